@@ -6,4 +6,5 @@
 //!
 //! Reading order: [`ids`] (names of things).
 
+pub mod edge;
 pub mod ids;

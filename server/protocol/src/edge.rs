@@ -1,0 +1,25 @@
+//! What the gateway tells the rules about a caller. Not on the wire: it travels inside a node,
+//! as MessagePack, and is never journaled.
+
+use serde::{Deserialize, Serialize};
+
+/// A hello, after the gateway has looked at its token.
+#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
+pub struct Opening {
+    /// The display name asked for; `None` keeps the one there is.
+    pub name: Option<String>,
+    /// Why the caller may be this player.
+    pub proof: Proof,
+}
+
+/// Why a caller may be the player that it names.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Serialize, Deserialize)]
+#[serde(rename_all = "snake_case")]
+pub enum Proof {
+    /// A valid token of this player.
+    Token,
+    /// None, and none is asked for: names are not protected (`--guests open`).
+    Open,
+    /// None: the name is the caller's if no one has claimed it yet (`--guests claim`).
+    Claim,
+}

@@ -1,0 +1,320 @@
+//! The durability port: what the runtime needs from a store, and nothing of what is stored.
+//!
+//! A store knows bytes, ids, seqs and epochs. It keeps, per actor, a journal of records, up to
+//! two snapshots, and the time of its earliest obligation. It promises:
+//!
+//! - I1: an append of any epoch older than the newest it has written is refused, in the same
+//!   atomic step that would write it; so is one whose seq is not the tip's plus one.
+//! - I2: an operation that answers `Ok` is durable at the level that [`Store::describe`] names.
+//! - I8: a load reads one snapshot and the records after it, however old the actor is.
+//!
+//! One conformance suite ([`conformance`]) runs against every backend.
+
+use std::fmt;
+
+use bytes::Bytes;
+use futures::future::BoxFuture;
+use holdfast_protocol::ids::ActorId;
+
+#[cfg(any(test, feature = "testing"))]
+pub mod conformance;
+pub mod embedded;
+pub mod memory;
+
+/// An ownership term of one actor: milliseconds of the store's clock, at least one more than the
+/// last. The greater epoch writes.
+pub type Epoch = u64;
+
+/// A record's position in its actor's journal: counts from 1 without gaps for the actor's life.
+pub type Seq = u64;
+
+/// One run of one node, random; the owner that claims are made for.
+pub type NodeSession = u64;
+
+/// Boxed because the port is used as `dyn Store`.
+pub type Answer<T> = BoxFuture<'static, Result<T, Error>>;
+
+/// What a store is and promises, for the banner and for operators.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct Description {
+    /// Such as `embedded:holdfast-data`.
+    pub name: String,
+    /// One sentence: what survives what.
+    pub durability: String,
+}
+
+/// A claim of an actor by a node session.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct Claim {
+    /// Whom.
+    pub actor: ActorId,
+    /// For whom.
+    pub session: NodeSession,
+    /// Makes the actor where it does not exist.
+    pub creates: bool,
+    /// The owner that this claim replaces. The claim changes nothing if the owner is another.
+    /// `None` claims an actor that no one holds, or that `session` itself holds.
+    pub replaces: Option<Owner>,
+}
+
+/// Who holds an actor.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub struct Owner {
+    /// The holder.
+    pub session: NodeSession,
+    /// Its term.
+    pub epoch: Epoch,
+}
+
+/// The answer to a claim.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub enum Claimed {
+    /// The claimer owns the actor from now on; every older epoch is fenced.
+    Granted {
+        /// The new term.
+        epoch: Epoch,
+        /// The journal's last record; 0 for an actor without any.
+        seq: Seq,
+    },
+    /// Held by another; nothing was changed.
+    Held(Owner),
+    /// No such actor, and the claim does not create. No key was left.
+    Absent,
+}
+
+/// One record to be written after the journal's tip.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct Append {
+    /// Whose journal.
+    pub actor: ActorId,
+    /// The writer's term.
+    pub epoch: Epoch,
+    /// The record's position: the tip's plus one.
+    pub seq: Seq,
+    /// Random; tells a re-read tip apart from another writer's.
+    pub append_id: u64,
+    /// The record.
+    pub record: Bytes,
+    /// An obligation that this record may create: lowers the actor's due time to it.
+    pub due_ms: Option<u64>,
+}
+
+/// The newest entry of a journal.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub struct Tip {
+    /// Newest epoch written, by claim or append.
+    pub epoch: Epoch,
+    /// Newest record.
+    pub seq: Seq,
+    /// The newest record's append id; 0 where there is none.
+    pub append_id: u64,
+}
+
+/// A stored record.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct RecordRow {
+    /// Position.
+    pub seq: Seq,
+    /// The term that wrote it.
+    pub epoch: Epoch,
+    /// The record.
+    pub record: Bytes,
+}
+
+/// A stored snapshot: the state after record `seq`.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct SnapshotRow {
+    /// The last record that it contains.
+    pub seq: Seq,
+    /// The state.
+    pub bytes: Bytes,
+}
+
+/// Which snapshot a load starts from.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub enum Base {
+    /// The newest.
+    Newest,
+    /// The one before: the fallback when the newest can't be read.
+    Older,
+}
+
+/// What a load found: a base and every record after it.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct Loaded {
+    /// `None`: the journal is read from its first record.
+    pub snapshot: Option<SnapshotRow>,
+    /// Contiguous, from the snapshot's seq plus one to the tip.
+    pub records: Vec<RecordRow>,
+    /// The tip at the time of reading.
+    pub tip: Tip,
+}
+
+/// A snapshot to be kept, and how far the journal may be trimmed.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct Snapshot {
+    /// Whose.
+    pub actor: ActorId,
+    /// The writer's term; refused as fenced if the tip's is newer.
+    pub epoch: Epoch,
+    /// The last record that it contains; at most the tip's, above the newest snapshot's.
+    pub seq: Seq,
+    /// The state.
+    pub bytes: Bytes,
+    /// Records to keep before the tip, whatever the snapshots allow to trim.
+    pub retain: u64,
+    /// The actor's earliest obligation now; replaces the recorded one. `None`: none.
+    pub due_ms: Option<u64>,
+}
+
+/// A row of the leaderboard.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct Score {
+    /// Player id.
+    pub player: String,
+    /// Display name.
+    pub name: String,
+    /// Points.
+    pub score: i64,
+    /// The seq of the player's journal at which this was so; an older one never replaces it.
+    pub at: Seq,
+}
+
+/// One run of session metrics; appended once per key.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct SessionMetrics {
+    /// Idempotency key of the activity that writes it.
+    pub key: String,
+    /// Player id.
+    pub player: String,
+    /// Actions since the last one.
+    pub actions: u64,
+    /// Milliseconds since the session began.
+    pub duration_ms: u64,
+    /// Unix milliseconds.
+    pub at_ms: u64,
+}
+
+/// Why a store refused or failed.
+#[derive(Debug, Clone, PartialEq, Eq, thiserror::Error)]
+pub enum Error {
+    /// A newer epoch has been written. The activation drops itself.
+    #[error("fenced: epoch {newest} has been written")]
+    Fenced {
+        /// The newest epoch.
+        newest: Epoch,
+    },
+    /// The seq does not follow the tip. A bug or an older history: the activation reads the tip.
+    #[error("the journal's tip is {tip}, so the record does not follow it")]
+    OutOfSequence {
+        /// The tip's seq.
+        tip: Seq,
+    },
+    /// The actor does not exist. Answered to the caller.
+    #[error("no such actor")]
+    Absent,
+    /// The journal or its snapshots contradict each other. The activation is quarantined.
+    #[error("the journal of {actor} can't be read: {what}")]
+    Corrupt {
+        /// Whose.
+        actor: ActorId,
+        /// What is wrong.
+        what: String,
+    },
+    /// Whether it was written is not known. The activation holds, then reads the tip.
+    #[error("the outcome is in doubt: {0}")]
+    Doubt(String),
+    /// The store refuses for now (full, read-only). Tried again; callers hear `busy`.
+    #[error("the store is stalled: {0}")]
+    Stalled(String),
+    /// The store can't go on; everything after this fails. The node stops and recovers on restart.
+    #[error("the store has failed and the server must be restarted: {0}")]
+    Poisoned(String),
+    /// The store can't be opened. Said to the operator at start.
+    #[error("{0}")]
+    Open(String),
+}
+
+/// The port. Every method may be called from any task; answers come in any order, but the
+/// appends and snapshots of one actor take effect in the order of the calls.
+pub trait Store: Send + Sync + fmt::Debug + 'static {
+    /// What it is and promises.
+    fn describe(&self) -> Description;
+
+    /// The store's clock, Unix milliseconds.
+    fn now_ms(&self) -> u64;
+
+    /// Claims an actor: a new epoch, and from then on the only one that may write.
+    fn claim(&self, claim: Claim) -> Answer<Claimed>;
+
+    /// Reads a snapshot and the records after it, checked for contiguity.
+    fn load(&self, actor: &ActorId, base: Base) -> Answer<Loaded>;
+
+    /// Appends one record to each of several journals, in one group. The answers are in the
+    /// order of the batch; one actor's refusal does not touch another's append.
+    fn append(&self, batch: Vec<Append>) -> BoxFuture<'static, Vec<Result<(), Error>>>;
+
+    /// Reads the newest entry; `None` for an actor that does not exist.
+    fn tip(&self, actor: &ActorId) -> Answer<Option<Tip>>;
+
+    /// Keeps a snapshot, drops the one before the last, and trims the journal to the older of
+    /// the two, less what is to be retained.
+    fn snapshot(&self, snapshot: Snapshot) -> Answer<()>;
+
+    /// Gives an actor up, with its earliest obligation. Fenced if a newer epoch was written.
+    fn release(&self, actor: &ActorId, epoch: Epoch, due_ms: Option<u64>) -> Answer<()>;
+
+    /// Actors whose earliest obligation is at or before `until_ms`, earliest first.
+    fn due(&self, until_ms: u64, limit: usize) -> Answer<Vec<(ActorId, u64)>>;
+
+    /// Ids of actors of one kind that have records, in order, after `after`.
+    fn actors(&self, kind: &str, after: Option<ActorId>, limit: usize) -> Answer<Vec<ActorId>>;
+
+    /// Retained records from `from` on, for operators.
+    fn history(&self, actor: &ActorId, from: Seq, limit: usize) -> Answer<Vec<RecordRow>>;
+
+    /// Inserts or replaces a player's row of the leaderboard; the newest [`Score::at`] wins.
+    fn put_score(&self, score: Score) -> Answer<()>;
+
+    /// The first `limit` rows by score, then by player id.
+    fn top_scores(&self, limit: usize) -> Answer<Vec<Score>>;
+
+    /// Appends session metrics; a key that is already there changes nothing.
+    fn put_metrics(&self, metrics: SessionMetrics) -> Answer<()>;
+
+    /// The named secret, made from `fresh` where there is none yet. All nodes get the same.
+    fn secret(&self, name: &str, fresh: Bytes) -> Answer<Bytes>;
+
+    /// Writes out what waits and closes. Calls after it fail.
+    fn close(&self) -> Answer<()>;
+}
+
+/// Checks that `records` follow `base` without a gap up to `tip` and that epochs never fall.
+///
+/// # Errors
+/// [`Error::Corrupt`] names the first seq that is missing or out of order.
+pub fn check_contiguous(
+    actor: &ActorId,
+    base: Seq,
+    records: &[RecordRow],
+    tip: Tip,
+) -> Result<(), Error> {
+    let corrupt = |what: String| Error::Corrupt { actor: actor.clone(), what };
+    let (mut seq, mut epoch) = (base, 0);
+    for row in records {
+        if row.seq != seq + 1 {
+            return Err(corrupt(format!("record {} follows record {seq}", row.seq)));
+        }
+        if row.epoch < epoch || row.epoch > tip.epoch {
+            return Err(corrupt(format!(
+                "record {} has epoch {} after {epoch}",
+                row.seq, row.epoch
+            )));
+        }
+        (seq, epoch) = (row.seq, row.epoch);
+    }
+    if seq != tip.seq {
+        return Err(corrupt(format!("records end at {seq}, the tip is {}", tip.seq)));
+    }
+    Ok(())
+}
