@@ -171,6 +171,9 @@ pub struct Decision<E> {
     pub reply: Reply,
     /// Pending replies that this message completes.
     pub completions: Vec<(Token, Result<Bytes, Reject>)>,
+    /// An error for the player's socket beside what was accepted, such as input that moved
+    /// nothing: sent with `"id": null`, at most once a second.
+    pub warning: Option<Reject>,
     /// The session ends with this record; the socket is closed after the reply.
     pub ends_session: bool,
 }
@@ -186,6 +189,7 @@ impl<E> Default for Decision<E> {
             broadcasts: Vec::new(),
             reply: Reply::None,
             completions: Vec::new(),
+            warning: None,
             ends_session: false,
         }
     }

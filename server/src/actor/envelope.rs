@@ -56,8 +56,8 @@ pub enum Delivery {
     Refused(Box<Refusal>),
     /// The answer to the command or query `id` of this session.
     Reply {
-        /// The client's id.
-        id: u64,
+        /// The client's id; `None`: an error about a message without one.
+        id: Option<u64>,
         /// JSON text of `ok`, or why not.
         outcome: Box<Outcome>,
     },
