@@ -23,3 +23,14 @@ pub enum Proof {
     /// None: the name is the caller's if no one has claimed it yet (`--guests claim`).
     Claim,
 }
+
+/// The payload of every command and query from the edge to the rules.
+#[derive(Debug, Clone, PartialEq, Serialize, Deserialize)]
+pub enum Request {
+    /// A verb that a player or service speaks.
+    #[serde(rename = "v")]
+    Verb(crate::client::Verb),
+    /// Makes sure that the player exists; opens no session (`POST /v1/sessions`).
+    #[serde(rename = "a")]
+    Admit(Opening),
+}

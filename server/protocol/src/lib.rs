@@ -4,7 +4,17 @@
 //! one definition decides what a message looks like. Wire types are never journal types: the
 //! wire is versioned and short-lived, the journal is for ever.
 //!
-//! Reading order: [`ids`] (names of things).
+//! Reading order: [`ids`] (names of things), [`codes`] (what can go wrong, and why a socket
+//! closes), [`movement`] (the step that both ends share), [`client`] (what clients say),
+//! [`server`] (what they are told), [`frame`] (the same, encoded fast), [`text`] (both ways in
+//! human lines).
 
+pub mod client;
+pub mod codes;
 pub mod edge;
+pub mod frame;
 pub mod ids;
+pub mod movement;
+mod near;
+pub mod server;
+pub mod text;

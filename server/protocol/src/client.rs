@@ -1,0 +1,254 @@
+//! What clients say: one verb and its arguments.
+//!
+//! [`decode`] is the edge: after it every length, range and alphabet holds. `Verb`'s own serde
+//! form (`{"do": …, "args": {…}}`, JSON or named MessagePack) is for those who pass checked verbs
+//! on, and trusts them.
+
+mod decode;
+
+use serde::{Deserialize, Serialize};
+use serde_json::Number;
+
+use crate::ids::{PlayerId, RoomId};
+pub use crate::movement::Step;
+pub use decode::{DecodeError, VerbError, decode, decode_verb};
+
+/// Largest integer that every client can hold: 2^53 − 1.
+pub const INTEGER_MAX: u64 = (1 << 53) - 1;
+/// Longest text of `say`, in characters.
+pub const SAY_LEN_MAX: usize = 200;
+/// Longest display name, in characters.
+pub const NAME_LEN_MAX: usize = 32;
+/// Longest `event_id`, in characters.
+pub const EVENT_ID_LEN_MAX: usize = 64;
+/// Longest `item_id`, in characters.
+pub const ITEM_ID_LEN_MAX: usize = 64;
+
+/// The kind of an `execute_move`.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, PartialOrd, Ord, Hash, Serialize, Deserialize)]
+#[serde(rename_all = "snake_case")]
+pub enum MoveType {
+    /// A blow.
+    Attack,
+    /// Halves blows for a while.
+    Defend,
+    /// Gives back some health.
+    Heal,
+    /// A heavy blow with a cooldown.
+    Special,
+}
+
+impl MoveType {
+    /// The move as it stands on the wire.
+    #[must_use]
+    pub const fn as_str(self) -> &'static str {
+        match self {
+            Self::Attack => "attack",
+            Self::Defend => "defend",
+            Self::Heal => "heal",
+            Self::Special => "special",
+        }
+    }
+}
+
+/// How a verb is treated: what it may change, and whether it needs an id.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Hash)]
+pub enum Class {
+    /// Opens or takes up a session: hello, resume.
+    Session,
+    /// Changes state; needs an id and takes effect at most once.
+    Command,
+    /// Reads; echoes its id and leaves the watermark alone.
+    Query,
+    /// Movement; numbered by its own seq.
+    Input,
+    /// About the connection itself: ping, refresh.
+    Control,
+}
+
+/// What a client asks for.
+#[derive(Debug, Clone, PartialEq, Serialize, Deserialize)]
+#[serde(tag = "do", content = "args", rename_all = "snake_case")]
+pub enum Verb {
+    /// Opens a new session.
+    Hello {
+        /// A signed token.
+        #[serde(default, skip_serializing_if = "Option::is_none")]
+        token: Option<String>,
+        /// A guest's id, where guests are allowed.
+        #[serde(default, skip_serializing_if = "Option::is_none")]
+        player: Option<PlayerId>,
+        /// A display name; without one the former is kept.
+        #[serde(default, skip_serializing_if = "Option::is_none")]
+        name: Option<String>,
+    },
+    /// Goes on with a session after a lost connection.
+    Resume {
+        /// The resume token of `welcome`.
+        token: String,
+        /// The newest event seq that the client has seen.
+        seq: u64,
+    },
+    /// Enters a room and leaves the former one.
+    JoinRoom {
+        /// Which room.
+        room_id: RoomId,
+    },
+    /// Leaves the room.
+    LeaveRoom {},
+    /// A blow, a defence or a healing.
+    ExecuteMove {
+        /// Which move.
+        move_type: MoveType,
+        /// At whom; none is a practice blow.
+        #[serde(default, skip_serializing_if = "Option::is_none")]
+        target_player_id: Option<PlayerId>,
+        /// The caller's own key against repeats.
+        #[serde(default, skip_serializing_if = "Option::is_none")]
+        event_id: Option<String>,
+    },
+    /// Steps of movement.
+    Input {
+        /// The number of the first step, from 1 a session.
+        seq: u64,
+        /// At most [`crate::movement::INPUT_STEPS_MAX`] steps.
+        steps: Vec<Step>,
+    },
+    /// Uses an item of the inventory.
+    UseItem {
+        /// Which item.
+        item_id: String,
+    },
+    /// Speaks to the room.
+    Say {
+        /// What to say.
+        text: String,
+    },
+    /// Asks for the player's whole state.
+    GetState {},
+    /// Asks for the inventory.
+    GetInventory {},
+    /// Asks for the status.
+    GetStatus {},
+    /// Asks who is connected.
+    Who {},
+    /// Asks which rooms there are.
+    Rooms {},
+    /// Asks for the leaderboard.
+    Top {},
+    /// Prolongs the connection with a fresh token.
+    Refresh {
+        /// A signed token of the same player.
+        token: String,
+    },
+    /// Asks for a sign of life.
+    Ping {
+        /// Comes back as `pong`.
+        t: Number,
+    },
+    /// Ends the session.
+    Logout {},
+}
+
+/// Every verb's name on the wire.
+pub const VERBS: [&str; 17] = [
+    "hello",
+    "resume",
+    "join_room",
+    "leave_room",
+    "execute_move",
+    "input",
+    "use_item",
+    "say",
+    "get_state",
+    "get_inventory",
+    "get_status",
+    "who",
+    "rooms",
+    "top",
+    "refresh",
+    "ping",
+    "logout",
+];
+
+impl Verb {
+    /// The verb's name on the wire.
+    #[must_use]
+    pub const fn name(&self) -> &'static str {
+        match self {
+            Self::Hello { .. } => "hello",
+            Self::Resume { .. } => "resume",
+            Self::JoinRoom { .. } => "join_room",
+            Self::LeaveRoom {} => "leave_room",
+            Self::ExecuteMove { .. } => "execute_move",
+            Self::Input { .. } => "input",
+            Self::UseItem { .. } => "use_item",
+            Self::Say { .. } => "say",
+            Self::GetState {} => "get_state",
+            Self::GetInventory {} => "get_inventory",
+            Self::GetStatus {} => "get_status",
+            Self::Who {} => "who",
+            Self::Rooms {} => "rooms",
+            Self::Top {} => "top",
+            Self::Refresh { .. } => "refresh",
+            Self::Ping { .. } => "ping",
+            Self::Logout {} => "logout",
+        }
+    }
+
+    /// How the verb is treated.
+    #[must_use]
+    pub const fn class(&self) -> Class {
+        match self {
+            Self::Hello { .. } | Self::Resume { .. } => Class::Session,
+            Self::JoinRoom { .. }
+            | Self::LeaveRoom {}
+            | Self::ExecuteMove { .. }
+            | Self::UseItem { .. }
+            | Self::Say { .. }
+            | Self::Logout {} => Class::Command,
+            Self::GetState {}
+            | Self::GetInventory {}
+            | Self::GetStatus {}
+            | Self::Who {}
+            | Self::Rooms {}
+            | Self::Top {} => Class::Query,
+            Self::Input { .. } => Class::Input,
+            Self::Refresh { .. } | Self::Ping { .. } => Class::Control,
+        }
+    }
+
+    /// The caller's own key against repeats, where the verb has one.
+    #[must_use]
+    pub fn event_id(&self) -> Option<&str> {
+        match self {
+            Self::ExecuteMove { event_id, .. } => event_id.as_deref(),
+            _ => None,
+        }
+    }
+}
+
+/// One message from a client.
+#[derive(Debug, Clone, PartialEq)]
+pub struct ClientMessage {
+    /// Rises strictly within a session; commands and queries always have one.
+    pub id: Option<u64>,
+    /// What is asked.
+    pub verb: Verb,
+}
+
+impl ClientMessage {
+    /// The message as JSON text, `{"id":…,"do":…,"args":…}`.
+    #[must_use]
+    pub fn encode(&self) -> String {
+        let verb = serde_json::to_string(&self.verb).unwrap_or_default();
+        match (self.id, verb.strip_prefix('{')) {
+            (Some(id), Some(rest)) => format!("{{\"id\":{id},{rest}"),
+            _ => verb,
+        }
+    }
+}
+
+#[cfg(test)]
+#[path = "client/tests.rs"]
+mod tests;

@@ -1,0 +1,3 @@
+//! Server messages as the protocol writes them.
+
+use super::*;
