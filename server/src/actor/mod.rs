@@ -5,9 +5,12 @@
 //! [`ledger`] (what is durable besides the rules' state), [`handle`] (how the rest of the node
 //! speaks to actors).
 
+pub mod activity;
 pub mod contract;
+pub mod core;
 pub mod envelope;
 pub mod handle;
 pub mod kind;
 pub mod ledger;
 pub mod record;
+pub mod replay;
