@@ -715,6 +715,18 @@ impl Core {
         idle && !owed && !soon && !volatile && !self.snapshot_in_flight && self.out.is_empty()
     }
 
+    /// Whether nothing is in flight, queued, or half told.
+    #[must_use]
+    pub fn is_idle(&self) -> bool {
+        self.flight.is_none() && self.mailbox.is_empty() && self.out.is_empty()
+    }
+
+    /// Whether there is, or is about to be, a record.
+    #[must_use]
+    pub fn exists(&self) -> bool {
+        self.acked > 0 || self.flight.is_some() || !self.mailbox.is_empty()
+    }
+
     /// The earliest time at which this actor must be in memory again.
     #[must_use]
     pub fn due_at_ms(&self) -> Option<u64> {
