@@ -3,4 +3,5 @@
 
 pub mod actor;
 pub mod clock;
+pub mod game;
 pub mod store;
