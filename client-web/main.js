@@ -97,7 +97,7 @@ async function makeMove(move) {
   if (button.getAttribute('aria-disabled') === 'true') return undefined;
   try {
     const { ok, target } = await game.act(move);
-    return write('combat', narrateMove(move, target, ok));
+    return write('combat', narrateMove(move, target && playerName(target), ok));
   } catch (error) {
     return write('error', /** @type {Error} */ (error).message);
   }
@@ -117,6 +117,11 @@ async function run(verb, args, words, kind = 'reply') {
   } catch (error) {
     write('error', /** @type {Error} */ (error).message);
   }
+}
+
+/** @param {string} player */
+function playerName(player) {
+  return game.others().find((other) => other.player === player)?.name ?? player;
 }
 
 /** @param {string} item */

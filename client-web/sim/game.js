@@ -250,7 +250,7 @@ export class Game {
   /** @param {import('../net/wire.js').RoomFrame} frame */
   #frame(frame) {
     const now = this.#now();
-    const { own, changed, gone, hits } = this.#room.applyFrame(frame);
+    const { own, changed, gone, hits, news } = this.#room.applyFrame(frame);
     for (const entity of gone) this.#interpolation.remove(entity);
     for (const row of changed) {
       if (!this.#room.isOwn(row.entity)) this.#interpolation.put(row.entity, frame.tick, row);
@@ -261,7 +261,7 @@ export class Game {
       const who = this.#room.who(entity);
       if (who) this.#handlers.hit(who.player, by);
     }
-    if (hits.length > 0 || gone.length > 0 || frame.full) this.#handlers.changed();
+    if (news) this.#handlers.changed();
   }
 
   /**

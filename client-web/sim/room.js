@@ -71,8 +71,9 @@ export class Room {
 
   /**
    * @param {RoomFrame} frame
-   * @returns {{ own: Entity | null, changed: Entity[], gone: number[], hits: { entity: number, by: number }[] }}
-   * what is new: one's own row, the rows, who left, whose health moved
+   * @returns {{ own: Entity | null, changed: Entity[], gone: number[], hits: { entity: number, by: number }[], news: boolean }}
+   * one's own row, the rows, who left, whose health moved, and whether there
+   * is news beside positions
    */
   applyFrame(frame) {
     const rows = (frame.e ?? []).map(([entity, x, y, health, flags]) => ({ entity, x, y, health, flags }));
@@ -81,10 +82,11 @@ export class Room {
       const by = row.health - (this.#entities.get(row.entity)?.health ?? row.health);
       return by === 0 ? [] : [{ entity: row.entity, by }];
     });
+    const turned = rows.some((row) => this.#entities.get(row.entity)?.flags !== row.flags);
     const gone = this.#leave(frame, new Set(rows.map((row) => row.entity)));
     for (const row of rows) this.#entities.set(row.entity, row);
     const own = rows.find((row) => row.entity === this.#own) ?? null;
-    return { own, changed: rows, gone, hits };
+    return { own, changed: rows, gone, hits, news: turned || hits.length > 0 || gone.length > 0 };
   }
 
   /**

@@ -43,3 +43,12 @@ test('a whole frame that comes before the roster says which one is oneself', () 
   room.applyRoster({ ev: 'roster', players: [[7, 'alice', 'Alice']], full: true });
   assert.equal(room.own?.entity, 7);
 });
+
+test('a newcomer, a wound and a changed flag are news; a walk is none', () => {
+  const room = arena();
+  const newsOf = (/** @type {import('../net/wire.js').EntityRow[]} */ ...e) => room.applyFrame({ ev: 'room', tick: 2, e }).news;
+  assert.equal(newsOf([2, 50, 9, 100, 0]), false);
+  assert.equal(newsOf([3, 9, 9, 100, 0]), true);
+  assert.equal(newsOf([2, 50, 9, 75, 0]), true);
+  assert.equal(newsOf([2, 50, 9, 75, 1]), true);
+});

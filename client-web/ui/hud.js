@@ -154,7 +154,7 @@ function showMoves(game, serverNow) {
   }
   const part = Math.min(1, left / COOLDOWN_MS);
   byId('cooldown', HTMLElement).style.setProperty('transform', `scaleX(${part.toFixed(3)})`);
-  say(byId('special-note', HTMLElement), left > 0 ? `ready in ${(left / 1000).toFixed(1)} s` : '40 damage');
+  say(byId('special-note', HTMLElement), left > 0 ? `in ${(left / 1000).toFixed(1)} s` : '40 damage');
   const target = game.target();
   const name = game.others().find(({ player }) => player === target)?.name;
   const how = target === game.selected ? 'Aiming at' : 'Nearest:';
