@@ -4,4 +4,5 @@
 pub mod actor;
 pub mod clock;
 pub mod game;
+pub mod gateway;
 pub mod store;

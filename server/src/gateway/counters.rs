@@ -1,0 +1,69 @@
+//! What the edge counts. Plain atomics; telemetry reads them when it is asked.
+
+use std::sync::atomic::{AtomicU64, Ordering};
+
+use holdfast_protocol::codes::{CloseCode, ErrorCode};
+
+/// Counts since the process started.
+#[derive(Debug, Default)]
+pub struct Counters {
+    /// TCP connections taken.
+    pub accepted: AtomicU64,
+    /// TCP connections dropped because the node is full.
+    pub dropped: AtomicU64,
+    /// Sockets opened.
+    pub opened: AtomicU64,
+    /// Handshakes refused: origin, subprotocol, rate or number.
+    pub turned_away: AtomicU64,
+    /// Messages from clients.
+    pub messages_in: AtomicU64,
+    /// Input frames taken into a batch.
+    pub input_frames: AtomicU64,
+    /// Input commands sent by the beat.
+    pub input_commands: AtomicU64,
+    /// Room frames sent.
+    pub room_frames: AtomicU64,
+    /// Messages to clients, room frames included.
+    pub messages_out: AtomicU64,
+    /// Sockets whose peer went away without a close of ours.
+    pub lost: AtomicU64,
+    closed: [AtomicU64; CloseCode::ALL.len()],
+    refused: [AtomicU64; ErrorCode::ALL.len()],
+}
+
+/// Adds one.
+pub(super) fn add(counter: &AtomicU64) {
+    counter.fetch_add(1, Ordering::Relaxed);
+}
+
+impl Counters {
+    /// Sockets closed by the edge with that code.
+    #[must_use]
+    pub fn closed(&self, code: CloseCode) -> u64 {
+        read(&self.closed, CloseCode::ALL.iter().position(|known| *known == code))
+    }
+
+    /// Messages refused by the edge with that code.
+    #[must_use]
+    pub fn refused(&self, code: ErrorCode) -> u64 {
+        read(&self.refused, ErrorCode::ALL.iter().position(|known| *known == code))
+    }
+
+    pub(super) fn count_close(&self, code: CloseCode) {
+        let at = CloseCode::ALL.iter().position(|known| *known == code);
+        if let Some(count) = at.and_then(|at| self.closed.get(at)) {
+            add(count);
+        }
+    }
+
+    pub(super) fn count_refusal(&self, code: ErrorCode) {
+        let at = ErrorCode::ALL.iter().position(|known| *known == code);
+        if let Some(count) = at.and_then(|at| self.refused.get(at)) {
+            add(count);
+        }
+    }
+}
+
+fn read(counts: &[AtomicU64], at: Option<usize>) -> u64 {
+    at.and_then(|at| counts.get(at)).map_or(0, |count| count.load(Ordering::Relaxed))
+}

@@ -1,0 +1,183 @@
+use std::time::Duration;
+
+use tokio::sync::mpsc;
+
+use super::*;
+
+fn actor(name: &str) -> ActorId {
+    ActorId::player(&PlayerId::new(name).unwrap())
+}
+
+fn view(room: Option<&str>, entity: u32, x: i32, input: u64) -> Option<View> {
+    Some(View {
+        topic: room.map(Arc::from),
+        entity,
+        label: "Name".into(),
+        x,
+        y: 0,
+        health: 100,
+        flags: 0,
+        input,
+    })
+}
+
+struct Client {
+    seat: Arc<Seat>,
+    lane: mpsc::Receiver<Delivery>,
+}
+
+fn attached(how: Attachment, epoch: u64, seq: u64) -> Attached {
+    Attached { how, session: 1, epoch, seq, state: Bytes::new(), replay: vec![] }
+}
+
+fn client(hub: &Hub, id: ConnectionId, name: &str) -> Client {
+    let (sender, lane) = mpsc::channel(4);
+    let seat = Seat::new(crate::actor::envelope::Connection {
+        id,
+        lane: sender,
+        slow: CancellationToken::new(),
+    });
+    hub.open(&seat);
+    hub.attach(&seat, &PlayerId::new(name).unwrap(), &attached(Attachment::Welcome, 1, 1));
+    seat.watch(true);
+    Client { seat, lane }
+}
+
+fn frame(hub: &Hub, client: &Client) -> Option<Frame> {
+    hub.tick(0);
+    hub.frame(&client.seat, 0, 5_000)
+}
+
+fn xs(frame: &Frame) -> Vec<(u32, i32)> {
+    frame.rows.iter().map(|row| (row.entity, row.x)).collect()
+}
+
+async fn is_due(client: &Client) -> bool {
+    tokio::time::timeout(Duration::from_millis(1), client.seat.due()).await.is_ok()
+}
+
+#[test]
+fn a_neighbours_move_reaches_a_socket_in_the_same_room() {
+    let hub = Hub::new();
+    let alice = client(&hub, 1, "alice");
+    hub.view(&actor("alice"), 1, 2, view(Some("arena"), 1, 10, 0));
+    hub.view(&actor("bob"), 1, 2, view(Some("arena"), 2, 20, 0));
+    hub.view(&actor("carol"), 1, 2, view(Some("cave"), 1, 30, 0));
+    let first = frame(&hub, &alice).unwrap();
+    assert_eq!((xs(&first), first.full), (vec![(1, 10), (2, 20)], true));
+    assert_eq!(first.names.map(|names| (names.rows.len(), names.full)), Some((2, true)));
+    hub.view(&actor("bob"), 1, 3, view(Some("arena"), 2, 21, 0));
+    let second = frame(&hub, &alice).unwrap();
+    assert_eq!((xs(&second), second.full, second.names), (vec![(2, 21)], false, None));
+    assert_eq!(frame(&hub, &alice), None);
+}
+
+#[test]
+fn older_views_are_dropped() {
+    let hub = Hub::new();
+    let alice = client(&hub, 1, "alice");
+    hub.view(&actor("alice"), 2, 5, view(Some("arena"), 1, 10, 0));
+    hub.view(&actor("alice"), 2, 4, view(Some("arena"), 1, 4, 0));
+    hub.view(&actor("alice"), 1, 9, view(Some("cave"), 1, 9, 0));
+    assert_eq!(xs(&frame(&hub, &alice).unwrap()), [(1, 10)]);
+    hub.view(&actor("bob"), 1, 5, view(Some("arena"), 2, 20, 0));
+    hub.view(&actor("bob"), 1, 6, None);
+    hub.view(&actor("bob"), 1, 5, view(Some("arena"), 2, 20, 0));
+    let gone = frame(&hub, &alice).unwrap();
+    assert!(gone.rows.is_empty(), "a late view revives nobody");
+}
+
+#[test]
+fn leaving_a_room_empties_the_picture_once() {
+    let hub = Hub::new();
+    let alice = client(&hub, 1, "alice");
+    hub.view(&actor("alice"), 1, 2, view(Some("arena"), 1, 10, 0));
+    frame(&hub, &alice).unwrap();
+    hub.view(&actor("alice"), 1, 3, view(None, 0, 10, 0));
+    let left = frame(&hub, &alice).unwrap();
+    assert_eq!((left.rows.len(), left.full), (0, true));
+    assert_eq!(frame(&hub, &alice), None);
+    assert!(hub.rooms().is_empty());
+}
+
+#[tokio::test]
+async fn durable_input_is_told_in_no_room_too() {
+    let hub = Hub::new();
+    let alice = client(&hub, 1, "alice");
+    hub.view(&actor("alice"), 1, 2, view(None, 0, 10, 7));
+    assert!(!is_due(&alice).await, "only a tick wakes");
+    hub.tick(0);
+    assert!(is_due(&alice).await);
+    let told = hub.frame(&alice.seat, 0, 5_000).unwrap();
+    assert_eq!((told.input, told.full, told.rows.len()), (7, false, 0));
+    assert_eq!(frame(&hub, &alice), None);
+}
+
+#[test]
+fn a_new_session_does_not_see_the_input_of_the_one_before() {
+    let hub = Hub::new();
+    hub.view(&actor("alice"), 1, 5, view(Some("arena"), 1, 10, 99));
+    let (sender, _lane) = mpsc::channel(4);
+    let slow = CancellationToken::new();
+    let seat = Seat::new(crate::actor::envelope::Connection { id: 1, lane: sender, slow });
+    let alice = PlayerId::new("alice").unwrap();
+    hub.attach(&seat, &alice, &attached(Attachment::Welcome, 1, 6));
+    assert_eq!(hub.frame(&seat, 0, 5_000).unwrap().input, 0);
+    hub.attach(&seat, &alice, &attached(Attachment::Resumed, 1, 6));
+    assert_eq!(hub.frame(&seat, 0, 5_000).unwrap().input, 99);
+}
+
+#[tokio::test]
+async fn a_slower_watcher_is_woken_later() {
+    let hub = Hub::new();
+    let alice = client(&hub, 1, "alice");
+    alice.seat.pace_ms.store(500, Ordering::Release);
+    hub.view(&actor("alice"), 1, 2, view(Some("arena"), 1, 10, 0));
+    hub.tick(1_000);
+    assert!(is_due(&alice).await);
+    hub.frame(&alice.seat, 1_000, 5_000).unwrap();
+    hub.view(&actor("alice"), 1, 3, view(Some("arena"), 1, 11, 0));
+    hub.tick(1_100);
+    assert!(!is_due(&alice).await);
+    hub.tick(1_500);
+    assert!(is_due(&alice).await);
+}
+
+#[test]
+fn a_broadcast_reaches_everybody_at_the_topic() {
+    let hub = Hub::new();
+    let mut alice = client(&hub, 1, "alice");
+    let mut bob = client(&hub, 2, "bob");
+    hub.view(&actor("alice"), 1, 2, view(Some("arena"), 1, 10, 0));
+    hub.view(&actor("bob"), 1, 2, view(Some("cave"), 1, 10, 0));
+    hub.broadcast(&actor("alice"), &"arena".into(), Bytes::from_static(b"{}"));
+    assert!(matches!(alice.lane.try_recv(), Ok(Delivery::Transient(_))));
+    assert!(bob.lane.try_recv().is_err());
+}
+
+#[test]
+fn who_and_rooms_know_the_connected_and_the_present() {
+    let hub = Hub::new();
+    let alice = client(&hub, 1, "alice");
+    hub.view(&actor("alice"), 1, 2, view(Some("arena"), 1, 10, 0));
+    hub.view(&actor("bob"), 1, 2, view(Some("arena"), 2, 10, 0));
+    let who: Vec<String> = hub.who().into_iter().map(|row| row.player.to_string()).collect();
+    assert_eq!(who, ["alice"]);
+    assert_eq!(hub.rooms(), [(RoomId::new("arena").unwrap(), 2)]);
+    hub.close(&alice.seat);
+    assert!(hub.who().is_empty() && hub.seats().is_empty());
+    assert_eq!(hub.rooms().len(), 1, "whoever lost the connection keeps the place");
+}
+
+#[test]
+fn actors_that_are_gone_are_forgotten_in_the_end() {
+    let hub = Hub::new();
+    for number in 0..SHARDS * (GRAVES_MAX + 64) {
+        let gone = actor(&format!("p{number}"));
+        hub.view(&gone, 1, 1, view(Some("arena"), 1, 0, 0));
+        hub.view(&gone, 1, 2, None);
+    }
+    let known: usize = hub.inner.shards.iter().map(|shard| lock(shard).actors.len()).sum();
+    assert!(known <= SHARDS * GRAVES_MAX);
+    assert!(lock(&hub.inner.places).is_empty());
+}

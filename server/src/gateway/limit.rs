@@ -1,0 +1,282 @@
+//! Who is let in, and how much each socket may ask.
+//!
+//! I7: refusals are named: `rate_limited` with `retry_after_ms` for messages, 4506 for sockets,
+//! 429 for handshakes. Caps by address do not apply to loopback.
+
+use std::collections::HashMap;
+use std::net::{IpAddr, Ipv6Addr};
+use std::num::NonZeroU32;
+use std::sync::{Arc, Mutex, PoisonError};
+
+use governor::clock::{Clock as _, DefaultClock};
+use governor::middleware::NoOpMiddleware;
+use governor::state::{InMemoryState, NotKeyed};
+use governor::{DefaultKeyedRateLimiter, Quota, RateLimiter};
+use holdfast_protocol::client::{Class, Verb};
+use holdfast_protocol::server;
+
+/// Every limit of the edge. All are settings.
+#[derive(Debug, Clone)]
+pub struct Limits {
+    /// Largest message in, in bytes; a larger one closes with 1009.
+    pub message_len_max: usize,
+    /// Input frames (and pings) a second of one connection; bursts of twice that.
+    pub input_frames_per_s: u32,
+    /// Commands and queries a second of one connection; bursts of twice that.
+    pub commands_per_s: u32,
+    /// Chat messages a second of one connection; bursts of twice that.
+    pub say_per_s: u32,
+    /// Commands of one session that may be unanswered; the runtime's bound, told to clients.
+    pub in_flight_max: u32,
+    /// How long a socket may take to its hello, in milliseconds.
+    pub hello_deadline_ms: u64,
+    /// The same under text rules, where people type.
+    pub hello_deadline_text_ms: u64,
+    /// How long a request's headers may take, in milliseconds.
+    pub header_deadline_ms: u64,
+    /// How often a socket is pinged, in milliseconds.
+    pub ping_ms: u64,
+    /// Silence after which a socket is dead, in milliseconds.
+    pub dead_ms: u64,
+    /// How long a closing handshake may take, in milliseconds.
+    pub close_deadline_ms: u64,
+    /// How long shutdown waits for sockets, in milliseconds.
+    pub drain_deadline_ms: u64,
+    /// Places in a connection's reliable lane; one more closes with 4002.
+    pub lane_len_max: usize,
+    /// Messages that wait for the answer to a hello.
+    pub held_len_max: usize,
+    /// Sockets of this node; one more closes with 4506.
+    pub connections_max: usize,
+    /// Sockets of one address; one more closes with 4506.
+    pub connections_per_address_max: u32,
+    /// Handshakes and session calls a second of one address; bursts of twice that.
+    pub handshakes_per_s: u32,
+    /// Refused messages in [`super::session::MISUSE_WINDOW_MS`]; one more closes with 4503.
+    pub misuse_max: usize,
+}
+
+impl Default for Limits {
+    fn default() -> Self {
+        Self {
+            message_len_max: 16 * 1024,
+            input_frames_per_s: 60,
+            commands_per_s: 20,
+            say_per_s: 1,
+            in_flight_max: 64,
+            hello_deadline_ms: 5_000,
+            hello_deadline_text_ms: 60_000,
+            header_deadline_ms: 10_000,
+            ping_ms: 15_000,
+            dead_ms: 30_000,
+            close_deadline_ms: 1_000,
+            drain_deadline_ms: 5_000,
+            lane_len_max: 256,
+            held_len_max: 64,
+            connections_max: 20_000,
+            connections_per_address_max: 256,
+            handshakes_per_s: 50,
+            misuse_max: 100,
+        }
+    }
+}
+
+impl Limits {
+    /// What a welcome tells the client.
+    #[must_use]
+    pub fn announced(&self) -> server::Limits {
+        server::Limits {
+            message_bytes_max: self.message_len_max as u64,
+            inputs_per_s: self.input_frames_per_s,
+            commands_per_s: self.commands_per_s,
+            says_per_s: self.say_per_s,
+            in_flight_max: self.in_flight_max,
+            ping_every_ms: self.ping_ms,
+            dead_after_ms: self.dead_ms,
+            ..server::Limits::default()
+        }
+    }
+}
+
+fn quota(per_s: u32) -> Quota {
+    let rate = NonZeroU32::new(per_s).unwrap_or(NonZeroU32::MIN);
+    Quota::per_second(rate).allow_burst(rate.saturating_add(rate.get()))
+}
+
+type Direct = RateLimiter<NotKeyed, InMemoryState, DefaultClock, NoOpMiddleware>;
+
+/// The rates of one connection.
+#[derive(Debug)]
+pub(super) struct Gate {
+    inputs: Direct,
+    commands: Direct,
+    says: Direct,
+}
+
+impl Gate {
+    pub(super) fn new(limits: &Limits) -> Self {
+        Self {
+            inputs: RateLimiter::direct(quota(limits.input_frames_per_s)),
+            commands: RateLimiter::direct(quota(limits.commands_per_s)),
+            says: RateLimiter::direct(quota(limits.say_per_s)),
+        }
+    }
+
+    /// Lets one message pass, or says after how many milliseconds it may come again.
+    pub(super) fn check(&self, verb: &Verb) -> Result<(), u64> {
+        match (verb, verb.class()) {
+            (Verb::Ping { .. }, _) | (_, Class::Input) => check(&self.inputs),
+            (Verb::Say { .. }, _) => check(&self.commands).and_then(|()| check(&self.says)),
+            _ => check(&self.commands),
+        }
+    }
+}
+
+fn check(limiter: &Direct) -> Result<(), u64> {
+    limiter.check().map_err(|until| {
+        let wait = until.wait_time_from(limiter.clock().now());
+        u64::try_from(wait.as_millis()).unwrap_or(u64::MAX).saturating_add(1)
+    })
+}
+
+/// Who is connected from where, and how fast each address knocks.
+#[derive(Debug)]
+pub(super) struct Door {
+    knocks: DefaultKeyedRateLimiter<IpAddr>,
+    open: Mutex<Open>,
+    connections_max: usize,
+    per_address_max: u32,
+}
+
+#[derive(Debug, Default)]
+struct Open {
+    all: usize,
+    by_address: HashMap<IpAddr, u32>,
+}
+
+impl Door {
+    pub(super) fn new(limits: &Limits) -> Arc<Self> {
+        Arc::new(Self {
+            knocks: RateLimiter::keyed(quota(limits.handshakes_per_s)),
+            open: Mutex::default(),
+            connections_max: limits.connections_max,
+            per_address_max: limits.connections_per_address_max,
+        })
+    }
+
+    /// False when the address asks too often.
+    pub(super) fn knock(&self, from: IpAddr) -> bool {
+        from.is_loopback() || self.knocks.check_key(&network(from)).is_ok()
+    }
+
+    /// A place for one more socket; `None` when there are too many.
+    pub(super) fn enter(self: &Arc<Self>, from: IpAddr) -> Option<Place> {
+        let mut open = self.open.lock().unwrap_or_else(PoisonError::into_inner);
+        if open.all >= self.connections_max {
+            return None;
+        }
+        let address = (!from.is_loopback()).then(|| network(from));
+        if let Some(address) = address {
+            let here = open.by_address.entry(address).or_default();
+            if *here >= self.per_address_max {
+                return None;
+            }
+            *here += 1;
+        }
+        open.all += 1;
+        drop(open);
+        Some(Place { door: self.clone(), address })
+    }
+
+    /// Sockets that are open.
+    pub(super) fn len(&self) -> usize {
+        self.open.lock().unwrap_or_else(PoisonError::into_inner).all
+    }
+
+    /// Forgets addresses that have been quiet.
+    pub(super) fn sweep(&self) {
+        self.knocks.retain_recent();
+        self.knocks.shrink_to_fit();
+    }
+}
+
+/// An IPv6 customer has a /64.
+fn network(address: IpAddr) -> IpAddr {
+    match address.to_canonical() {
+        IpAddr::V6(v6) => IpAddr::V6(Ipv6Addr::from_bits(v6.to_bits() & (u128::MAX << 64))),
+        v4 => v4,
+    }
+}
+
+/// One socket's place; free again when it is dropped.
+#[derive(Debug)]
+pub(super) struct Place {
+    door: Arc<Door>,
+    address: Option<IpAddr>,
+}
+
+impl Drop for Place {
+    fn drop(&mut self) {
+        let mut open = self.door.open.lock().unwrap_or_else(PoisonError::into_inner);
+        open.all = open.all.saturating_sub(1);
+        let Some(address) = self.address else { return };
+        if let Some(here) = open.by_address.get_mut(&address) {
+            *here = here.saturating_sub(1);
+            if *here == 0 {
+                open.by_address.remove(&address);
+            }
+        }
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn a_burst_of_twice_the_rate_passes() {
+        let gate = Gate::new(&Limits { commands_per_s: 3, ..Limits::default() });
+        for _ in 0..6 {
+            assert_eq!(gate.check(&Verb::LeaveRoom {}), Ok(()));
+        }
+        let wait = gate.check(&Verb::LeaveRoom {}).unwrap_err();
+        assert!((1..=335).contains(&wait), "{wait}");
+        assert_eq!(gate.check(&Verb::Input { seq: 1, steps: vec![] }), Ok(()));
+    }
+
+    #[test]
+    fn chat_has_its_own_rate() {
+        let gate = Gate::new(&Limits::default());
+        let say = Verb::Say { text: "hi".into() };
+        assert_eq!((gate.check(&say), gate.check(&say)), (Ok(()), Ok(())));
+        assert!(gate.check(&say).is_err());
+        assert_eq!(gate.check(&Verb::LeaveRoom {}), Ok(()));
+    }
+
+    #[test]
+    fn an_address_holds_so_many_sockets() {
+        let limits =
+            Limits { connections_per_address_max: 2, connections_max: 4, ..Limits::default() };
+        let door = Door::new(&limits);
+        let far: IpAddr = "192.0.2.1".parse().unwrap();
+        let mapped: IpAddr = "::ffff:192.0.2.1".parse().unwrap();
+        let (first, _second) = (door.enter(far).unwrap(), door.enter(mapped).unwrap());
+        assert!(door.enter(far).is_none());
+        drop(first);
+        let _third = door.enter(far).unwrap();
+        let near: IpAddr = "127.0.0.1".parse().unwrap();
+        let _places = (door.enter(near).unwrap(), door.enter(near).unwrap());
+        assert!(door.enter(near).is_none(), "the node is full");
+        assert_eq!(door.len(), 4);
+    }
+
+    #[test]
+    fn an_address_knocks_so_often() {
+        let door = Door::new(&Limits { handshakes_per_s: 2, ..Limits::default() });
+        let far: IpAddr = "2001:db8::1".parse().unwrap();
+        let same: IpAddr = "2001:db8::2".parse().unwrap();
+        assert!((0..4).all(|_| door.knock(far)));
+        assert!(!door.knock(same));
+        assert!((0..99).all(|_| door.knock("::1".parse().unwrap())));
+    }
+}

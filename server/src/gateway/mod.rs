@@ -1,0 +1,343 @@
+//! The edge: sockets, HTTP, and what is shown of the world.
+//!
+//! Holds nothing that a resume can't rebuild. Reading order, pure: [`session`] (one socket's
+//! conversation), [`batch`] (input until the next beat), [`view`] (what changed in a room),
+//! `speak` and `lines` (deliveries as JSON and as human lines). I/O: `accept` (TCP), `http`
+//! (routes), `assets` (the page), [`auth`] (tokens and origins), [`limit`] (who is let in),
+//! `socket` with `ask` and `tell` (one task a connection), `beat` (input to the runtime), [`hub`]
+//! and `seat` (who sees what), [`board`] (the leaderboard), [`counters`].
+//!
+//! Shutdown: stop accepting, tell each socket to come back elsewhere (`drain`, then 1012), wait
+//! for them with a deadline.
+
+use std::fmt;
+use std::net::TcpListener;
+use std::sync::Arc;
+use std::sync::atomic::{AtomicBool, AtomicU64, Ordering};
+use std::time::Duration;
+
+use bytes::Bytes;
+use holdfast_protocol::frame;
+use holdfast_protocol::ids::RoomId;
+use tokio::sync::watch;
+use tokio_util::sync::CancellationToken;
+use tokio_util::task::TaskTracker;
+
+use crate::actor::handle::Runtime;
+use crate::clock::Clock;
+
+mod accept;
+mod ask;
+mod assets;
+pub mod auth;
+pub mod batch;
+mod beat;
+pub mod board;
+pub mod counters;
+mod http;
+pub mod hub;
+pub mod limit;
+mod lines;
+mod seat;
+pub mod session;
+mod socket;
+mod speak;
+mod tell;
+pub mod view;
+
+pub use accept::listen;
+pub use auth::Guests;
+pub use board::Board;
+pub use counters::Counters;
+pub use hub::Hub;
+pub use limit::Limits;
+
+use auth::{Auth, Origins};
+use beat::Beat;
+use limit::Door;
+use seat::Mark;
+
+/// How many sockets are told to go at once, and how far apart.
+const DRAIN_BATCH: usize = 256;
+const DRAIN_PAUSE_MS: u64 = 20;
+/// How often quiet addresses are forgotten, in milliseconds.
+const SWEEP_MS: u64 = 60_000;
+
+/// Why this node is not ready, for people; empty when it is.
+pub type Health = Arc<dyn Fn() -> Vec<String> + Send + Sync>;
+/// How many players a room holds.
+pub type RoomCapacity = Arc<dyn Fn(&RoomId) -> u32 + Send + Sync>;
+
+/// What the edge is told at start.
+pub struct Config {
+    /// Already bound, see [`listen`].
+    pub listener: TcpListener,
+    /// This node's name.
+    pub node: String,
+    /// The WebSocket URL under which clients reach this node; `None`: as the request called it.
+    pub advertise: Option<String>,
+    /// The WebSocket URLs of the other live gateways.
+    pub peers: Option<watch::Receiver<Arc<Vec<String>>>>,
+    /// Whether callers may name themselves.
+    pub guests: Guests,
+    /// Foreign pages that may connect and read.
+    pub allow_origins: Vec<String>,
+    /// Signs tokens; the same on every gateway.
+    pub token_key: Vec<u8>,
+    /// Opens everything that services may do.
+    pub service_token: Option<String>,
+    /// How long input waits to be batched, in milliseconds.
+    pub beat_ms: u64,
+    /// Time between room frames, in milliseconds.
+    pub frame_ms: u64,
+    /// Time between full room frames, in milliseconds.
+    pub full_frame_ms: u64,
+    /// Least time between leaderboard events, in milliseconds.
+    pub board_ms: u64,
+    /// How long a hello may wait for its answer (doubt, stall, freeze), in milliseconds.
+    pub hold_ms: u64,
+    /// How many players a room holds.
+    pub room_capacity: RoomCapacity,
+    /// Who is let in, and how much each may ask.
+    pub limits: Limits,
+    /// The node's clock.
+    pub clock: Clock,
+}
+
+impl Config {
+    /// The defaults around what has none.
+    #[must_use]
+    pub fn new(listener: TcpListener, node: impl Into<String>, token_key: Vec<u8>) -> Self {
+        Self {
+            listener,
+            node: node.into(),
+            advertise: None,
+            peers: None,
+            guests: Guests::Open,
+            allow_origins: Vec::new(),
+            token_key,
+            service_token: None,
+            beat_ms: 50,
+            frame_ms: 100,
+            full_frame_ms: 5_000,
+            board_ms: 2_000,
+            hold_ms: 8_000,
+            room_capacity: Arc::new(|_| 20),
+            limits: Limits::default(),
+            clock: Clock::system(),
+        }
+    }
+}
+
+impl fmt::Debug for Config {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.debug_struct("Config")
+            .field("node", &self.node)
+            .field("guests", &self.guests)
+            .field("limits", &self.limits)
+            .finish_non_exhaustive()
+    }
+}
+
+/// What every route and socket shares.
+struct Edge {
+    node: String,
+    advertise: Option<String>,
+    peers: Option<watch::Receiver<Arc<Vec<String>>>>,
+    origins: Origins,
+    room_capacity: RoomCapacity,
+    limits: Limits,
+    full_frame_ms: u64,
+    hold_ms: u64,
+    clock: Clock,
+    runtime: Runtime,
+    hub: Hub,
+    board: Arc<dyn Board>,
+    health: Health,
+    auth: Auth,
+    door: Arc<Door>,
+    beat: Beat,
+    counters: Arc<Counters>,
+    sockets: TaskTracker,
+    draining: AtomicBool,
+    connections: AtomicU64,
+}
+
+impl fmt::Debug for Edge {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        write!(f, "edge of {}", self.node)
+    }
+}
+
+impl Edge {
+    fn is_draining(&self) -> bool {
+        self.draining.load(Ordering::Acquire)
+    }
+
+    /// The other live gateways.
+    fn peers(&self) -> Arc<Vec<String>> {
+        self.peers.as_ref().map_or_else(Arc::default, |peers| peers.borrow().clone())
+    }
+
+    /// True when a page of `origin` may ask a node that was called `host`.
+    fn allows(&self, origin: &str, host: Option<&str>) -> bool {
+        self.origins.allow(origin, host)
+            || Origins::new(self.peers().iter().map(String::as_str)).allow(origin, None)
+    }
+}
+
+/// The edge, before it runs.
+#[derive(Debug)]
+pub struct Gateway {
+    listener: TcpListener,
+    beat_ms: u64,
+    frame_ms: u64,
+    board_ms: u64,
+    edge: Arc<Edge>,
+}
+
+/// What others may ask of a running edge. Cheap to clone.
+#[derive(Debug, Clone)]
+pub struct Handle {
+    edge: Arc<Edge>,
+}
+
+impl Handle {
+    /// What the edge counted since it started.
+    #[must_use]
+    pub fn counters(&self) -> &Counters {
+        &self.edge.counters
+    }
+
+    /// Sockets that are open now.
+    #[must_use]
+    pub fn connections_len(&self) -> usize {
+        self.edge.door.len()
+    }
+
+    /// Signs a session token; the second is its end, in Unix milliseconds.
+    #[must_use]
+    pub fn issue_token(&self, player: &holdfast_protocol::ids::PlayerId) -> (String, u64) {
+        self.edge.auth.issue(player, self.edge.clock.now_ms())
+    }
+}
+
+impl Gateway {
+    /// Puts the edge together; nothing is served before [`Gateway::run`].
+    #[must_use]
+    pub fn new(
+        config: Config,
+        runtime: Runtime,
+        hub: Hub,
+        board: Arc<dyn Board>,
+        health: Health,
+    ) -> Self {
+        let counters = Arc::<Counters>::default();
+        let named = config.allow_origins.iter().chain(&config.advertise).map(String::as_str);
+        let edge = Edge {
+            origins: Origins::new(named),
+            auth: Auth::new(&config.token_key, config.guests, config.service_token.as_deref()),
+            door: Door::new(&config.limits),
+            beat: Beat::new(runtime.clone(), counters.clone()),
+            node: config.node,
+            advertise: config.advertise,
+            peers: config.peers,
+            room_capacity: config.room_capacity,
+            limits: config.limits,
+            full_frame_ms: config.full_frame_ms,
+            hold_ms: config.hold_ms,
+            clock: config.clock,
+            runtime,
+            hub,
+            board,
+            health,
+            counters,
+            sockets: TaskTracker::new(),
+            draining: AtomicBool::new(false),
+            connections: AtomicU64::new(0),
+        };
+        Self {
+            listener: config.listener,
+            beat_ms: config.beat_ms,
+            frame_ms: config.frame_ms,
+            board_ms: config.board_ms,
+            edge: Arc::new(edge),
+        }
+    }
+
+    /// What others may ask of this edge.
+    #[must_use]
+    pub fn handle(&self) -> Handle {
+        Handle { edge: self.edge.clone() }
+    }
+
+    /// Serves until it is told to stop, then lets every socket go.
+    ///
+    /// # Errors
+    /// The listener can't be used.
+    pub async fn run(self, shutdown: CancellationToken) -> std::io::Result<()> {
+        let Self { listener, beat_ms, frame_ms, board_ms, edge } = self;
+        // The beat and the ticks outlive the accept loop: sockets need them to their end.
+        let stop = CancellationToken::new();
+        let clock = edge.clock.clone();
+        let parts = TaskTracker::new();
+        parts.spawn(edge.hub.clone().run(clock.clone(), frame_ms, stop.clone()));
+        parts.spawn(edge.beat.clone().run(clock.clone(), beat_ms, stop.clone()));
+        parts.spawn(show_board(edge.clone(), board_ms, stop.clone()));
+        parts.spawn(sweep(edge.clone(), stop.clone()));
+        let served = accept::serve(listener, edge.clone(), shutdown).await;
+        drain(&edge).await;
+        stop.cancel();
+        parts.close();
+        parts.wait().await;
+        served
+    }
+}
+
+/// Shows the leaderboard to every socket when it changed, at most every `board_ms`.
+async fn show_board(edge: Arc<Edge>, board_ms: u64, stop: CancellationToken) {
+    let mut changes = edge.board.changes();
+    let watches = async {
+        while changes.changed().await.is_ok() {
+            let rows = changes.borrow_and_update().clone();
+            let top = rows
+                .iter()
+                .map(|row| (row.player.as_str(), row.name.as_str(), row.score, row.rank));
+            edge.hub.show_board(Bytes::from(frame::leaderboard(top.take(board::TOP_LEN))));
+            edge.clock.sleep_ms(board_ms).await;
+        }
+        std::future::pending::<()>().await;
+    };
+    tokio::select! {
+        () = stop.cancelled() => {}
+        () = watches => {}
+    }
+}
+
+async fn sweep(edge: Arc<Edge>, stop: CancellationToken) {
+    loop {
+        tokio::select! {
+            () = stop.cancelled() => return,
+            () = edge.clock.sleep_ms(SWEEP_MS) => edge.door.sweep(),
+        }
+    }
+}
+
+/// Lets every socket go, a batch at a time, and waits for the last with a deadline.
+async fn drain(edge: &Edge) {
+    edge.draining.store(true, Ordering::Release);
+    edge.sockets.close();
+    let seats = edge.hub.seats();
+    tracing::info!(sockets = seats.len(), "letting sockets go");
+    for batch in seats.chunks(DRAIN_BATCH) {
+        batch.iter().for_each(|seat| seat.mark(Mark::Drain));
+        edge.clock.sleep_ms(DRAIN_PAUSE_MS).await;
+    }
+    // Those that came in between.
+    edge.hub.seats().iter().for_each(|seat| seat.mark(Mark::Drain));
+    let deadline = Duration::from_millis(edge.limits.drain_deadline_ms);
+    if tokio::time::timeout(deadline, edge.sockets.wait()).await.is_err() {
+        tracing::warn!(sockets = edge.door.len(), "gave up waiting for sockets");
+        edge.hub.seats().iter().for_each(|seat| seat.connection.slow.cancel());
+    }
+}

@@ -1,0 +1,466 @@
+//! The life of one socket's conversation, before and after its hello. Pure: time is an argument.
+//!
+//! Decides what may be said when, which messages wait for the answer to a hello, in which form
+//! the client is spoken to, when it is pinged, and when it has gone too far. The socket's task
+//! carries the decisions out.
+//! I7: at most `held_len_max` messages wait for a hello's answer; then the socket is not read.
+
+use std::collections::VecDeque;
+
+use holdfast_protocol::client::{Class, Verb};
+use holdfast_protocol::codes::{CloseCode, ErrorCode};
+use holdfast_protocol::ids::PlayerId;
+use holdfast_protocol::server::ErrorBody;
+
+/// The window in which refused messages are counted, in milliseconds.
+pub const MISUSE_WINDOW_MS: u64 = 10_000;
+
+/// What the subprotocol allows.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub enum Rules {
+    /// `holdfast.v1.json`: JSON only.
+    Json,
+    /// `holdfast.v1.text`, or none asked for: lines, JSON or human.
+    Text,
+}
+
+/// How the client is spoken to.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub enum Form {
+    /// JSON texts.
+    Json,
+    /// Human lines.
+    Lines,
+}
+
+/// The bounds that a session keeps to.
+#[derive(Debug, Clone, Copy)]
+pub struct Bounds {
+    /// Time to the hello, in milliseconds.
+    pub hello_deadline_ms: u64,
+    /// Time between pings, in milliseconds.
+    pub ping_ms: u64,
+    /// Silence that ends a socket, in milliseconds.
+    pub dead_ms: u64,
+    /// Longest wait for the answer to a hello, in milliseconds.
+    pub answer_deadline_ms: u64,
+    /// Messages that wait for that answer.
+    pub held_len_max: usize,
+    /// Refused messages in ten seconds.
+    pub misuse_max: usize,
+}
+
+/// A hello or resume that is not answered yet.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct Asked {
+    /// The message's id.
+    pub id: Option<u64>,
+    /// Who is meant.
+    pub player: PlayerId,
+    /// The end of the token, in Unix milliseconds.
+    pub expires_ms: Option<u64>,
+    /// A name that the answer makes the caller's.
+    pub claims: bool,
+}
+
+/// A session on this socket.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct Bound {
+    /// Whose.
+    pub player: PlayerId,
+    /// Which.
+    pub session: u64,
+    /// When the token ends, in Unix milliseconds.
+    pub expires_ms: Option<u64>,
+}
+
+/// What to do with a message.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub enum Admission {
+    /// Carry it out.
+    Pass,
+    /// Keep it until the hello is answered.
+    Hold,
+    /// It came before hello: refuse it and close.
+    NotHello,
+}
+
+/// What is due by the clock.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub enum Due {
+    /// Nothing.
+    Nothing,
+    /// A ping.
+    Ping,
+    /// The end.
+    Close(CloseCode),
+}
+
+/// One socket's conversation.
+#[derive(Debug)]
+pub struct Session {
+    rules: Rules,
+    form: Form,
+    bounds: Bounds,
+    asked: Option<Box<Asked>>,
+    /// Messages wait for an answer that the socket itself needs.
+    paused: bool,
+    bound: Option<Box<Bound>>,
+    held: VecDeque<Box<str>>,
+    refused_at: VecDeque<u64>,
+    hello_by_ms: u64,
+    answer_by_ms: u64,
+    heard_ms: u64,
+    ping_at_ms: u64,
+}
+
+impl Session {
+    /// A socket that was opened at `now_ms`.
+    #[must_use]
+    pub fn new(rules: Rules, bounds: Bounds, now_ms: u64) -> Self {
+        let form = match rules {
+            Rules::Json => Form::Json,
+            Rules::Text => Form::Lines,
+        };
+        Self {
+            rules,
+            form,
+            bounds,
+            asked: None,
+            paused: false,
+            bound: None,
+            held: VecDeque::new(),
+            refused_at: VecDeque::new(),
+            hello_by_ms: now_ms.saturating_add(bounds.hello_deadline_ms),
+            answer_by_ms: u64::MAX,
+            heard_ms: now_ms,
+            ping_at_ms: now_ms.saturating_add(bounds.ping_ms),
+        }
+    }
+
+    /// What the subprotocol allows.
+    #[must_use]
+    pub fn rules(&self) -> Rules {
+        self.rules
+    }
+
+    /// How the client is spoken to.
+    #[must_use]
+    pub fn form(&self) -> Form {
+        self.form
+    }
+
+    /// The form of the last message decides; JSON rules know one form.
+    pub fn speak(&mut self, form: Form) {
+        if self.rules == Rules::Text {
+            self.form = form;
+        }
+    }
+
+    /// The session that is bound to this socket.
+    #[must_use]
+    pub fn bound(&self) -> Option<&Bound> {
+        self.bound.as_deref()
+    }
+
+    /// True while messages wait for an answer.
+    #[must_use]
+    pub fn is_waiting(&self) -> bool {
+        self.asked.is_some() || self.paused
+    }
+
+    /// Who is meant by a hello or resume that is not answered.
+    #[must_use]
+    pub fn asked(&self) -> Option<&Asked> {
+        self.asked.as_deref()
+    }
+
+    /// Lets messages wait until [`Session::go_on`].
+    pub fn pause(&mut self, now_ms: u64) {
+        self.paused = true;
+        self.answer_by_ms = now_ms.saturating_add(self.bounds.answer_deadline_ms);
+    }
+
+    /// Ends a pause.
+    pub fn go_on(&mut self) {
+        self.paused = false;
+    }
+
+    /// Notes that anything came from the client.
+    pub fn heard(&mut self, now_ms: u64) {
+        self.heard_ms = now_ms;
+    }
+
+    /// What to do with a message now.
+    #[must_use]
+    pub fn admit(&self, verb: &Verb) -> Admission {
+        match (self.is_waiting(), self.bound.is_some(), verb.class()) {
+            (true, ..) if matches!(verb, Verb::Ping { .. }) => Admission::Pass,
+            (true, ..) => Admission::Hold,
+            (false, true, _) | (false, false, Class::Session) => Admission::Pass,
+            (false, false, _) => Admission::NotHello,
+        }
+    }
+
+    /// True when another message may be held.
+    #[must_use]
+    pub fn can_hold(&self) -> bool {
+        self.held.len() < self.bounds.held_len_max
+    }
+
+    /// Keeps a message until the hello is answered.
+    pub fn hold(&mut self, line: &str) {
+        self.held.push_back(line.into());
+    }
+
+    /// The next message that was kept and may be looked at now.
+    pub fn release(&mut self) -> Option<Box<str>> {
+        if self.is_waiting() { None } else { self.held.pop_front() }
+    }
+
+    /// Begins a hello or resume.
+    ///
+    /// # Errors
+    /// `bad_args` when this socket is another player's.
+    pub fn ask(&mut self, asked: Asked, now_ms: u64) -> Result<(), ErrorBody> {
+        if self.bound.as_ref().is_some_and(|bound| bound.player != asked.player) {
+            let message = "this connection is another player's; open another one";
+            return Err(ErrorBody::new(ErrorCode::BadArgs, message));
+        }
+        self.asked = Some(Box::new(asked));
+        self.answer_by_ms = now_ms.saturating_add(self.bounds.answer_deadline_ms);
+        Ok(())
+    }
+
+    /// The hello is answered well.
+    pub fn attached(&mut self, session: u64) -> Option<Asked> {
+        let asked = *self.asked.take()?;
+        let (player, expires_ms) = (asked.player.clone(), asked.expires_ms);
+        self.bound = Some(Box::new(Bound { player, session, expires_ms }));
+        Some(asked)
+    }
+
+    /// The hello is refused; there is time for another one.
+    pub fn refused(&mut self, now_ms: u64) -> Option<Asked> {
+        self.hello_by_ms = now_ms.saturating_add(self.bounds.hello_deadline_ms);
+        self.asked.take().map(|asked| *asked)
+    }
+
+    /// The session's token ends then.
+    pub fn expires(&mut self, expires_ms: u64) {
+        if let Some(bound) = &mut self.bound {
+            bound.expires_ms = Some(expires_ms);
+        }
+    }
+
+    /// A token was refreshed.
+    pub fn prolong(&mut self, expires_ms: u64) {
+        if let Some(bound) = &mut self.bound {
+            bound.expires_ms = bound.expires_ms.map(|before| before.max(expires_ms));
+        }
+    }
+
+    /// Counts a refused message. True when that was one too many.
+    pub fn misused(&mut self, code: ErrorCode, now_ms: u64) -> bool {
+        let counts = matches!(
+            code,
+            ErrorCode::RateLimited
+                | ErrorCode::BadMessage
+                | ErrorCode::UnknownVerb
+                | ErrorCode::BadArgs
+        );
+        if !counts {
+            return false;
+        }
+        self.refused_at.push_back(now_ms);
+        let over = |at: &u64| at.saturating_add(MISUSE_WINDOW_MS) <= now_ms;
+        while self.refused_at.front().is_some_and(over) {
+            self.refused_at.pop_front();
+        }
+        self.refused_at.len() > self.bounds.misuse_max
+    }
+
+    /// What is due at `now_ms`. A ping is due once.
+    pub fn due(&mut self, now_ms: u64) -> Due {
+        let expired = self.bound.as_ref().and_then(|bound| bound.expires_ms);
+        if self.bound.is_none() && self.asked.is_none() && now_ms >= self.hello_by_ms {
+            return Due::Close(CloseCode::ProtocolError);
+        }
+        if self.is_waiting() && now_ms >= self.answer_by_ms {
+            return Due::Close(CloseCode::Internal);
+        }
+        if expired.is_some_and(|expires_ms| now_ms >= expires_ms) {
+            return Due::Close(CloseCode::SessionExpired);
+        }
+        if now_ms >= self.heard_ms.saturating_add(self.bounds.dead_ms) {
+            return Due::Close(CloseCode::HeartbeatTimeout);
+        }
+        if now_ms >= self.ping_at_ms {
+            self.ping_at_ms = now_ms.saturating_add(self.bounds.ping_ms);
+            return Due::Ping;
+        }
+        Due::Nothing
+    }
+
+    /// When to look again, in Unix milliseconds.
+    #[must_use]
+    pub fn next_due_ms(&self) -> u64 {
+        let dead_ms = self.heard_ms.saturating_add(self.bounds.dead_ms);
+        let mut next = self.ping_at_ms.min(dead_ms);
+        if self.is_waiting() {
+            next = next.min(self.answer_by_ms);
+        } else if self.bound.is_none() {
+            next = next.min(self.hello_by_ms);
+        }
+        let expires_ms = self.bound.as_ref().and_then(|bound| bound.expires_ms);
+        next.min(expires_ms.unwrap_or(u64::MAX))
+    }
+}
+
+/// The lines of a frame under text rules: each is a message, blank ones are none.
+pub fn lines(text: &str) -> impl Iterator<Item = &str> {
+    text.lines().map(str::trim).filter(|line| !line.is_empty())
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    const BOUNDS: Bounds = Bounds {
+        hello_deadline_ms: 5_000,
+        ping_ms: 15_000,
+        dead_ms: 30_000,
+        answer_deadline_ms: 8_000,
+        held_len_max: 2,
+        misuse_max: 100,
+    };
+
+    fn session() -> Session {
+        Session::new(Rules::Json, BOUNDS, 0)
+    }
+
+    fn asked(name: &str) -> Asked {
+        let player = PlayerId::new(name).unwrap();
+        Asked { id: Some(1), player, expires_ms: Some(90_000), claims: false }
+    }
+
+    fn hello() -> Verb {
+        Verb::Hello { token: None, player: PlayerId::new("alice").ok(), name: None }
+    }
+
+    fn ping() -> Verb {
+        Verb::Ping { t: 1.into() }
+    }
+
+    fn attached() -> Session {
+        let mut session = session();
+        session.ask(asked("alice"), 0).unwrap();
+        session.attached(7).unwrap();
+        session
+    }
+
+    #[test]
+    fn the_first_message_is_a_hello() {
+        let session = session();
+        assert_eq!(session.admit(&hello()), Admission::Pass);
+        assert_eq!(session.admit(&Verb::LeaveRoom {}), Admission::NotHello);
+        assert_eq!(session.admit(&ping()), Admission::NotHello);
+    }
+
+    #[test]
+    fn messages_wait_for_the_answer_to_a_hello() {
+        let mut session = session();
+        session.ask(asked("alice"), 0).unwrap();
+        assert_eq!(session.admit(&Verb::LeaveRoom {}), Admission::Hold);
+        assert_eq!(session.admit(&ping()), Admission::Pass);
+        session.hold("one");
+        assert!(session.can_hold());
+        session.hold("two");
+        assert!(!session.can_hold());
+        assert_eq!(session.release(), None);
+        session.attached(7).unwrap();
+        assert_eq!(session.admit(&Verb::LeaveRoom {}), Admission::Pass);
+        assert_eq!(session.release().as_deref(), Some("one"));
+        assert_eq!(session.release().as_deref(), Some("two"));
+        assert_eq!(session.release(), None);
+    }
+
+    #[test]
+    fn a_second_hello_is_for_the_same_player() {
+        let mut session = attached();
+        let error = session.ask(asked("bob"), 0).unwrap_err();
+        assert_eq!(error.code, ErrorCode::BadArgs);
+        session.ask(asked("alice"), 0).unwrap();
+        assert_eq!(session.refused(0).map(|asked| asked.id), Some(Some(1)));
+        assert_eq!(session.bound().map(|bound| bound.session), Some(7), "the first one stands");
+    }
+
+    #[test]
+    fn a_socket_without_hello_ends_in_time() {
+        let mut session = session();
+        assert_eq!(session.next_due_ms(), 5_000);
+        assert_eq!(session.due(4_999), Due::Nothing);
+        assert_eq!(session.due(5_000), Due::Close(CloseCode::ProtocolError));
+    }
+
+    #[test]
+    fn a_hello_without_answer_ends_in_time() {
+        let mut session = session();
+        session.ask(asked("alice"), 1_000).unwrap();
+        assert_eq!(session.next_due_ms(), 9_000);
+        assert_eq!(session.due(8_999), Due::Nothing);
+        assert_eq!(session.due(9_000), Due::Close(CloseCode::Internal));
+    }
+
+    #[test]
+    fn silence_is_pinged_and_then_ends_the_socket() {
+        let mut session = attached();
+        assert_eq!(session.next_due_ms(), 15_000);
+        assert_eq!(session.due(15_000), Due::Ping);
+        assert_eq!(session.due(15_000), Due::Nothing);
+        session.heard(15_010);
+        assert_eq!(session.due(30_000), Due::Ping);
+        assert_eq!(session.next_due_ms(), 45_000);
+        assert_eq!(session.due(45_009), Due::Ping);
+        assert_eq!(session.due(45_010), Due::Close(CloseCode::HeartbeatTimeout));
+    }
+
+    #[test]
+    fn a_token_that_is_not_refreshed_ends_the_socket() {
+        let mut session = attached();
+        session.heard(89_000);
+        session.due(89_000);
+        assert_eq!(session.next_due_ms(), 90_000);
+        assert_eq!(session.due(90_000), Due::Close(CloseCode::SessionExpired));
+        session.prolong(200_000);
+        assert_eq!(session.due(90_000), Due::Nothing);
+    }
+
+    #[test]
+    fn a_hundred_refusals_in_ten_seconds_are_enough() {
+        let mut session = session();
+        for _ in 0..100 {
+            assert!(!session.misused(ErrorCode::BadArgs, 1_000));
+        }
+        assert!(!session.misused(ErrorCode::RoomFull, 1_000), "that is the game's");
+        assert!(session.misused(ErrorCode::RateLimited, 1_000));
+        assert!(!session.misused(ErrorCode::BadArgs, 11_000));
+    }
+
+    #[test]
+    fn only_text_rules_change_the_form() {
+        let mut json = session();
+        json.speak(Form::Lines);
+        assert_eq!(json.form(), Form::Json);
+        let mut text = Session::new(Rules::Text, BOUNDS, 0);
+        assert_eq!(text.form(), Form::Lines);
+        text.speak(Form::Json);
+        assert_eq!(text.form(), Form::Json);
+    }
+
+    #[test]
+    fn a_frame_may_hold_several_lines() {
+        assert_eq!(lines("login a\r\n\n join b \n").collect::<Vec<_>>(), ["login a", "join b"]);
+        assert_eq!(lines("\n").count(), 0);
+    }
+}

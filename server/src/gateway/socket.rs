@@ -1,0 +1,363 @@
+//! One task a connection: everything that one client says and is told, in order.
+//!
+//! Two lanes lead out. The reliable one (a bounded channel) carries replies and events; when it
+//! is full the runtime cancels `slow` and the socket closes with 4002. The other is a set of
+//! marks: room frames and the leaderboard are made here, when the socket can take one.
+//! A send never waits longer than a heartbeat, and not at all once the socket is slow.
+
+use std::convert::Infallible;
+use std::future::Future;
+use std::sync::Arc;
+use std::sync::atomic::Ordering;
+
+use axum::extract::ws::{CloseFrame, Message, Utf8Bytes, WebSocket};
+use bytes::Bytes;
+use futures::SinkExt;
+use holdfast_protocol::codes::{CloseCode, ErrorCode};
+use holdfast_protocol::frame;
+use holdfast_protocol::ids::ActorId;
+use holdfast_protocol::server::ErrorBody;
+use holdfast_protocol::text::render;
+use tokio::sync::mpsc;
+use tokio_util::sync::CancellationToken;
+
+use super::Edge;
+use super::beat::Inbox;
+use super::counters::add;
+use super::limit::{Gate, Place};
+use super::lines::{Lines, WATCH_HZ_DEFAULT};
+use super::seat::Seat;
+use super::session::{self, Bounds, Due, Form, Rules, Session};
+use crate::actor::envelope::{Connection, Delivery};
+
+/// Deliveries that are written before one flush.
+const BURST_LEN: usize = 64;
+
+/// Why a conversation ends.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub(super) enum End {
+    /// The client is gone.
+    Gone,
+    /// The edge closes the socket.
+    Close(CloseCode),
+    /// The runtime is done with the connection: no detach.
+    Dismissed(CloseCode),
+}
+
+/// Goes on, or ends.
+pub(super) type Flow = Result<(), End>;
+
+/// One client's connection.
+pub(super) struct Socket {
+    pub(super) edge: Arc<Edge>,
+    websocket: WebSocket,
+    lane: mpsc::Receiver<Delivery>,
+    pub(super) seat: Arc<Seat>,
+    pub(super) session: Session,
+    pub(super) gate: Gate,
+    /// Made with the first input.
+    pub(super) inbox: Option<Arc<Inbox>>,
+    /// Only under text rules.
+    pub(super) lines: Option<Box<Lines>>,
+    /// The newest id of this session that the socket knows of.
+    pub(super) last_id: u64,
+    /// Under which URL the client came here.
+    pub(super) url: Box<str>,
+    /// The timer is set too late by now.
+    pub(super) sooner: bool,
+}
+
+/// Talks with one client until either side ends it. Without a place the client is turned away.
+pub(super) async fn serve(
+    edge: Arc<Edge>,
+    websocket: WebSocket,
+    rules: Rules,
+    place: Option<Place>,
+    url: Box<str>,
+) {
+    add(&edge.counters.opened);
+    let mut socket = Socket::new(edge, websocket, rules, url);
+    let end = match place {
+        Some(_) => {
+            socket.edge.hub.open(&socket.seat);
+            tracing::debug!(connection = socket.seat.connection.id, "socket opened");
+            match socket.live().await {
+                Err(end) => end,
+            }
+        }
+        None => End::Close(CloseCode::TooManyConnections),
+    };
+    Box::pin(socket.finish(end)).await;
+    drop(place);
+}
+
+fn bounds(edge: &Edge, rules: Rules) -> Bounds {
+    let limits = &edge.limits;
+    Bounds {
+        hello_deadline_ms: match rules {
+            Rules::Json => limits.hello_deadline_ms,
+            Rules::Text => limits.hello_deadline_text_ms,
+        },
+        ping_ms: limits.ping_ms,
+        dead_ms: limits.dead_ms,
+        answer_deadline_ms: edge.hold_ms,
+        held_len_max: limits.held_len_max,
+        misuse_max: limits.misuse_max,
+    }
+}
+
+impl Socket {
+    fn new(edge: Arc<Edge>, websocket: WebSocket, rules: Rules, url: Box<str>) -> Self {
+        let (sender, lane) = mpsc::channel(edge.limits.lane_len_max);
+        let id = edge.connections.fetch_add(1, Ordering::Relaxed) + 1;
+        let slow = CancellationToken::new();
+        let seat = Seat::new(Connection { id, lane: sender, slow });
+        let session = Session::new(rules, bounds(&edge, rules), edge.clock.now_ms());
+        let gate = Gate::new(&edge.limits);
+        let lines = (rules == Rules::Text).then(Box::default);
+        let (inbox, last_id, sooner) = (None, 0, false);
+        Self { edge, websocket, lane, seat, session, gate, inbox, lines, last_id, url, sooner }
+    }
+
+    async fn live(&mut self) -> Result<Infallible, End> {
+        if self.session.form() == Form::Lines {
+            self.send(render::greeting(&self.edge.node)).await?;
+        }
+        let clock = self.edge.clock.clone();
+        let slow = self.seat.connection.slow.clone();
+        let timer = clock.sleep_until(self.session.next_due_ms());
+        tokio::pin!(timer);
+        let slow = slow.cancelled();
+        tokio::pin!(slow);
+        loop {
+            let hears = self.session.can_hold();
+            // The reliable lane first: what it owes is older than what the client says now.
+            tokio::select! {
+                biased;
+                () = slow.as_mut() => return Err(End::Close(CloseCode::SlowConsumer)),
+                Some(delivery) = self.lane.recv() => self.tell_all(delivery).await?,
+                heard = self.websocket.recv(), if hears => self.hear(heard).await?,
+                marks = self.seat.due() => self.show(marks).await?,
+                () = timer.as_mut() => {
+                    self.look_at_clock().await?;
+                    self.sooner = true;
+                }
+            }
+            if std::mem::take(&mut self.sooner) {
+                timer.set(clock.sleep_until(self.session.next_due_ms()));
+            }
+        }
+    }
+
+    async fn look_at_clock(&mut self) -> Flow {
+        match self.session.due(self.edge.clock.now_ms()) {
+            Due::Nothing => Ok(()),
+            Due::Ping => {
+                let ping = self.websocket.send(Message::Ping(Bytes::new()));
+                within(&self.edge, &self.seat, ping).await
+            }
+            Due::Close(code) => {
+                if code == CloseCode::ProtocolError {
+                    let error = ErrorBody::new(ErrorCode::NotHello, "no hello came in time");
+                    self.refuse(None, &error).await?;
+                }
+                Err(End::Close(code))
+            }
+        }
+    }
+
+    async fn tell_all(&mut self, first: Delivery) -> Flow {
+        self.tell(first).await?;
+        for _ in 1..BURST_LEN {
+            let Ok(next) = self.lane.try_recv() else { break };
+            self.tell(next).await?;
+        }
+        self.flush().await?;
+        self.catch_up().await
+    }
+
+    /// Looks at messages that waited for an answer.
+    async fn catch_up(&mut self) -> Flow {
+        while let Some(line) = self.session.release() {
+            Box::pin(self.line(&line)).await?;
+        }
+        Ok(())
+    }
+
+    async fn hear(&mut self, heard: Option<Result<Message, axum::Error>>) -> Flow {
+        let message = match heard {
+            None => return Err(End::Gone),
+            Some(Err(error)) => return Err(fault(&error)),
+            Some(Ok(message)) => message,
+        };
+        self.session.heard(self.edge.clock.now_ms());
+        match message {
+            Message::Text(text) => self.read(&text).await,
+            Message::Binary(_) => {
+                let error = ErrorBody::new(ErrorCode::BadMessage, "binary is not spoken here");
+                self.refuse(None, &error).await
+            }
+            Message::Ping(_) | Message::Pong(_) => Ok(()),
+            Message::Close(_) => Err(End::Gone),
+        }
+    }
+
+    async fn read(&mut self, text: &Utf8Bytes) -> Flow {
+        if self.session.rules() == Rules::Json {
+            return self.line(text.trim_ascii()).await;
+        }
+        for line in session::lines(text) {
+            self.line(line).await?;
+        }
+        Ok(())
+    }
+
+    /// Speaks to the client in `form` from now on, and shows it what that form is shown.
+    pub(super) fn reform(&mut self, form: Form) {
+        self.session.speak(form);
+        let watch_hz = self.lines.as_ref().and_then(|lines| lines.watch_hz);
+        let json = self.session.form() == Form::Json;
+        let pace_ms = match watch_hz {
+            Some(hz) if !json => 1_000 / u64::from(hz.max(1)),
+            _ => 0,
+        };
+        self.seat.pace_ms.store(pace_ms, Ordering::Release);
+        self.seat.watch(self.session.bound().is_some() && (json || watch_hz.is_some()));
+    }
+
+    /// Watches the room in lines, or no more.
+    pub(super) fn watch(&mut self, on: bool, hz: Option<u8>) {
+        if let Some(lines) = &mut self.lines {
+            lines.watch_hz = on.then(|| hz.unwrap_or(WATCH_HZ_DEFAULT));
+        }
+        self.reform(self.session.form());
+    }
+
+    /// Refuses a message, and ends the conversation when that was one too many.
+    pub(super) async fn refuse(&mut self, id: Option<u64>, error: &ErrorBody) -> Flow {
+        self.edge.counters.count_refusal(error.code);
+        let text = match self.session.form() {
+            Form::Json => frame::reply_err(id, error),
+            Form::Lines => render::error(error),
+        };
+        self.send(text).await?;
+        self.count_misuse(error.code)
+    }
+
+    pub(super) fn count_misuse(&mut self, code: ErrorCode) -> Flow {
+        if self.session.misused(code, self.edge.clock.now_ms()) {
+            return Err(End::Close(CloseCode::TooManyErrors));
+        }
+        Ok(())
+    }
+
+    /// Writes one message; it leaves with the next flush at the latest.
+    pub(super) async fn feed(&mut self, text: impl Into<Utf8Bytes>) -> Flow {
+        add(&self.edge.counters.messages_out);
+        let feeding = self.websocket.feed(Message::Text(text.into()));
+        within(&self.edge, &self.seat, feeding).await
+    }
+
+    pub(super) async fn flush(&mut self) -> Flow {
+        within(&self.edge, &self.seat, self.websocket.flush()).await
+    }
+
+    /// Writes one message at once.
+    pub(super) async fn send(&mut self, text: impl Into<Utf8Bytes>) -> Flow {
+        self.feed(text).await?;
+        self.flush().await
+    }
+
+    /// Lets the runtime and the hub go, then closes as the protocol asks.
+    async fn finish(mut self, end: End) {
+        self.lane.close();
+        self.edge.hub.close(&self.seat);
+        let bound = self.session.bound().map(|bound| &bound.player);
+        let player = bound.or_else(|| self.session.asked().map(|asked| &asked.player));
+        let player = player.cloned();
+        if let (Some(player), false) = (&player, matches!(end, End::Dismissed(_))) {
+            if let Some(inbox) = &self.inbox {
+                self.edge.beat.flush(inbox).await;
+            }
+            let connection = self.seat.connection.id;
+            self.edge.runtime.detach(&ActorId::player(player), connection).await;
+        }
+        let (connection, player) = (self.seat.connection.id, player.as_ref().map(|id| id.as_str()));
+        match end {
+            End::Gone => {
+                add(&self.edge.counters.lost);
+                tracing::info!(connection, player, "socket lost");
+            }
+            End::Close(code) | End::Dismissed(code) => {
+                self.edge.counters.count_close(code);
+                tracing::info!(
+                    connection,
+                    player,
+                    code = code.code(),
+                    name = code.name(),
+                    "socket closed"
+                );
+            }
+        }
+        self.say_goodbye(end).await;
+    }
+
+    /// The closing handshake, with a deadline: the client's close is waited for, so that ours
+    /// arrives before the connection is reset.
+    async fn say_goodbye(&mut self, end: End) {
+        let deadline_ms = self.edge.limits.close_deadline_ms;
+        let websocket = &mut self.websocket;
+        let handshake = async {
+            match end {
+                End::Gone => {
+                    let _ = websocket.flush().await;
+                }
+                End::Close(code) | End::Dismissed(code) => {
+                    let reason = Utf8Bytes::from_static(code.reason());
+                    let close = CloseFrame { code: code.code(), reason };
+                    if websocket.send(Message::Close(Some(close))).await.is_err() {
+                        return;
+                    }
+                    while let Some(Ok(_)) = websocket.recv().await {}
+                    if matches!(code, CloseCode::MessageTooBig | CloseCode::InvalidUtf8) {
+                        // What is left unread would reset the connection under our close.
+                        std::future::pending::<()>().await;
+                    }
+                }
+            }
+        };
+        tokio::select! {
+            () = handshake => {}
+            () = self.edge.clock.sleep_ms(deadline_ms) => {}
+        }
+    }
+}
+
+/// Waits for a send: not once the socket is slow, and never longer than a heartbeat.
+async fn within(
+    edge: &Edge,
+    seat: &Seat,
+    send: impl Future<Output = Result<(), axum::Error>>,
+) -> Flow {
+    tokio::select! {
+        biased;
+        sent = send => sent.map_err(|_| End::Gone),
+        () = seat.connection.slow.cancelled() => Err(End::Close(CloseCode::SlowConsumer)),
+        () = edge.clock.sleep_ms(edge.limits.dead_ms) => {
+            Err(End::Close(CloseCode::HeartbeatTimeout))
+        }
+    }
+}
+
+/// What a read error means. The library's error type is not among our dependencies, so that its
+/// sentence has to tell; `tests/` guards both cases.
+fn fault(error: &axum::Error) -> End {
+    let said = error.to_string();
+    if said.starts_with("Space limit exceeded") {
+        End::Close(CloseCode::MessageTooBig)
+    } else if said.starts_with("UTF-8 encoding error") {
+        End::Close(CloseCode::InvalidUtf8)
+    } else {
+        End::Gone
+    }
+}

@@ -1,0 +1,360 @@
+//! What one topic (a room) looks like, and what a socket has yet to be told about it. Pure.
+//!
+//! Each change of an entity gets the topic's next version. A socket remembers one number, the
+//! version of its last frame, so that a watcher costs no copy of what was sent.
+//! Invariant: a client that applies every frame in order holds what the topic holds.
+//! I7: at most [`ENTITIES_MAX`] entities (a newer one is not shown) and [`GONE_MAX`] remembered
+//! departures (a socket that is further behind gets a full frame).
+
+use std::collections::{BTreeMap, VecDeque};
+use std::sync::Arc;
+
+use holdfast_protocol::server::EntityRow;
+
+/// Most entities of one topic.
+pub const ENTITIES_MAX: usize = 1_024;
+/// Departures that a topic remembers.
+pub const GONE_MAX: usize = 256;
+
+/// Somebody at a topic.
+#[derive(Debug, Clone)]
+struct Entity {
+    player: Arc<str>,
+    name: Arc<str>,
+    row: EntityRow,
+    /// Version of the newest change of `row`.
+    changed: u64,
+    /// Version of the newest change of `player` or `name`.
+    named: u64,
+}
+
+/// Everybody at one topic.
+#[derive(Debug, Default)]
+pub struct Topic {
+    version: u64,
+    entities: BTreeMap<u32, Entity>,
+    /// (version, entity), oldest first.
+    gone: VecDeque<(u64, u32)>,
+    /// Newest version whose departure is forgotten.
+    forgotten: u64,
+}
+
+/// One member, for people.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct Member {
+    /// The player's id.
+    pub player: Arc<str>,
+    /// The display name.
+    pub name: Arc<str>,
+    /// Where and how.
+    pub row: EntityRow,
+}
+
+/// What a socket has been told. `None`: nothing yet, so the next frame is full.
+#[derive(Debug, Clone, Copy, Default, PartialEq, Eq)]
+pub struct Cursor {
+    /// The topic's version of the last room frame.
+    pub version: Option<u64>,
+    /// The topic's version of the last roster.
+    pub roster: Option<u64>,
+    /// When the next full frame is due, in Unix milliseconds.
+    pub full_at_ms: u64,
+}
+
+/// What changed since a socket's last frame.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct Delta {
+    /// Changed entities, the own one first.
+    pub rows: Vec<EntityRow>,
+    /// Entities that left.
+    pub gone: Vec<u32>,
+    /// No delta: who is not in `rows` is gone.
+    pub full: bool,
+}
+
+impl Delta {
+    /// True when there is nothing to tell.
+    #[must_use]
+    pub fn is_empty(&self) -> bool {
+        !self.full && self.rows.is_empty() && self.gone.is_empty()
+    }
+}
+
+/// Names that a socket does not know yet.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct Names {
+    /// (entity, player, name).
+    pub rows: Vec<(u32, Arc<str>, Arc<str>)>,
+    /// True when this is everybody.
+    pub full: bool,
+}
+
+impl Topic {
+    /// Puts an entity or replaces what was known of it. True when anything changed.
+    pub fn put(&mut self, player: &Arc<str>, name: &Arc<str>, row: EntityRow) -> bool {
+        let known = self.entities.get(&row.entity);
+        if known.is_none() && self.entities.len() >= ENTITIES_MAX {
+            return false;
+        }
+        let named = known.is_none_or(|known| known.player != *player || known.name != *name);
+        if !named && known.is_some_and(|known| known.row == row) {
+            return false;
+        }
+        self.version += 1;
+        let version = self.version;
+        let named = match known {
+            Some(known) if !named => known.named,
+            _ => version,
+        };
+        let (player, name) = (player.clone(), name.clone());
+        self.entities.insert(row.entity, Entity { player, name, row, changed: version, named });
+        true
+    }
+
+    /// Removes an entity, unless its number means another player by now. True when it was there.
+    pub fn remove(&mut self, player: &str, entity: u32) -> bool {
+        if self.entities.get(&entity).is_none_or(|known| &*known.player != player) {
+            return false;
+        }
+        self.entities.remove(&entity);
+        self.version += 1;
+        self.gone.push_back((self.version, entity));
+        while self.gone.len() > GONE_MAX {
+            self.forgotten = self.gone.pop_front().map_or(self.forgotten, |(version, _)| version);
+        }
+        true
+    }
+
+    /// True when nobody is here.
+    #[must_use]
+    pub fn is_empty(&self) -> bool {
+        self.entities.is_empty()
+    }
+
+    /// How many are here.
+    #[must_use]
+    pub fn len(&self) -> usize {
+        self.entities.len()
+    }
+
+    /// Everybody, by entity number.
+    pub fn members(&self) -> impl Iterator<Item = Member> {
+        self.entities.values().map(|entity| Member {
+            player: entity.player.clone(),
+            name: entity.name.clone(),
+            row: entity.row,
+        })
+    }
+
+    /// What changed since `cursor`, which moves on. Everything when the cursor is new, or too far
+    /// behind, or a full frame is due at `now_ms`.
+    pub fn delta(&self, cursor: &mut Cursor, own: u32, now_ms: u64, full_every_ms: u64) -> Delta {
+        let since = cursor.version.filter(|since| *since >= self.forgotten);
+        let stale = since.is_some_and(|since| since < self.version);
+        let full = since.is_none() || (stale && now_ms >= cursor.full_at_ms);
+        let since = if full { 0 } else { since.unwrap_or_default() };
+        let changed = self.entities.values().filter(|entity| full || entity.changed > since);
+        let mut rows: Vec<EntityRow> = changed.map(|entity| entity.row).collect();
+        if let Some(at) = rows.iter().position(|row| row.entity == own)
+            && let Some(before) = rows.get_mut(..=at)
+        {
+            before.rotate_right(1);
+        }
+        let gone = if full { Vec::new() } else { self.gone_since(since) };
+        cursor.version = Some(self.version);
+        if full {
+            cursor.full_at_ms = now_ms.saturating_add(full_every_ms);
+        }
+        Delta { rows, gone, full }
+    }
+
+    /// Who left since, once each, without numbers that are taken again.
+    fn gone_since(&self, since: u64) -> Vec<u32> {
+        let newest_first = self.gone.iter().rev().take_while(|(version, _)| *version > since);
+        let mut gone: Vec<u32> = newest_first
+            .map(|(_, entity)| *entity)
+            .filter(|entity| !self.entities.contains_key(entity))
+            .collect();
+        gone.sort_unstable();
+        gone.dedup();
+        gone
+    }
+
+    /// The names that `cursor` does not know, and moves it on. `None`: it knows all.
+    pub fn names(&self, cursor: &mut Cursor) -> Option<Names> {
+        let since = cursor.roster;
+        let fresh = |entity: &&Entity| since.is_none_or(|since| entity.named > since);
+        let row = |entity: &Entity| (entity.row.entity, entity.player.clone(), entity.name.clone());
+        let rows: Vec<_> = self.entities.values().filter(fresh).map(row).collect();
+        cursor.roster = Some(self.version);
+        (since.is_none() || !rows.is_empty()).then_some(Names { rows, full: since.is_none() })
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use proptest::prelude::*;
+
+    fn row(entity: u32, x: i32) -> EntityRow {
+        EntityRow { entity, x, y: 0, health: 100, flags: 0 }
+    }
+
+    fn put(topic: &mut Topic, player: &str, entity: u32, x: i32) -> bool {
+        topic.put(&player.into(), &player.to_uppercase().into(), row(entity, x))
+    }
+
+    fn delta(topic: &Topic, cursor: &mut Cursor, own: u32) -> Delta {
+        topic.delta(cursor, own, 0, 5_000)
+    }
+
+    #[test]
+    fn the_first_frame_is_full_and_the_next_holds_changes() {
+        let mut topic = Topic::default();
+        put(&mut topic, "alice", 1, 10);
+        put(&mut topic, "bob", 2, 20);
+        let mut cursor = Cursor::default();
+        let first = delta(&topic, &mut cursor, 2);
+        assert_eq!((first.rows, first.full), (vec![row(2, 20), row(1, 10)], true));
+        assert!(delta(&topic, &mut cursor, 2).is_empty());
+        put(&mut topic, "alice", 1, 11);
+        let second = delta(&topic, &mut cursor, 2);
+        assert_eq!(second, Delta { rows: vec![row(1, 11)], gone: vec![], full: false });
+    }
+
+    #[test]
+    fn an_equal_row_is_no_change() {
+        let mut topic = Topic::default();
+        assert!(put(&mut topic, "alice", 1, 10));
+        assert!(!put(&mut topic, "alice", 1, 10));
+    }
+
+    #[test]
+    fn a_number_taken_again_is_not_gone() {
+        let mut topic = Topic::default();
+        put(&mut topic, "alice", 1, 10);
+        let mut cursor = Cursor::default();
+        topic.names(&mut cursor);
+        delta(&topic, &mut cursor, 9);
+        assert!(topic.remove("alice", 1));
+        put(&mut topic, "bob", 1, 10);
+        assert!(!topic.remove("alice", 1), "the number is bob's now");
+        let next = delta(&topic, &mut cursor, 9);
+        assert_eq!(next, Delta { rows: vec![row(1, 10)], gone: vec![], full: false });
+        let names = topic.names(&mut cursor).unwrap();
+        assert_eq!((names.rows.len(), names.full), (1, false));
+        assert_eq!(topic.names(&mut cursor), None);
+    }
+
+    #[test]
+    fn a_socket_too_far_behind_gets_everything() {
+        let mut topic = Topic::default();
+        let mut cursor = Cursor::default();
+        delta(&topic, &mut cursor, 0);
+        for entity in 0..=GONE_MAX as u32 {
+            put(&mut topic, "alice", entity, 0);
+            topic.remove("alice", entity);
+        }
+        let next = delta(&topic, &mut cursor, 0);
+        assert_eq!(next, Delta { rows: vec![], gone: vec![], full: true });
+    }
+
+    #[test]
+    fn a_full_frame_comes_when_it_is_due_and_something_changed() {
+        let mut topic = Topic::default();
+        put(&mut topic, "alice", 1, 10);
+        let mut cursor = Cursor::default();
+        topic.delta(&mut cursor, 1, 1_000, 5_000);
+        assert!(topic.delta(&mut cursor, 1, 9_000, 5_000).is_empty());
+        put(&mut topic, "alice", 1, 11);
+        assert!(topic.delta(&mut cursor, 1, 9_000, 5_000).full);
+        assert_eq!(cursor.full_at_ms, 14_000);
+    }
+
+    #[test]
+    fn one_too_many_is_not_shown() {
+        let mut topic = Topic::default();
+        for entity in 0..ENTITIES_MAX as u32 {
+            assert!(put(&mut topic, "alice", entity, 0));
+        }
+        assert!(!put(&mut topic, "bob", u32::MAX, 0));
+        assert!(put(&mut topic, "alice", 0, 7));
+    }
+
+    #[derive(Debug, Clone)]
+    enum Act {
+        Put(u8, u8, i32),
+        Remove(u8, u8),
+        Frame(bool),
+    }
+
+    fn act() -> impl Strategy<Value = Act> {
+        prop_oneof![
+            (0_u8..4, 0_u8..6, 0_i32..5)
+                .prop_map(|(player, entity, x)| Act::Put(player, entity, x)),
+            (0_u8..4, 0_u8..6).prop_map(|(player, entity)| Act::Remove(player, entity)),
+            any::<bool>().prop_map(Act::Frame),
+        ]
+    }
+
+    #[derive(Default)]
+    struct Client {
+        rows: BTreeMap<u32, EntityRow>,
+        names: BTreeMap<u32, Arc<str>>,
+        cursor: Cursor,
+    }
+
+    impl Client {
+        fn apply(&mut self, topic: &Topic, now_ms: u64) {
+            if let Some(names) = topic.names(&mut self.cursor) {
+                if names.full {
+                    self.names.clear();
+                }
+                self.names
+                    .extend(names.rows.into_iter().map(|(entity, player, _)| (entity, player)));
+            }
+            let delta = topic.delta(&mut self.cursor, 1, now_ms, 50);
+            if delta.full {
+                self.rows.clear();
+            }
+            self.rows.extend(delta.rows.into_iter().map(|row| (row.entity, row)));
+            for entity in delta.gone {
+                assert!(
+                    self.rows.remove(&entity).is_some() || !topic.entities.contains_key(&entity)
+                );
+            }
+        }
+    }
+
+    proptest! {
+        #[test]
+        fn a_client_that_applies_every_frame_holds_the_topic(acts in prop::collection::vec(act(), 1..200)) {
+            let mut topic = Topic::default();
+            let (mut prompt, mut slow) = (Client::default(), Client::default());
+            for (now_ms, act) in acts.into_iter().chain([Act::Frame(true)]).enumerate() {
+                match act {
+                    Act::Put(player, entity, x) => {
+                        put(&mut topic, &format!("p{player}"), u32::from(entity), x);
+                    }
+                    Act::Remove(player, entity) => {
+                        topic.remove(&format!("p{player}"), u32::from(entity));
+                    }
+                    Act::Frame(both) => {
+                        prompt.apply(&topic, now_ms as u64);
+                        if both {
+                            slow.apply(&topic, now_ms as u64);
+                        }
+                    }
+                }
+            }
+            for client in [prompt, slow] {
+                let rows: Vec<_> = client.rows.into_values().collect();
+                let held: Vec<_> = topic.entities.values().map(|entity| entity.row).collect();
+                prop_assert_eq!(rows, held);
+                for (entity, known) in &topic.entities {
+                    prop_assert_eq!(client.names.get(entity), Some(&known.player));
+                }
+            }
+        }
+    }
+}
