@@ -3,4 +3,5 @@
 
 pub mod actor;
 pub mod clock;
+pub mod config;
 pub mod store;
