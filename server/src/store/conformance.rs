@@ -237,7 +237,7 @@ async fn older_epochs_are_fenced(store: Subject) {
     assert_loaded(&loaded, None, 1..=3);
     let epochs: Vec<_> = loaded.records.iter().map(|row| row.epoch).collect();
     assert_eq!(epochs, [old, old, newest]);
-    assert_eq!(store.due(u64::MAX, 10).await.unwrap(), []);
+    assert_eq!(store.due(None, u64::MAX, 10).await.unwrap(), []);
 }
 
 async fn batches_answer_in_order(store: Subject) {
@@ -383,20 +383,25 @@ async fn appends_only_lower_the_due_time(store: Subject) {
 }
 
 async fn assert_due(store: &Subject, actor: &ActorId, expected: Option<u64>) {
-    let due = store.due(1_000, 10).await.unwrap();
-    assert_eq!(due, expected.map(|at_ms| (actor.clone(), at_ms)).into_iter().collect::<Vec<_>>());
+    let due = store.due(None, 1_000, 10).await.unwrap();
+    assert_eq!(due, expected.map(|at_ms| (at_ms, actor.clone())).into_iter().collect::<Vec<_>>());
 }
 
 async fn due_actors_come_earliest_first(store: Subject) {
-    for (name, due_ms) in [("room:b", 20), ("room:a", 30), ("room:c", 10), ("room:d", 40)] {
+    for (name, due_ms) in
+        [("room:b", 20), ("room:a", 30), ("room:c", 10), ("room:d", 40), ("room:e", 20)]
+    {
         let (actor, epoch) = grown(&store, name, 0).await;
         let due_ms = Some(due_ms);
         put(&store, Append { due_ms, ..append(&actor, epoch, 1) }).await.unwrap();
     }
-    let all = [(id("room:c"), 10), (id("room:b"), 20), (id("room:a"), 30)];
-    assert_eq!(store.due(30, 10).await.unwrap(), all);
-    assert_eq!(store.due(30, 2).await.unwrap(), all[..2]);
-    assert_eq!(store.due(9, 10).await.unwrap(), []);
+    let all = [(10, "room:c"), (20, "room:b"), (20, "room:e"), (30, "room:a")];
+    let all = all.map(|(at_ms, name)| (at_ms, id(name)));
+    assert_eq!(store.due(None, 30, 10).await.unwrap(), all);
+    assert_eq!(store.due(None, 30, 2).await.unwrap(), all[..2]);
+    assert_eq!(store.due(Some(all[1].clone()), 30, 10).await.unwrap(), all[2..]);
+    assert_eq!(store.due(Some(all[3].clone()), 30, 10).await.unwrap(), []);
+    assert_eq!(store.due(None, 9, 10).await.unwrap(), []);
 }
 
 async fn actors_are_listed_by_kind(store: Subject) {

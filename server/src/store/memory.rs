@@ -121,15 +121,18 @@ impl Store for Memory {
         })
     }
 
-    fn due(&self, until_ms: u64, limit: usize) -> Answer<Vec<(ActorId, u64)>> {
+    fn due(
+        &self,
+        after: Option<(u64, ActorId)>,
+        until_ms: u64,
+        limit: usize,
+    ) -> Answer<Vec<(u64, ActorId)>> {
         self.answer(|tables| {
-            let mut due: Vec<_> = tables
-                .actors
-                .iter()
-                .filter_map(|(id, actor)| Some((id.clone(), actor.due_ms?)))
-                .filter(|(_, at_ms)| *at_ms <= until_ms)
-                .collect();
-            due.sort_by_key(|(_, at_ms)| *at_ms);
+            let at =
+                tables.actors.iter().filter_map(|(id, actor)| Some((actor.due_ms?, id.clone())));
+            let mut due: Vec<_> =
+                at.filter(|entry| entry.0 <= until_ms && Some(entry) > after.as_ref()).collect();
+            due.sort();
             due.truncate(limit);
             Ok(due)
         })

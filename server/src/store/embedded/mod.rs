@@ -248,8 +248,13 @@ impl Store for Embedded {
         self.write(|reply| Job::Release(actor.clone(), epoch, due_ms, reply))
     }
 
-    fn due(&self, until_ms: u64, limit: usize) -> Answer<Vec<(ActorId, u64)>> {
-        self.read(move |conn| reader::due(conn, until_ms, limit))
+    fn due(
+        &self,
+        after: Option<(u64, ActorId)>,
+        until_ms: u64,
+        limit: usize,
+    ) -> Answer<Vec<(u64, ActorId)>> {
+        self.read(move |conn| reader::due(conn, after.as_ref(), until_ms, limit))
     }
 
     fn actors(&self, kind: &str, after: Option<ActorId>, limit: usize) -> Answer<Vec<ActorId>> {

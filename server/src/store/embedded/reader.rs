@@ -64,13 +64,16 @@ pub(super) fn history(
 /// Reads the actors whose earliest obligation is due.
 pub(super) fn due(
     conn: &Connection,
+    after: Option<&(u64, ActorId)>,
     until_ms: u64,
     limit: usize,
-) -> Result<Vec<(ActorId, u64)>, Error> {
+) -> Result<Vec<(u64, ActorId)>, Error> {
     let sql = "SELECT name, at_ms FROM due JOIN actor ON actor.id = due.actor
-        WHERE at_ms <= ?1 ORDER BY at_ms LIMIT ?2";
-    let params = params![to_sql(until_ms), count(limit)];
-    all(conn, sql, params, |row| Ok((id(row, 0)?, number(row, 1)?))).map_err(stalled)
+        WHERE at_ms >= ?1 AND at_ms <= ?3 AND (at_ms > ?1 OR name > ?2)
+        ORDER BY at_ms, name LIMIT ?4";
+    let (from, name) = after.map_or((0, ""), |(at, id)| (*at, id.as_str()));
+    let params = params![to_sql(from), name, to_sql(until_ms), count(limit)];
+    all(conn, sql, params, |row| Ok((number(row, 1)?, id(row, 0)?))).map_err(stalled)
 }
 
 /// Reads the ids of one kind that have records.

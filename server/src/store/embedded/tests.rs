@@ -111,7 +111,7 @@ async fn everything_acknowledged_survives_a_kill() {
     let loaded = after.load(&alice(), Base::Newest).await.unwrap();
     assert_eq!(loaded.snapshot, Some(SnapshotRow { seq: 4, bytes: "state 4".into() }));
     assert_eq!(loaded.tip, Tip { epoch, seq: 5, append_id: 5 });
-    assert_eq!(after.due(100, 9).await.unwrap(), [(alice(), 77)]);
+    assert_eq!(after.due(None, 100, 9).await.unwrap(), [(77, alice())]);
     let newest = hold(&after, &alice()).await;
     assert!(newest > epoch, "the owner died with its process, its epoch did not");
     assert_eq!(
@@ -263,7 +263,10 @@ async fn version_1_stays_readable() {
     let records: Vec<_> = loaded.records.iter().map(|row| row.record.to_vec()).collect();
     assert_eq!(records, [[4], [5], [6]]);
     assert_eq!(loaded.tip, Tip { epoch: 1_700_000_000_500, seq: 6, append_id: u64::MAX });
-    assert_eq!(store.due(u64::MAX, 9).await.unwrap(), [(id("room:lobby"), 1_700_000_009_000)]);
+    assert_eq!(
+        store.due(None, u64::MAX, 9).await.unwrap(),
+        [(1_700_000_009_000, id("room:lobby"))]
+    );
     assert_eq!(store.top_scores(9).await.unwrap()[0].score, 120);
     assert_eq!(store.secret("tokens", Bytes::new()).await.unwrap(), vec![0, 255]);
     grown(&store, &id("player:bob"), 3).await;
