@@ -80,7 +80,7 @@ async fn the_node_is_found_by_its_file_and_missed_by_name() {
 async fn the_admin_listener_shows_metrics_and_refuses_web_pages() {
     let at = listener().await;
     let metrics = exchange(&at, "GET", "/metrics").await.unwrap();
-    assert!(metrics.contains("holdfast_connections 0"), "{metrics}");
+    assert!(metrics.contains("holdfast_append_seconds_count 0"), "{metrics}");
     assert!(exchange(&at, "GET", "/").await.unwrap().contains("/leaderboard/rebuild"));
     let absent = exchange(&at, "GET", "/actors/player:nobody").await.unwrap();
     assert!(absent.starts_with("HTTP/1.1 404") && absent.contains("no_such_actor"), "{absent}");

@@ -1,8 +1,9 @@
-//! What a node says about itself: log lines ([`init`]) and numbers ([`metrics`]).
+//! What a node says about itself: log lines ([`init`]) and numbers ([`metrics`], with [`measured`] at the store's door).
 //!
 //! Log lines go to stderr. Whoever logs about an actor adds the fields `actor`, `epoch` and
 //! `seq`, so that one actor's life can be read across nodes.
 
+pub mod measured;
 pub mod metrics;
 
 use tracing_subscriber::EnvFilter;
