@@ -65,6 +65,9 @@ impl Actor for Player {
     fn query(&self, ctx: &Ctx<'_, Settings>, payload: &[u8]) -> Result<Bytes, Reject> {
         let state = public::state_at(self, ctx.now_ms).filter(|_| self.exists);
         let state = state.ok_or_else(unknown_player)?;
+        if payload.is_empty() {
+            return Ok(json(&state));
+        }
         match unpack(payload)? {
             Request::Verb(Verb::GetState {}) => Ok(json(&state)),
             Request::Verb(Verb::GetInventory {}) => {
