@@ -250,5 +250,4 @@ impl ClientMessage {
 }
 
 #[cfg(test)]
-#[path = "client/tests.rs"]
 mod tests;

@@ -5,7 +5,8 @@ const ECHO_LEN_MAX: usize = 32;
 
 /// `word (did you mean x?)`, or only the word when nothing is near. Safe to show.
 pub(crate) fn suggest(word: &str, known: &[&'static str]) -> String {
-    let shown: String = word.chars().take(ECHO_LEN_MAX).flat_map(char::escape_debug).collect();
+    let shown: String =
+        word.chars().take(ECHO_LEN_MAX).map(|c| if c.is_control() { '?' } else { c }).collect();
     match nearest(word, known) {
         Some(near) => format!("{shown} (did you mean {near}?)"),
         None => shown,
@@ -68,7 +69,7 @@ mod tests {
     fn far_words_are_only_repeated_and_made_safe() {
         assert_eq!(suggest("dance", &KNOWN), "dance");
         assert_eq!(suggest("", &KNOWN), "");
-        assert_eq!(suggest("a\u{7}", &KNOWN), "a\\u{7}");
+        assert_eq!(suggest("a\u{7}'", &KNOWN), "a?'");
         assert_eq!(suggest(&"x".repeat(9000), &KNOWN).len(), 32);
     }
 

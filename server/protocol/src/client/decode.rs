@@ -29,23 +29,28 @@ pub struct DecodeError {
     pub message: String,
 }
 
-/// Why a verb and its arguments were not understood. Reacts: the edge, with an error reply.
+/// Why a verb and its arguments, or a human line, were not understood. Reacts: the edge, with an
+/// error reply.
 #[derive(Debug, Clone, PartialEq, Eq, thiserror::Error)]
 #[error("{code}: {message}")]
 pub struct VerbError {
-    /// `bad_message`, `unknown_verb` or `bad_args`.
+    /// `bad_message`, `unknown_verb`, `bad_args`; of human lines also `no_such_item`.
     pub code: ErrorCode,
     /// What is wrong and what is allowed, for people.
     pub message: String,
 }
 
 impl VerbError {
-    fn bad_args(message: impl Into<String>) -> Self {
+    pub(crate) fn bad_args(message: impl Into<String>) -> Self {
         Self { code: ErrorCode::BadArgs, message: message.into() }
     }
 
     fn bad_message(message: impl Into<String>) -> Self {
         Self { code: ErrorCode::BadMessage, message: message.into() }
+    }
+
+    pub(crate) fn unknown_verb(word: &str, known: &[&'static str]) -> Self {
+        Self { code: ErrorCode::UnknownVerb, message: near::suggest(word, known) }
     }
 
     fn under(self, id: Option<u64>) -> DecodeError {
@@ -121,8 +126,7 @@ fn read_text(raw: &RawValue) -> Option<Cow<'_, str>> {
 /// [`VerbError`]: `unknown_verb`, or `bad_args` that names the field and what is allowed.
 pub fn decode_verb(name: &str, args: Option<&RawValue>) -> Result<Verb, VerbError> {
     if !VERBS.contains(&name) {
-        let message = near::suggest(name, &VERBS);
-        return Err(VerbError { code: ErrorCode::UnknownVerb, message });
+        return Err(VerbError::unknown_verb(name, &VERBS));
     }
     let args = args.map_or("{}", RawValue::get);
     if !args.starts_with('{') {
@@ -214,10 +218,7 @@ fn read_args(name: &str, fields: &Fields<'_>) -> Result<Verb, VerbError> {
         "refresh" => Verb::Refresh { token: need("token", fields.token)? },
         "ping" => Verb::Ping { t: need("t", fields.t)? },
         "logout" => Verb::Logout {},
-        other => {
-            let message = near::suggest(other, &VERBS);
-            return Err(VerbError { code: ErrorCode::UnknownVerb, message });
-        }
+        other => return Err(VerbError::unknown_verb(other, &VERBS)),
     })
 }
 

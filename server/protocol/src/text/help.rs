@@ -1,0 +1,118 @@
+//! Help for each word of the text mode. Every word that [`super::parse`] knows has a row here.
+
+use super::TextError;
+
+/// One word of the text mode.
+struct Help {
+    word: &'static str,
+    usage: &'static str,
+    what: &'static str,
+}
+
+const fn row(word: &'static str, usage: &'static str, what: &'static str) -> Help {
+    Help { word, usage, what }
+}
+
+/// Every word, in the order of the overview.
+const HELP: [Help; 22] = [
+    row(
+        "login",
+        "login NAME [TOKEN]",
+        "Starts playing as NAME. A name that somebody has claimed needs its token.",
+    ),
+    row("join", "join ROOM", "Enters a room, such as join arena, and leaves the former one."),
+    row("leave", "leave", "Leaves the room."),
+    row(
+        "attack",
+        "attack [PLAYER]",
+        "Strikes PLAYER for 25 damage; without one it is a practice blow.",
+    ),
+    row(
+        "special",
+        "special [PLAYER]",
+        "Strikes PLAYER for 40 damage, then cools down for 5 seconds.",
+    ),
+    row("defend", "defend", "Halves the blows at you for 3 seconds."),
+    row("heal", "heal", "Gives you back 15 health, up to your maximum."),
+    row(
+        "move",
+        "move DIRECTION [STEPS]",
+        "Walks n, ne, e, se, s, sw, w or nw, 1 to 32 steps: move n 3.",
+    ),
+    row("look", "look", "Shows where you are and who is here."),
+    row("inv", "inv", "Shows what you carry."),
+    row("use", "use ITEM", "Uses an item by its id or a word of its name: use potion."),
+    row("gold", "gold", "Shows how much gold you have."),
+    row("say", "say TEXT", "Speaks to everybody in the room."),
+    row("who", "who", "Shows who is connected, and in which room."),
+    row("rooms", "rooms", "Shows the rooms and how full they are."),
+    row("top", "top", "Shows the leaderboard."),
+    row("state", "state", "Shows all about you."),
+    row(
+        "watch",
+        "watch on|off [HZ]",
+        "Shows who moves in the room as it happens, at most HZ (1 to 20) times a second.",
+    ),
+    row(
+        "json",
+        "json on|off",
+        "Answers in JSON instead of lines; a line that begins with { does so too.",
+    ),
+    row("ping", "ping", "Asks for a sign of life."),
+    row("help", "help [WORD]", "Explains a word, or lists all."),
+    row("quit", "quit", "Logs out and closes the connection."),
+];
+
+/// The words alone, for suggestions.
+pub(super) const WORDS: [&str; 22] = [
+    "login", "join", "leave", "attack", "special", "defend", "heal", "move", "look", "inv", "use",
+    "gold", "say", "who", "rooms", "top", "state", "watch", "json", "ping", "help", "quit",
+];
+
+fn find(word: &str) -> Option<&'static Help> {
+    HELP.iter().find(|help| help.word == word)
+}
+
+/// `usage: attack [PLAYER]`.
+pub(super) fn usage(word: &str) -> String {
+    let usage = find(word).map_or(word, |help| help.usage);
+    format!("usage: {usage}")
+}
+
+/// What `help` answers: the overview, or one word explained. Lines begin with `* `.
+///
+/// # Errors
+/// [`TextError`] with `unknown_verb` when there is no such word.
+pub fn help(topic: Option<&str>) -> Result<String, TextError> {
+    let Some(word) = topic else { return Ok(overview()) };
+    let help = find(word).ok_or_else(|| TextError::unknown_verb(word, &WORDS))?;
+    Ok(format!("* {}: {}", help.usage, help.what))
+}
+
+fn overview() -> String {
+    let usages: Vec<&str> = HELP.iter().map(|help| help.usage).collect();
+    format!("* {}\n* \"help WORD\" says more.", usages.join(" · "))
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn every_word_has_help_that_begins_with_it() {
+        for (help_row, word) in HELP.iter().zip(WORDS) {
+            assert_eq!(help_row.word, word);
+            assert!(help_row.usage.starts_with(word));
+            assert!(help_row.what.ends_with('.'), "{word}");
+            let text = help(Some(word)).unwrap();
+            assert!(text.starts_with(&format!("* {word}")) && !text.contains('\n'), "{text}");
+            assert!(overview().contains(help_row.usage));
+        }
+    }
+
+    #[test]
+    fn help_on_an_unknown_word_suggests_one() {
+        let error = help(Some("atack")).unwrap_err();
+        assert_eq!(error.to_string(), "unknown_verb: atack (did you mean attack?)");
+    }
+}
