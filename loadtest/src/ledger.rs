@@ -234,11 +234,11 @@ impl Ledger {
     }
 
     /// Commands that were done, newest first, among the `last` ids.
-    pub fn recent_done(&self, last: usize) -> impl Iterator<Item = u64> {
-        self.iter().rev().take(last).filter_map(|(id, entry)| {
-            let done = entry.answer.as_ref().is_some_and(|answer| answer.seq().is_some());
-            done.then_some(id)
-        })
+    #[must_use]
+    pub fn recent_done(&self, last: usize) -> Vec<u64> {
+        let done = |entry: &Entry| entry.answer.as_ref().is_some_and(|a| a.seq().is_some());
+        let recent = self.iter().rev().take(last).filter(|(_, entry)| done(entry));
+        recent.map(|(id, _)| id).collect()
     }
 
     /// Starts afresh: a new session counts its ids from 1.

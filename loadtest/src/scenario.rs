@@ -130,7 +130,8 @@ async fn come_back(bot: &mut Bot, pace: Pace, tally: &mut Tally) -> Result<(), E
 async fn resume_and_repeat(bot: &mut Bot, pace: Pace) -> Result<u64, Error> {
     bot.resume_within(pace.absence).await?;
     settle(bot).await?;
-    let done: Vec<_> = bot.ledger().recent_done(REPEAT_AMONG).take(pace.repeats).collect();
+    let mut done = bot.ledger().recent_done(REPEAT_AMONG);
+    done.truncate(pace.repeats);
     for &id in &done {
         bot.repeat(id).await?;
     }

@@ -2,6 +2,7 @@
 
 use super::*;
 use crate::fake::{Act, Close, Fake, Hear, say, welcome};
+use crate::ledger::Violation;
 use holdfast_protocol::codes::ErrorCode;
 
 const OK_1: &str = r#"{"id":1,"ok":{"room":null},"seq":8}"#;
