@@ -150,3 +150,30 @@ fn a_beat_of_fifty_milliseconds_would_be_seen() {
     let ten_a_second: Vec<_> = (0..50).map(|beat| beat * BEAT_MS).collect();
     check_rate("somebody", &ten_a_second);
 }
+
+#[test]
+fn input_facts_are_found_among_others() {
+    use std::collections::BTreeMap;
+
+    #[derive(serde::Serialize)]
+    struct Input {
+        f: u64,
+        s: Bytes,
+        n: u64,
+    }
+    let steps = Bytes::from_static(&[4, 17]);
+    let walked = BTreeMap::from([("in", Input { f: 3, s: steps.clone(), n: 4 })]);
+    let joined = BTreeMap::from([("join", BTreeMap::from([("room", "den")]))]);
+    let events = [
+        rmp_serde::to_vec_named("back").unwrap(),
+        rmp_serde::to_vec_named(&joined).unwrap(),
+        rmp_serde::to_vec_named(&walked).unwrap(),
+    ];
+    let facts = events.map(|event| holdfast::actor::record::Fact::Event(event.into())).to_vec();
+    let found = inputs(&Record { now_ms: 1, facts });
+    assert_eq!(found.len(), 1);
+    let InputFact { first, steps: read, last, dropped } = &found[0];
+    assert_eq!((*first, read, *last, *dropped), (3, &steps, 4, 0));
+    let sprint = Step { dx: 1, dy: 1, buttons: BUTTON_SPRINT };
+    assert_eq!([byte(Step { dx: 0, dy: 0, buttons: 0 }), byte(sprint)], [4, 17]);
+}
