@@ -81,21 +81,16 @@ impl Client {
     /// Says hello.
     pub async fn hello(runtime: &Runtime, name: &str) -> (Self, Attached) {
         let attach = Attach::Hello { payload: opening(), creates: true };
-        Self::attach(runtime, name, attach, 1).await
+        Self::attach(runtime, name, attach).await
     }
 
-    /// Resumes a session.
-    pub async fn resume(runtime: &Runtime, name: &str, session: u64, seq: u64) -> (Self, Attached) {
-        Self::attach(runtime, name, Attach::Resume { session, seq }, 1 << 40).await
-    }
-
-    async fn attach(rt: &Runtime, name: &str, attach: Attach, next_id: u64) -> (Self, Attached) {
+    async fn attach(rt: &Runtime, name: &str, attach: Attach) -> (Self, Attached) {
         let (sender, lane) = mpsc::channel(4096);
         let slow = CancellationToken::new();
         let connection = Connection { id: rand::random(), lane: sender, slow };
         let (actor, runtime) = (player(name), rt.clone());
         runtime.attach(&actor, connection.clone(), attach).await;
-        let mut client = Self { runtime, actor, connection, lane, session: 0, next_id };
+        let mut client = Self { runtime, actor, connection, lane, session: 0, next_id: 1 };
         match client.next().await {
             Delivery::Attached(attached) => {
                 client.session = attached.session;

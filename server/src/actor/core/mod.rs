@@ -553,16 +553,8 @@ impl Core {
             Input::Attach(connection, Attach::Resume { session, seq }) => {
                 self.resume(draft, connection, session, seq);
             }
-            Input::Detach(connection) => {
-                if self.connection == Some(connection) {
-                    self.lost(draft);
-                }
-            }
-            Input::Orphaned => {
-                if self.connection.is_none() {
-                    self.lost(draft);
-                }
-            }
+            Input::Detach(connection) if self.connection == Some(connection) => self.lost(draft),
+            Input::Orphaned if self.connection.is_none() => self.lost(draft),
             Input::Command(command) => self.command(draft, command),
             Input::Read(connection, id, payload) => self.read(draft, connection, id, &payload),
             Input::Call(caller, call) => self.call(draft, caller, call),
