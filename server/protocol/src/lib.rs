@@ -15,6 +15,6 @@ pub mod edge;
 pub mod frame;
 pub mod ids;
 pub mod movement;
-mod near;
+pub mod near;
 pub mod server;
 pub mod text;

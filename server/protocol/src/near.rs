@@ -14,7 +14,8 @@ pub(crate) fn suggest(word: &str, known: &[&'static str]) -> String {
 }
 
 /// The known word at the smallest distance, when it is at most a third of the letters away.
-fn nearest(word: &str, known: &[&'static str]) -> Option<&'static str> {
+#[must_use]
+pub fn nearest<'a>(word: &str, known: &[&'a str]) -> Option<&'a str> {
     if word.chars().count() > ECHO_LEN_MAX {
         return None;
     }

@@ -43,8 +43,8 @@ pub trait Actor: Serialize + DeserializeOwned + Send + 'static {
     /// Folds one fact. Total: there is no fact that it refuses.
     fn apply(&mut self, event: &Self::Event);
 
-    /// Answers a read. The payload is the caller's, such as a protocol verb; the answer is JSON
-    /// text.
+    /// Answers a read. The payload is the caller's, such as a protocol verb; an empty one asks
+    /// for the whole state as the actor's own player sees it. The answer is JSON text.
     ///
     /// # Errors
     /// [`Reject`] when there is nothing to tell.

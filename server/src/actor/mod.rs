@@ -2,12 +2,25 @@
 //!
 //! Reading order: [`contract`] (what a game author writes), [`envelope`] (what travels in and
 //! out), [`kind`] (rules of any type behind one face), [`record`] (what a journal holds),
-//! [`ledger`] (what is durable besides the rules' state), [`handle`] (how the rest of the node
-//! speaks to actors).
+//! [`ledger`] (what is durable besides the rules' state), [`replay`] (both, read back), [`core`]
+//! (the life of one activation, pure), then the driver: `mail`, `cell` (one activation and its
+//! sockets), `bring_up` (from absent to active), `worker` (the task that owns many), `due` (wakes
+//! actors that are not in memory), `runner` and [`activity`] (work with effects outside), and
+//! [`handle`] (how the rest of the node speaks to all this).
 
+pub mod activity;
+mod bring_up;
+mod cell;
 pub mod contract;
+pub mod core;
+mod due;
 pub mod envelope;
 pub mod handle;
 pub mod kind;
 pub mod ledger;
+mod mail;
 pub mod record;
+pub mod replay;
+mod runner;
+pub mod stats;
+mod worker;

@@ -318,6 +318,7 @@ impl Socket {
         }
         match (class, id) {
             (Class::Query, Some(id)) => {
+                let connection = self.seat.connection.clone();
                 self.edge.runtime.read(&actor, connection, id, payload).await;
             }
             _ => {

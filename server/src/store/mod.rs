@@ -264,8 +264,14 @@ pub trait Store: Send + Sync + fmt::Debug + 'static {
     /// Gives an actor up, with its earliest obligation. Fenced if a newer epoch was written.
     fn release(&self, actor: &ActorId, epoch: Epoch, due_ms: Option<u64>) -> Answer<()>;
 
-    /// Actors whose earliest obligation is at or before `until_ms`, earliest first.
-    fn due(&self, until_ms: u64, limit: usize) -> Answer<Vec<(ActorId, u64)>>;
+    /// Actors whose earliest obligation is at or before `until_ms`, by time and then id, from
+    /// the first after `after` on.
+    fn due(
+        &self,
+        after: Option<(u64, ActorId)>,
+        until_ms: u64,
+        limit: usize,
+    ) -> Answer<Vec<(u64, ActorId)>>;
 
     /// Ids of actors of one kind that have records, in order, after `after`.
     fn actors(&self, kind: &str, after: Option<ActorId>, limit: usize) -> Answer<Vec<ActorId>>;

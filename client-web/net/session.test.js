@@ -1,0 +1,248 @@
+/** The session: hello, resume, ids, repeats, event seqs, and when to stop. */
+
+import assert from 'node:assert/strict';
+import test from 'node:test';
+import { FakeClock, FakeServer } from './fake-server.js';
+import { BLOCK } from './ledger.js';
+import { Session } from './session.js';
+import { displayName, playerId } from './wire.js';
+
+/** Storage of one tab and one browser. */
+function newStores() {
+  /** @type {import('./ledger.js').Saved | null} */
+  let saved = null;
+  /** @type {Map<string, string>} */
+  const claims = new Map();
+  return {
+    session: {
+      load: () => saved,
+      save: (/** @type {import('./ledger.js').Saved} */ next) => { saved = next; },
+      clear: () => { saved = null; },
+    },
+    claims: { get: (/** @type {string} */ player) => claims.get(player) ?? null, set: claims.set.bind(claims) },
+  };
+}
+
+function begin(stores = newStores(), clock = new FakeClock(), server = new FakeServer(clock)) {
+  /** @type {any[]} */
+  const events = [];
+  /** @type {any[]} */
+  const welcomes = [];
+  /** @type {any[]} */
+  const refused = [];
+  const session = new Session(server.env(), stores, 'ws://home/ws', {
+    status: () => undefined,
+    welcome: (welcome) => welcomes.push(welcome.ev),
+    event: (event, replayed) => events.push([event.ev, replayed]),
+    refused: (error) => refused.push(error.code),
+  });
+  return { clock, server, stores, session, events, welcomes, refused };
+}
+
+async function playing() {
+  const page = begin();
+  page.session.login('alice', 'Alice');
+  await page.clock.advance(100);
+  assert.equal(page.session.live, true);
+  return page;
+}
+
+test('the id of a player comes from the name', () => {
+  assert.equal(playerId('  Älice B. '), '-lice-b-');
+  assert.equal(playerId('x'.repeat(40)).length, 32);
+  assert.equal(playerId('   '), '');
+  assert.equal(displayName(' A\u0007lice '), 'Alice');
+});
+
+test('says hello with player and name, and nothing else answers it', async () => {
+  const { server, welcomes } = await playing();
+  assert.deepEqual(server.heard[0], { do: 'hello', args: { player: 'alice', name: 'Alice' } });
+  assert.deepEqual(welcomes, ['welcome']);
+});
+
+test('ids rise and replies find their callers', async () => {
+  const { clock, session } = await playing();
+  const both = Promise.all([session.command('say', { text: 'a' }), session.command('execute_move', { move_type: 'attack' })]);
+  await clock.advance(50);
+  assert.equal((await both)[1].damage, 25);
+});
+
+test('resumes, repeats what is unanswered under its id, and it counts once', async () => {
+  const { clock, server, session, welcomes } = await playing();
+  server.hold.add('execute_move');
+  const blow = session.command('execute_move', { move_type: 'attack' });
+  await clock.advance(50);
+  server.hold.clear();
+  server.cut(1006);
+  await clock.advance(1_000);
+  assert.deepEqual(welcomes, ['welcome', 'resumed']);
+  assert.equal((await blow).damage, 25);
+  const ids = server.said('execute_move').map(({ id }) => id);
+  assert.equal(ids.length, 2);
+  assert.equal(ids[0], ids[1]);
+  assert.equal(server.effects.get(ids[0]), 1);
+});
+
+test('commands given while the line is down are sent after the resume', async () => {
+  const { clock, server, session } = await playing();
+  server.cut(1006);
+  const said = session.command('say', { text: 'late' });
+  await clock.advance(1_000);
+  await said;
+  assert.equal(server.said('say').length, 1);
+});
+
+test('missed frames are replayed once, marked, and old ones dropped', async () => {
+  const { clock, server, session, events } = await playing();
+  server.pushNumbered({ ev: 'notice', text: 'one' });
+  await clock.advance(50);
+  server.cut(1006);
+  server.pushNumbered({ ev: 'notice', text: 'two' });
+  await clock.advance(1_000);
+  server.push({ seq: 2, evs: [{ ev: 'notice', text: 'one again' }] });
+  server.pushNumbered({ ev: 'notice', text: 'three' });
+  await clock.advance(50);
+  assert.deepEqual(events, [['notice', false], ['notice', true], ['notice', false]]);
+  assert.equal(server.said('resume')[0].args.seq, 2);
+  assert.equal(session.numbers.seq, 4);
+});
+
+test('a reload resumes, with numbers that were never used', async () => {
+  const page = await playing();
+  await Promise.all([page.session.command('say', { text: 'a' }), page.clock.advance(50)]);
+  page.session.input(1, [[1, 0, 0]]);
+  await page.clock.advance(50);
+  const again = begin(page.stores, page.clock, page.server);
+  assert.equal(again.session.restore(), true);
+  await again.clock.advance(100);
+  assert.deepEqual(again.welcomes, ['resumed']);
+  await Promise.all([again.session.command('say', { text: 'b' }), again.clock.advance(50)]);
+  assert.equal(page.server.said('say').at(-1).id, 1 + BLOCK + 1);
+  assert.equal(again.session.inputSeq, 1 + BLOCK);
+});
+
+test('a refused resume is followed by a hello, without a person', async () => {
+  const { clock, server, session, welcomes } = await playing();
+  server.hold.add('say');
+  const said = session.command('say', { text: 'lost' });
+  await clock.advance(50);
+  server.session += 1;
+  server.cut(1006);
+  await Promise.all([assert.rejects(said, { code: 'outcome_unknown' }), clock.advance(1_000)]);
+  assert.deepEqual(welcomes, ['welcome', 'welcome']);
+  assert.equal(server.said('say').length, 1);
+});
+
+test('4005 is followed by a hello', async () => {
+  const { clock, server, welcomes } = await playing();
+  server.cut(4005);
+  await clock.advance(1_000);
+  assert.deepEqual(welcomes, ['welcome', 'welcome']);
+  assert.equal(server.said('resume').length, 0);
+});
+
+test('4504 stops, open commands are told, and logging in again works', async () => {
+  const { clock, server, session } = await playing();
+  server.hold.add('say');
+  const said = session.command('say', { text: 'x' });
+  await clock.advance(50);
+  server.cut(4504);
+  await assert.rejects(said, { code: 'outcome_unknown' });
+  await assert.rejects(session.command('say', { text: 'y' }), { code: 'offline' });
+  await clock.advance(60_000);
+  assert.equal(session.status.phase, 'stopped');
+  session.again();
+  await clock.advance(100);
+  assert.equal(session.live, true);
+});
+
+test('a refused hello stops with the reason', async () => {
+  const { clock, server, session } = begin();
+  server.refuse.hello = [{ code: 'unauthorized', message: 'the name is taken', retry: false }];
+  session.login('alice', 'Alice');
+  await clock.advance(100);
+  assert.equal(session.status.phase, 'stopped');
+  assert.equal(session.status.error?.message, 'the name is taken');
+});
+
+test('a hello that may be repeated is repeated on the same socket', async () => {
+  const { clock, server, session } = begin();
+  server.refuse.hello = [{ code: 'busy', message: 'busy', retry: true, retry_after_ms: 300 }];
+  session.login('alice', 'Alice');
+  await clock.advance(500);
+  assert.equal(session.live, true);
+  assert.equal(server.sockets.length, 1);
+});
+
+test('a claimed name sends its token, and a refused token is not the end', async () => {
+  const { clock, server, session, stores } = begin();
+  stores.claims.set('alice', 'claim-alice');
+  server.refuse.hello = [{ code: 'unauthorized', message: 'old token', retry: false }];
+  session.login('alice', 'Alice');
+  await clock.advance(500);
+  assert.deepEqual(server.said('hello').map(({ args }) => args), [{ token: 'claim-alice' }, { player: 'alice', name: 'Alice' }]);
+  assert.equal(session.live, true);
+});
+
+test('pending keeps a command open until its real reply', async () => {
+  const { clock, server, session, refused } = await playing();
+  server.hold.add('execute_move');
+  const blow = session.command('execute_move', { move_type: 'attack' });
+  await clock.advance(50);
+  const { id } = server.said('execute_move')[0];
+  server.push({ id, err: { code: 'pending', message: 'pending', retry: false } });
+  await clock.advance(50);
+  assert.deepEqual(refused, ['pending']);
+  server.push({ id, ok: { damage: 12 } });
+  await clock.advance(50);
+  assert.equal((await blow).damage, 12);
+});
+
+test('a refusal with retry is sent again under a new id when asked to', async () => {
+  const { clock, server, session } = await playing();
+  server.refuse.join_room = [{ code: 'busy', message: 'busy', retry: true, retry_after_ms: 100 }];
+  const joined = session.command('join_room', { room_id: 'arena' }, 1);
+  await clock.advance(500);
+  assert.equal((await joined).room.room_id, 'arena');
+  const [first, second] = server.said('join_room');
+  assert.ok(second.id > first.id);
+});
+
+test('measures the round trip and the server clock', async () => {
+  const { clock, server, session } = await playing();
+  await clock.advance(2_100);
+  assert.equal(session.status.rtt_ms, 2 * server.delayMs);
+  assert.ok(Math.abs(session.serverNow() - (1e12 + clock.now())) <= 1);
+});
+
+test('a line that went silent is given up and resumed', async () => {
+  const { clock, server, session, welcomes } = await playing();
+  server.silent = true;
+  await clock.advance(11_000);
+  assert.notEqual(session.status.phase, 'live');
+  server.silent = false;
+  await clock.advance(40_000);
+  assert.equal(welcomes.at(-1), 'resumed');
+  assert.equal(session.live, true);
+});
+
+test('input and ping carry no id; nothing is sent while the line is down', async () => {
+  const { clock, server, session } = await playing();
+  session.input(1, [[1, 0, 0]]);
+  await clock.advance(50);
+  assert.deepEqual(server.said('input')[0], { do: 'input', args: { seq: 1, steps: [[1, 0, 0]] } });
+  assert.equal(server.said('ping')[0].id, undefined);
+  server.cut(1006);
+  session.input(2, [[1, 0, 0]]);
+  assert.equal(server.said('input').length, 1);
+});
+
+test('logging out says so, stops, and leaves nothing to restore', async () => {
+  const { clock, server, session, stores } = await playing();
+  const out = session.logout();
+  await clock.advance(2_000);
+  await out;
+  assert.equal(server.said('logout').length, 1);
+  assert.equal(session.status.phase, 'stopped');
+  assert.equal(stores.session.load(), null);
+});

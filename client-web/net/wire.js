@@ -1,0 +1,94 @@
+/**
+ * Owns the shapes of the wire as the page uses them (docs: protocol, version
+ * 1). Types only, plus the few constants that are part of the agreement.
+ * Unknown fields are ignored everywhere; none of these types is exhaustive.
+ */
+
+/** The one subprotocol the page speaks: JSON text frames. */
+export const SUBPROTOCOL = 'holdfast.v1.json';
+
+/** At most so many commands may be unanswered in a session. */
+export const UNANSWERED_MAX = 64;
+
+/** At most so many steps travel in one input frame. */
+export const STEPS_PER_FRAME_MAX = 32;
+
+/**
+ * @typedef {[dx: number, dy: number, buttons: number]} Step one 50 ms of held directions
+ * @typedef {{ x: number, y: number }} Point
+ * @typedef {{ item_id: string, name: string, quantity: number }} Item
+ * @typedef {{ room_id: string, room_name: string, player_count: number, max_players: number }} Room
+ * @typedef {[player: string, name: string, score: number, rank: number]} Rank
+ *
+ * @typedef {object} PlayerState
+ * @property {string} player_id
+ * @property {string} display_name
+ * @property {string} status
+ * @property {Room | null} current_room
+ * @property {Item[]} inventory
+ * @property {number} gold
+ * @property {number} health
+ * @property {number} max_health
+ * @property {number} xp
+ * @property {number} level
+ * @property {number} score
+ * @property {number} x
+ * @property {number} y
+ * @property {{ kind: string, until_ms: number }[]} buffs
+ * @property {{ move_type: string, until_ms: number }[]} cooldowns
+ * @property {{ text: string, from?: string, at_ms: number }[]} pending_notifications
+ *
+ * @typedef {object} Welcome answer to hello or resume
+ * @property {'welcome' | 'resumed' | 'resync'} ev
+ * @property {string} player
+ * @property {string} session
+ * @property {string} resume
+ * @property {string} node
+ * @property {number} epoch
+ * @property {number} seq
+ * @property {PlayerState} state
+ * @property {number} step_ms
+ * @property {number} now
+ * @property {string[]} [gateways]
+ * @property {number} [replayed]
+ * @property {string} [token]
+ *
+ * @typedef {[entity: number, x: number, y: number, health: number, flags: number]} EntityRow
+ *
+ * @typedef {object} RoomFrame
+ * @property {'room'} ev
+ * @property {number} tick
+ * @property {number} [in] newest durable input seq
+ * @property {EntityRow[]} [e]
+ * @property {number[]} [gone]
+ * @property {boolean} [full]
+ *
+ * @typedef {object} Roster
+ * @property {'roster'} ev
+ * @property {[entity: number, player: string, name: string][]} players
+ * @property {boolean} [full]
+ *
+ * @typedef {{ code: string, message: string, retry?: boolean, retry_after_ms?: number }} WireError
+ *
+ * @typedef {{ ev: string, [field: string]: any }} WireEvent
+ */
+
+/** Bits of an entity's flags. */
+export const FLAGS = Object.freeze({ defending: 1, defeated: 2, sprinting: 4, lost: 8 });
+
+/**
+ * Derives a player id from what was typed; empty when nothing is left of it.
+ * @param {string} typed
+ */
+export function playerId(typed) {
+  return typed.trim().toLowerCase().replace(/[^a-z0-9_-]/gu, '-').slice(0, 32);
+}
+
+/**
+ * What was typed as a display name: no control characters, 32 at most.
+ * @param {string} typed
+ */
+export function displayName(typed) {
+  const plain = typed.replace(/\p{Cc}/gu, '').trim();
+  return Array.from(plain).slice(0, 32).join('');
+}

@@ -1,0 +1,287 @@
+/**
+ * Owns what the page knows of the game and puts session and simulation
+ * together: the player's state, the room, prediction of oneself, interpolation
+ * of the others, the beat of input, the choice of a target. Free of the DOM:
+ * drawing and panels read from here, the session is handed in.
+ */
+
+import { FLAGS } from '../net/wire.js';
+import { Interpolation } from './interpolation.js';
+import { Prediction } from './prediction.js';
+import { Room } from './room.js';
+import { STEP_MS } from './step.js';
+
+/** The room that everyone joins first. */
+export const HOME_ROOM = 'arena';
+/** So many arenas are tried before the page gives up. */
+const ARENAS_MAX = 50;
+/** After a stall at most so many steps are caught up. */
+const CATCH_UP_MAX = 4;
+/** A correction fades over so long. */
+const FADE_MS = 120;
+/** A larger correction is a jump, not a slip. */
+const JUMP_UNITS = 256;
+
+/**
+ * @typedef {import('../net/wire.js').Point} Point
+ * @typedef {import('../net/wire.js').Step} Step
+ * @typedef {import('../net/wire.js').PlayerState} PlayerState
+ * @typedef {import('../net/wire.js').Rank} Rank
+ *
+ * @typedef {object} GameSession what the game needs of the session
+ * @property {boolean} live
+ * @property {number} inputSeq
+ * @property {(verb: string, args?: object, retries?: number) => Promise<any>} command
+ * @property {(seq: number, steps: Step[]) => void} input
+ * @property {() => number} serverNow
+ *
+ * @typedef {object} GameHandlers
+ * @property {() => void} changed the state, the room or the ranks are new
+ * @property {(player: string, by: number) => void} hit someone's health moved
+ */
+
+export class Game {
+  /** @type {GameSession} */ #session;
+  /** @type {GameHandlers} */ #handlers;
+  /** @type {() => number} */ #now;
+  /** @type {PlayerState | null} */ #state = null;
+  /** @type {Rank[]} */ #top = [];
+  #room = new Room();
+  #prediction = new Prediction();
+  #interpolation = new Interpolation();
+  /** @type {string | null} */ #selected = null;
+  #wantedRoom = HOME_ROOM;
+  #stepAt = -Infinity;
+  #walking = false;
+  /** @type {Point | null} */ #before = null;
+  /** @type {{ x: number, y: number, at: number }} */ #slip = { x: 0, y: 0, at: -Infinity };
+
+  /**
+   * @param {GameSession} session
+   * @param {() => number} now local milliseconds
+   * @param {GameHandlers} handlers
+   */
+  constructor(session, now, handlers) {
+    this.#session = session;
+    this.#now = now;
+    this.#handlers = handlers;
+  }
+
+  get state() {
+    return this.#state;
+  }
+
+  get top() {
+    return this.#top;
+  }
+
+  get selected() {
+    return this.#selected;
+  }
+
+  get corrections() {
+    return this.#prediction.corrections;
+  }
+
+  get defeated() {
+    return this.#state !== null && this.#state.health <= 0;
+  }
+
+  others() {
+    return this.#room.others();
+  }
+
+  /** @param {import('../net/wire.js').Welcome} welcome */
+  welcome(welcome) {
+    const fresh = welcome.ev === 'welcome' || this.#state === null;
+    this.#state = welcome.state;
+    if (fresh) {
+      this.#room.begin(welcome.player);
+      this.#interpolation.clear();
+      this.#selected = null;
+      this.#prediction.reset(welcome.state, this.#session.inputSeq);
+      this.#before = null;
+    } else {
+      for (const { seq, steps } of this.#prediction.unacknowledged()) this.#session.input(seq, steps);
+    }
+    this.#handlers.changed();
+  }
+
+  /** Joins the arena, or the next one that has a place; returns the room. */
+  async arrive() {
+    if (this.#state?.current_room) return this.#state.current_room.room_id;
+    for (let n = 1; n <= ARENAS_MAX; n += 1) {
+      const room = n === 1 ? this.#wantedRoom : `${HOME_ROOM}-${n}`;
+      try {
+        await this.join(room);
+        return room;
+      } catch (error) {
+        if (/** @type {any} */ (error).code !== 'room_full') throw error;
+      }
+    }
+    throw new Error('every arena is full');
+  }
+
+  /** @param {string} room_id */
+  async join(room_id) {
+    const ok = await this.#session.command('join_room', { room_id }, 3);
+    this.#wantedRoom = room_id;
+    if (ok.room && typeof ok.room === 'object') this.#merge({ current_room: ok.room });
+    return ok;
+  }
+
+  /**
+   * Makes a move; blows go to the target, or are practice without one.
+   * @param {string} move_type
+   */
+  act(move_type) {
+    const blow = move_type === 'attack' || move_type === 'special';
+    const target = blow ? this.target() : null;
+    const args = target ? { move_type, target_player_id: target } : { move_type };
+    return this.#session.command('execute_move', args).then((ok) => ({ ok, target }));
+  }
+
+  /** Who would be struck: the selected, else the nearest one still standing. */
+  target() {
+    if (!this.#state?.current_room) return null;
+    const others = this.others();
+    const selected = others.find(({ player }) => player === this.#selected);
+    if (selected) return selected.player;
+    const me = this.#prediction.at ?? { x: 0, y: 0 };
+    const standing = others.filter(({ flags }) => (flags & FLAGS.defeated) === 0);
+    const far = standing
+      .map(({ player, x, y }) => ({ player, far: (x - me.x) ** 2 + (y - me.y) ** 2 }))
+      .sort((a, b) => a.far - b.far);
+    return far[0]?.player ?? null;
+  }
+
+  /** @param {string | null} player selects, or lets go when selected already */
+  select(player) {
+    this.#selected = player === this.#selected ? null : player;
+    this.#handlers.changed();
+  }
+
+  /** @param {import('../net/wire.js').WireEvent} event */
+  event(event) {
+    if (event.ev === 'room') return this.#frame(/** @type {any} */ (event));
+    if (event.ev === 'player') this.#merge(event.set);
+    else if (event.ev === 'roster') this.#room.applyRoster(/** @type {any} */ (event));
+    else if (event.ev === 'leaderboard') this.#top = event.top;
+    else return undefined;
+    return this.#handlers.changed();
+  }
+
+  /** @param {Rank[]} top */
+  rank(top) {
+    this.#top = top;
+    this.#handlers.changed();
+  }
+
+  /**
+   * The beat of input: call often; takes the steps that are due.
+   * @param {Step | null} held null when no direction is
+   */
+  step(held) {
+    const now = this.#now();
+    if (!held || !this.#mayMove()) {
+      this.#walking = false;
+      return;
+    }
+    const due = now - this.#stepAt;
+    if (due < STEP_MS) return;
+    const steady = this.#walking && due < STEP_MS * (CATCH_UP_MAX + 1);
+    this.#walking = true;
+    const count = steady ? Math.floor(due / STEP_MS) : 1;
+    this.#stepAt = steady ? this.#stepAt + count * STEP_MS : now;
+    const steps = Array.from({ length: count }, () => held);
+    const seqs = steps.map((step) => {
+      this.#before = this.#prediction.at;
+      return this.#prediction.take(step);
+    });
+    this.#session.input(seqs[0] ?? 0, steps);
+  }
+
+  #mayMove() {
+    const here = this.#state?.current_room && !this.defeated;
+    return Boolean(here) && this.#session.live && !this.#prediction.full;
+  }
+
+  /** Where everyone is as far as the page knows, by player id. */
+  positions() {
+    /** @type {Record<string, Point>} */
+    const at = {};
+    for (const { player, x, y } of this.others()) at[player] = { x, y };
+    const me = this.#prediction.at;
+    if (me && this.#state) at[this.#state.player_id] = { x: me.x, y: me.y };
+    return at;
+  }
+
+  /** What is drawn now: everyone in the room, oneself last. */
+  scene() {
+    const now = this.#now();
+    this.#interpolation.advance(now);
+    const others = this.others().map((other) => ({
+      ...other,
+      ...(this.#interpolation.at(other.entity) ?? {}),
+      own: false,
+      selected: other.player === this.#selected,
+    }));
+    const me = this.#drawnSelf(now);
+    const state = this.#state;
+    if (!me || !state) return { me: null, everyone: others };
+    const flags = this.#room.own?.flags ?? 0;
+    const own = { entity: -1, player: state.player_id, name: state.display_name, health: state.health, flags };
+    return { me, everyone: [...others, { ...own, ...me, own: true, selected: false }] };
+  }
+
+  /** @param {number} now */
+  #drawnSelf(now) {
+    const at = this.#prediction.at;
+    if (!at) return null;
+    const part = Math.min(Math.max((now - this.#stepAt) / STEP_MS, 0), 1);
+    const before = this.#before ?? at;
+    const left = Math.max(0, 1 - (now - this.#slip.at) / FADE_MS);
+    return {
+      x: before.x + (at.x - before.x) * part + this.#slip.x * left,
+      y: before.y + (at.y - before.y) * part + this.#slip.y * left,
+    };
+  }
+
+  /** @param {import('../net/wire.js').RoomFrame} frame */
+  #frame(frame) {
+    const now = this.#now();
+    const { own, changed, gone, hits, news } = this.#room.applyFrame(frame);
+    for (const entity of gone) this.#interpolation.remove(entity);
+    for (const row of changed) {
+      if (!this.#room.isOwn(row.entity)) this.#interpolation.put(row.entity, frame.tick, row);
+    }
+    this.#interpolation.frame(frame.tick, now);
+    this.#slide(this.#prediction.reconcile(own, frame.in), now);
+    for (const { entity, by } of hits) {
+      const who = this.#room.who(entity);
+      if (who) this.#handlers.hit(who.player, by);
+    }
+    if (news) this.#handlers.changed();
+  }
+
+  /**
+   * A correction moves the picture softly, unless it is a jump.
+   * @param {Point} off
+   * @param {number} now
+   */
+  #slide(off, now) {
+    if (off.x === 0 && off.y === 0) return;
+    this.#before = null;
+    const jump = Math.hypot(off.x, off.y) > JUMP_UNITS;
+    this.#slip = jump ? { x: 0, y: 0, at: now } : { ...off, at: now };
+  }
+
+  /** @param {Partial<PlayerState>} set */
+  #merge(set) {
+    if (!this.#state) return;
+    const from = this.#state.current_room?.room_id;
+    this.#state = { ...this.#state, ...set };
+    if (from !== this.#state.current_room?.room_id && !this.#state.current_room) this.#room.clear();
+    this.#handlers.changed();
+  }
+}

@@ -1,0 +1,103 @@
+/**
+ * Owns where one's own player is believed to be: every step is taken at once,
+ * numbered and kept until the server's `in` has passed it; each server position
+ * is the base on which the kept steps are taken anew.
+ */
+
+import { STEPS_PER_FRAME_MAX } from '../net/wire.js';
+import { move } from './step.js';
+
+/** With so many steps unanswered (2 s) no more are taken: the line is down. */
+export const PENDING_MAX = 40;
+
+/**
+ * @typedef {import('../net/wire.js').Point} Point
+ * @typedef {import('../net/wire.js').Step} Step
+ */
+
+export class Prediction {
+  /** @type {Point | null} */ #base = null;
+  /** @type {Point | null} */ #at = null;
+  /** @type {{ seq: number, step: Step }[]} */ #pending = [];
+  #next = 1;
+  #corrections = 0;
+
+  /** The believed position; null before the first one is known. */
+  get at() {
+    return this.#at;
+  }
+
+  get pending() {
+    return this.#pending.length;
+  }
+
+  /** How often the server disagreed; stays 0 for a lone player. */
+  get corrections() {
+    return this.#corrections;
+  }
+
+  get full() {
+    return this.#pending.length >= PENDING_MAX;
+  }
+
+  /**
+   * Starts afresh, at a position and after the newest used seq.
+   * @param {Point} at
+   * @param {number} lastSeq
+   */
+  reset(at, lastSeq) {
+    this.#base = { x: at.x, y: at.y };
+    this.#at = this.#base;
+    this.#pending = [];
+    this.#next = lastSeq + 1;
+  }
+
+  /**
+   * Takes a step now.
+   * @param {Step} step
+   * @returns {number} its seq
+   */
+  take(step) {
+    const seq = this.#next;
+    this.#next += 1;
+    this.#pending.push({ seq, step });
+    if (this.#at) this.#at = move(this.#at, step);
+    return seq;
+  }
+
+  /**
+   * The server's word: a position, and how far it has read the steps.
+   * @param {Point | null} at null when it is unchanged: passed steps moved nothing
+   * @param {number | undefined} input
+   * @returns {Point} by how much the belief was off
+   */
+  reconcile(at, input) {
+    if (input !== undefined) {
+      this.#pending = this.#pending.filter(({ seq }) => seq > input);
+      this.#next = Math.max(this.#next, input + 1);
+    }
+    if (at) this.#base = { x: at.x, y: at.y };
+    if (!this.#base) return { x: 0, y: 0 };
+    const before = this.#at ?? this.#base;
+    this.#at = this.#pending.reduce((point, { step }) => move(point, step), this.#base);
+    const off = { x: before.x - this.#at.x, y: before.y - this.#at.y };
+    if (off.x !== 0 || off.y !== 0) this.#corrections += 1;
+    return off;
+  }
+
+  /**
+   * The steps no `in` has passed, in frames that may be sent again.
+   * @returns {{ seq: number, steps: Step[] }[]}
+   */
+  unacknowledged() {
+    /** @type {{ seq: number, steps: Step[] }[]} */
+    const frames = [];
+    for (const { seq, step } of this.#pending) {
+      const last = frames.at(-1);
+      const joins = last && last.steps.length < STEPS_PER_FRAME_MAX && last.seq + last.steps.length === seq;
+      if (joins) last.steps.push(step);
+      else frames.push({ seq, steps: [step] });
+    }
+    return frames;
+  }
+}

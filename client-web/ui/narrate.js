@@ -1,0 +1,34 @@
+/**
+ * Owns the words of the log: an event or a reply in, a line out, or nothing
+ * when the line would repeat another (the notice tells the struck player, the
+ * reply tells the striker). Pure.
+ */
+
+/**
+ * @param {import('../net/wire.js').WireEvent} event
+ * @param {string} me player id
+ * @param {boolean} replayed it happened while the page was away
+ * @returns {[import('./log.js').LineKind, string, string?] | null}
+ */
+export function narrate(event, me, replayed) {
+  const late = replayed ? ' (while you were away)' : '';
+  switch (event.ev) {
+    case 'notice': return ['notice', event.text + late, event.from];
+    case 'say': return event.from === me ? null : ['say', event.text, event.from];
+    case 'drain': return ['link', 'This server is about to restart; you will be moved.'];
+    default: return null;
+  }
+}
+
+/**
+ * @param {string} move
+ * @param {string | null} target
+ * @param {{ damage?: number, xp?: number, health?: number }} ok
+ */
+export function narrateMove(move, target, ok) {
+  const xp = ok.xp ? `, +${ok.xp} xp` : '';
+  if (move === 'heal') return `Heal: health ${ok.health}${xp}`;
+  if (move === 'defend') return `Defend: blows are halved for 3 s${xp}`;
+  const name = move === 'special' ? 'Special' : 'Attack';
+  return target ? `${name} on ${target}: ${ok.damage} damage${xp}` : `${name}, practice: ${ok.damage} damage${xp}`;
+}

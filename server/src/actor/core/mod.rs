@@ -1,0 +1,763 @@
+//! The core: the life of one activation. Sans-io and synchronous. Pure.
+//!
+//! [`Core::handle`] takes an input at a time of the store's clock; [`Core::poll`] gives what is to
+//! be done. The core keeps one state, to which events apply at once, and delays every output
+//! until the append that carries them is acknowledged (I2). One append is in flight at most;
+//! what comes meanwhile waits in the mailbox, and the next drain decides all of it and writes one
+//! record.
+//!
+//! Outputs that are obligations (tells, activities) are derived from the acknowledged state, not
+//! remembered beside it (I5): a fresh activation finds and does the same.
+//!
+//! | state | meaning | leaves to |
+//! |---|---|---|
+//! | idle | no append in flight | in flight, released |
+//! | in flight | outputs held, mailbox fills | idle, in doubt, fenced |
+//! | in doubt | the append's fate unknown: hold everything, read the tip | idle, in flight, fenced, quarantined |
+//! | fenced | a newer epoch writes | dropped |
+//! | quarantined | the rules or the journal can't be trusted | operator |
+
+mod command;
+mod draft;
+#[cfg(test)]
+mod simulation;
+mod task;
+mod tell;
+
+use std::collections::{BTreeMap, BTreeSet, VecDeque};
+
+use bytes::Bytes;
+use holdfast_protocol::ids::ActorId;
+
+use self::draft::Draft;
+use super::activity::Failure;
+use super::contract::{ActivityOptions, Reject, Token, View};
+use super::envelope::{
+    Answered, Attach, Call, CallError, Closing, Command, ConnectionId, Delivery, Refusal,
+};
+use super::ledger::Position;
+use super::record::{ActivityId, Fact, Place, TellId};
+use super::replay::Durable;
+
+/// Names a caller that waits for an answer; the driver's.
+pub type CallerId = u64;
+
+/// Bounds and spans of an activation. I7: each has a named overflow.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct Limits {
+    /// Inputs that wait; commands beyond are answered `busy`, tells BUSY.
+    pub mailbox_len_max: usize,
+    /// Unanswered commands of a session; more are answered `too_many_in_flight`.
+    pub in_flight_max: usize,
+    /// Unacknowledged tells; with more, client commands are answered `busy`.
+    pub outbox_len_max: usize,
+    /// Facts in one record; the rest waits for the next.
+    pub record_facts_max: usize,
+    /// After how long without an answer a caller hears `pending`.
+    pub pending_after_ms: u64,
+    /// How long what may ride in a later record waits for one.
+    pub ride_ms: u64,
+    /// Least time between two records that hold only heartbeats.
+    pub heartbeat_ms: u64,
+    /// Records after which a snapshot is due.
+    pub snapshot_records: u64,
+    /// Bytes of records after which a snapshot is due.
+    pub snapshot_bytes: u64,
+    /// How long after the sender's acknowledgement its watermark is kept.
+    pub forget_ms: u64,
+    /// How long a session without a connection can be resumed.
+    pub resume_ms: u64,
+}
+
+impl Default for Limits {
+    fn default() -> Self {
+        Self {
+            mailbox_len_max: 256,
+            in_flight_max: 64,
+            outbox_len_max: 256,
+            record_facts_max: 1024,
+            pending_after_ms: 5_000,
+            ride_ms: 1_000,
+            heartbeat_ms: 5_000,
+            snapshot_records: 128,
+            snapshot_bytes: 64 * 1024,
+            forget_ms: 60_000,
+            resume_ms: 24 * 60 * 60 * 1_000,
+        }
+    }
+}
+
+/// How a receiver took a tell.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub enum Verdict {
+    /// It is in the receiver's journal, now or from an earlier delivery.
+    Received,
+    /// The receiver does not exist.
+    NoSuchActor,
+    /// An earlier tell of the pair is missing at the receiver: send again from the oldest.
+    Gap,
+    /// The receiver's mailbox is full: send again later.
+    Busy,
+}
+
+/// A tell on its way.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct Tell {
+    /// Which.
+    pub id: TellId,
+    /// The tell of the pair that must have been received before; `None`: all earlier ones have.
+    pub prev: Option<TellId>,
+    /// For the receiver's rules.
+    pub payload: Bytes,
+    /// Creates the receiver.
+    pub creates: bool,
+    /// Hands that its cause has passed through.
+    pub hops: u8,
+}
+
+/// What happens to an activation.
+#[derive(Debug)]
+pub enum Input {
+    /// A hello or resume on a socket.
+    Attach(ConnectionId, Attach),
+    /// A socket is gone.
+    Detach(ConnectionId),
+    /// The process that held the socket is gone, by the look of the journal.
+    Orphaned,
+    /// A session's command.
+    Command(Command),
+    /// A session's read: connection, the client's id, payload.
+    Read(ConnectionId, u64, Bytes),
+    /// A command from outside any session.
+    Call(CallerId, Call),
+    /// A read from outside any session.
+    Query(CallerId, Bytes),
+    /// A tell from another actor.
+    Tell(ActorId, Tell),
+    /// How `0` took this actor's tell `1`.
+    Verdict(ActorId, TellId, Verdict),
+    /// The sender `0` has journaled that its tells through `1` were received.
+    Settled(ActorId, TellId),
+    /// The receiver `0` asks whether its acknowledgement of `1` is journaled here.
+    SettleAsked(ActorId, TellId),
+    /// An attempt of an activity has ended.
+    ActivityEnded(ActivityId, Result<Bytes, Failure>),
+    /// An activity says how far it is.
+    Heartbeat(ActivityId, Bytes),
+    /// The append in flight is durable.
+    Appended,
+    /// The append in flight was refused: a newer epoch has been written.
+    AppendFenced,
+    /// The fate of the append in flight is not known.
+    AppendDoubt,
+    /// The journal's tip, read because of a doubt: epoch, seq, append id.
+    Tip(Option<(u64, u64, u64)>),
+    /// The snapshot in flight was stored, or not.
+    SnapshotDone(bool),
+    /// Time has passed.
+    Tick,
+}
+
+/// What is to be done.
+#[derive(Debug)]
+pub enum Output {
+    /// Append this record.
+    Append(AppendOut),
+    /// Read the journal's tip and hand it back.
+    ReadTip,
+    /// Keep this snapshot of the state after record `seq`.
+    Snapshot {
+        /// The last record that it contains.
+        seq: u64,
+        /// The state.
+        bytes: Bytes,
+        /// The earliest obligation in it.
+        due_ms: Option<u64>,
+    },
+    /// Send to a socket.
+    Deliver(ConnectionId, Delivery),
+    /// Answer a caller.
+    Answer(CallerId, Result<Answered, CallError>),
+    /// Send a tell to an actor.
+    Tell(ActorId, Tell),
+    /// Tell a sender how its tell was taken.
+    Verdict(ActorId, TellId, Verdict),
+    /// Tell a receiver that its acknowledgement is journaled.
+    Settled(ActorId, TellId),
+    /// Ask a sender whether an acknowledgement is journaled.
+    AskSettled(ActorId, TellId),
+    /// Run an attempt of an activity.
+    Run(RunOut),
+    /// Show a message to every socket at a topic.
+    Broadcast(std::sync::Arc<str>, Bytes),
+    /// What others see has changed.
+    View(u64, Option<View>),
+    /// Something for an operator's eyes.
+    Alarm(String),
+    /// A newer epoch writes: drop this activation.
+    Fenced,
+    /// The actor can't be served: drop this activation and let no other be made.
+    Quarantine(String),
+}
+
+/// A record to append.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct AppendOut {
+    /// Its position.
+    pub seq: u64,
+    /// The writer's term.
+    pub epoch: u64,
+    /// Random.
+    pub append_id: u64,
+    /// The record.
+    pub record: Bytes,
+    /// An obligation that it creates, earlier than those recorded.
+    pub due_ms: Option<u64>,
+}
+
+/// An attempt of an activity to run.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct RunOut {
+    /// Which.
+    pub activity: ActivityId,
+    /// As it is registered.
+    pub name: String,
+    /// For the activity.
+    pub input: Bytes,
+    /// From 1.
+    pub attempt: u32,
+    /// The last attempt's last heartbeat.
+    pub heartbeat: Option<Bytes>,
+    /// How long it may take.
+    pub options: ActivityOptions,
+}
+
+/// What can ride in a later record, and forces one of its own only after a while.
+#[derive(Debug)]
+enum Rider {
+    Acked(ActorId, TellId),
+    Undelivered(ActorId, TellId),
+    ActivityTried(ActivityId, u64),
+    ActivityEnded(ActivityId, Result<Bytes, String>),
+    Heartbeat(ActivityId, Bytes),
+    Forgot(ActorId),
+}
+
+/// Who waits for the answer of a deferred command.
+#[derive(Debug)]
+struct Waiter {
+    deadline_ms: u64,
+    told: bool,
+    callers: Vec<CallerId>,
+    /// Commands under other ids that named the same key.
+    followers: Vec<(ConnectionId, Place)>,
+}
+
+/// The append in flight and what its acknowledgement sets free.
+#[derive(Debug)]
+struct Flight {
+    append: AppendOut,
+    outputs: Vec<Output>,
+    doubt: bool,
+}
+
+/// When a tell was last sent, and how it went.
+#[derive(Debug, Clone, Copy)]
+struct Sent {
+    again_at_ms: u64,
+    tries: u32,
+    received: bool,
+}
+
+/// One activation. See the module.
+pub struct Core {
+    id: ActorId,
+    epoch: u64,
+    /// The newest record that is durable.
+    acked: u64,
+    limits: Limits,
+    durable: Durable,
+    mailbox: VecDeque<Input>,
+    /// Commands of the session that wait for the pending one before them.
+    waiting: VecDeque<Command>,
+    flight: Option<Flight>,
+    /// Refusals since the last record, folded with the next.
+    lazy: Vec<Fact>,
+    riders: Vec<Rider>,
+    ride_by_ms: Option<u64>,
+    heartbeat_at_ms: u64,
+    connection: Option<ConnectionId>,
+    waiters: BTreeMap<Token, Waiter>,
+    sent: BTreeMap<TellId, Sent>,
+    running: BTreeSet<ActivityId>,
+    /// The newest activity that the journal already held at activation.
+    #[cfg(test)]
+    activities_found: ActivityId,
+    settled: VecDeque<(u64, ActorId, TellId)>,
+    sweep_at_ms: u64,
+    ask_at_ms: u64,
+    warned_at_ms: u64,
+    view: Option<View>,
+    due_ms: Option<u64>,
+    since_snapshot: (u64, u64),
+    snapshot_in_flight: bool,
+    random: u64,
+    stopped: bool,
+    out: VecDeque<Output>,
+    /// Guards switched off by a simulation that shows that they are needed.
+    #[cfg(test)]
+    pub(super) off: Option<Guard>,
+}
+
+/// The guards of the core, each of which a simulation switches off once.
+#[cfg(test)]
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub(super) enum Guard {
+    WaitForAppend,
+    HoldInDoubt,
+    Watermark,
+    KeptReplies,
+    Keys,
+    TellWatermark,
+    TellPredecessor,
+    Resend,
+    RestartActivities,
+}
+
+/// Whether a guard is in force: always, outside of simulations.
+macro_rules! guard {
+    ($core:expr, $name:ident) => {{
+        #[cfg(test)]
+        let on = $core.off != Some(crate::actor::core::Guard::$name);
+        #[cfg(not(test))]
+        let on = true;
+        on
+    }};
+}
+use guard;
+
+/// What an activation starts from.
+pub struct Start {
+    /// Whose.
+    pub id: ActorId,
+    /// The claimed term.
+    pub epoch: u64,
+    /// The newest record.
+    pub seq: u64,
+    /// What the journal says.
+    pub durable: Durable,
+    /// Records and bytes since the snapshot that it was loaded from.
+    pub since_snapshot: (u64, u64),
+    /// Bounds and spans.
+    pub limits: Limits,
+    /// Seed for append ids and the rules' random numbers.
+    pub seed: u64,
+}
+
+impl Core {
+    /// Begins an activation; obligations found in the journal are taken up by the first
+    /// [`Input::Tick`].
+    #[must_use]
+    pub fn new(start: Start) -> Self {
+        let mut mailbox = VecDeque::new();
+        if start.durable.ledger.connected {
+            mailbox.push_back(Input::Orphaned);
+        }
+        Self {
+            #[cfg(test)]
+            activities_found: start.durable.ledger.activity,
+            id: start.id,
+            epoch: start.epoch,
+            acked: start.seq,
+            limits: start.limits,
+            durable: start.durable,
+            mailbox,
+            waiting: VecDeque::new(),
+            flight: None,
+            lazy: Vec::new(),
+            riders: Vec::new(),
+            ride_by_ms: None,
+            heartbeat_at_ms: 0,
+            connection: None,
+            waiters: BTreeMap::new(),
+            sent: BTreeMap::new(),
+            running: BTreeSet::new(),
+            settled: VecDeque::new(),
+            sweep_at_ms: 0,
+            ask_at_ms: 0,
+            warned_at_ms: 0,
+            view: None,
+            due_ms: None,
+            since_snapshot: start.since_snapshot,
+            snapshot_in_flight: false,
+            random: start.seed,
+            stopped: false,
+            out: VecDeque::new(),
+            #[cfg(test)]
+            off: None,
+        }
+    }
+
+    /// The actor.
+    #[must_use]
+    pub fn id(&self) -> &ActorId {
+        &self.id
+    }
+
+    /// The term.
+    #[must_use]
+    pub fn epoch(&self) -> u64 {
+        self.epoch
+    }
+
+    /// The newest durable record.
+    #[must_use]
+    pub fn seq(&self) -> u64 {
+        self.acked
+    }
+
+    /// The socket that is attached.
+    #[must_use]
+    pub fn connection(&self) -> Option<ConnectionId> {
+        self.connection
+    }
+
+    /// What the journal says, plus what is in flight.
+    #[must_use]
+    pub fn durable(&self) -> &Durable {
+        &self.durable
+    }
+
+    /// Takes an input at `now_ms` of the store's clock.
+    pub fn handle(&mut self, now_ms: u64, input: Input) {
+        if self.stopped {
+            return;
+        }
+        match input {
+            Input::Appended => self.appended(now_ms),
+            Input::AppendFenced => self.stop(Output::Fenced),
+            Input::AppendDoubt => self.doubt(),
+            Input::Tip(tip) => self.tip(now_ms, tip),
+            Input::SnapshotDone(_) => self.snapshot_in_flight = false,
+            Input::Settled(from, through) => self.settle(now_ms, from, through),
+            Input::SettleAsked(from, through) => self.settle_asked(from, through),
+            Input::Verdict(to, id, verdict) => self.verdict(now_ms, to, id, verdict),
+            Input::Heartbeat(activity, payload) => self.heartbeat(now_ms, activity, payload),
+            Input::ActivityEnded(id, result) => self.activity_ended(now_ms, id, result),
+            Input::Tick => {}
+            other => self.receive(other),
+        }
+        self.advance(now_ms);
+    }
+
+    /// What is to be done next; `None` for now.
+    pub fn poll(&mut self) -> Option<Output> {
+        self.out.pop_front()
+    }
+
+    /// Puts an input in the mailbox, or says at once that there is no room (I7).
+    fn receive(&mut self, input: Input) {
+        let full = self.mailbox.len() >= self.limits.mailbox_len_max;
+        match input {
+            Input::Command(command) if self.too_many(&command) => {
+                let reject = Reject::new("too_many_in_flight", "too many commands are unanswered");
+                self.refuse_now(&command, reject);
+            }
+            Input::Command(command) if full => self.refuse_now(&command, busy()),
+            Input::Read(connection, id, _) if full => {
+                self.out.push_back(draft::reply_err(connection, Some(id), busy()));
+            }
+            Input::Call(caller, _) | Input::Query(caller, _) if full => {
+                self.out.push_back(Output::Answer(caller, Err(CallError::Busy)));
+            }
+            Input::Attach(connection, _) if full => {
+                let refused = Delivery::Refused(Box::new(Refusal::Busy));
+                self.out.push_back(Output::Deliver(connection, refused));
+            }
+            Input::Tell(from, tell) if full => {
+                self.out.push_back(Output::Verdict(from, tell.id, Verdict::Busy));
+            }
+            input => self.mailbox.push_back(input),
+        }
+    }
+
+    fn too_many(&self, command: &Command) -> bool {
+        let mine = |i: &&Input| matches!(i, Input::Command(c) if c.id.is_some());
+        command.id.is_some()
+            && self.waiting.len() + self.mailbox.iter().filter(mine).count()
+                >= self.limits.in_flight_max
+    }
+
+    fn refuse_now(&mut self, command: &Command, reject: Reject) {
+        if command.id.is_some() {
+            self.out.push_back(draft::reply_err(command.connection, command.id, reject));
+        }
+    }
+
+    /// Drains the mailbox into one record, unless an append is in flight.
+    fn advance(&mut self, now_ms: u64) {
+        while !self.stopped && !self.held() {
+            let mut draft = self.open_draft(now_ms);
+            self.fire_timers(&mut draft);
+            while !self.stopped && draft.has_room(&self.limits) {
+                let Some(input) = self.next_input(&draft) else { break };
+                self.process(&mut draft, input);
+            }
+            self.board_riders(&mut draft);
+            if self.stopped {
+                return;
+            }
+            if draft.facts.is_empty() {
+                self.out.extend(draft.outputs);
+                if self.mailbox.is_empty() {
+                    self.oblige(now_ms);
+                    break;
+                }
+            } else {
+                self.launch(draft);
+            }
+        }
+        self.remind(now_ms);
+    }
+
+    fn held(&self) -> bool {
+        match &self.flight {
+            Some(flight) if flight.doubt => guard!(self, HoldInDoubt),
+            Some(_) => true,
+            None => false,
+        }
+    }
+
+    /// The next input that may be decided now. A hello takes a record of its own, because the
+    /// record's seq names the session.
+    fn next_input(&mut self, draft: &Draft) -> Option<Input> {
+        if !self.waiting.is_empty() {
+            let session = self.durable.ledger.session().map(|s| s.id);
+            let pending = session.is_some_and(|id| self.durable.ledger.has_pending(id));
+            if !pending {
+                return self.waiting.pop_front().map(Input::Command);
+            }
+        }
+        let opens = |i: &Input| matches!(i, Input::Attach(_, Attach::Hello { .. }));
+        if draft.opened && self.mailbox.front().is_some_and(opens) {
+            return None;
+        }
+        self.mailbox.pop_front()
+    }
+
+    fn process(&mut self, draft: &mut Draft, input: Input) {
+        match input {
+            Input::Attach(connection, Attach::Hello { payload, .. }) => {
+                self.hello(draft, connection, &payload);
+            }
+            Input::Attach(connection, Attach::Resume { session, seq }) => {
+                self.resume(draft, connection, session, seq);
+            }
+            Input::Detach(connection) => {
+                if self.connection == Some(connection) {
+                    self.lost(draft);
+                }
+            }
+            Input::Orphaned => {
+                if self.connection.is_none() {
+                    self.lost(draft);
+                }
+            }
+            Input::Command(command) => self.command(draft, command),
+            Input::Read(connection, id, payload) => self.read(draft, connection, id, &payload),
+            Input::Call(caller, call) => self.call(draft, caller, call),
+            Input::Query(caller, payload) => self.query(draft, caller, &payload),
+            Input::Tell(from, tell) => self.tell(draft, from, &tell),
+            _ => {}
+        }
+    }
+
+    /// Seals the draft into a record and sends it. I2: its outputs wait for the append.
+    fn launch(&mut self, draft: Draft) {
+        let outputs = self.finish(draft.seq, draft.outputs);
+        let record = super::record::Record { now_ms: draft.now_ms, facts: draft.facts };
+        let due = self.durable.ledger.due_ms();
+        let lowers = due.filter(|due| self.due_ms.is_none_or(|recorded| *due < recorded));
+        if lowers.is_some() {
+            self.due_ms = lowers;
+        }
+        let append = AppendOut {
+            seq: draft.seq,
+            epoch: self.epoch,
+            append_id: self.next_random(),
+            record: record.encode(),
+            due_ms: lowers,
+        };
+        self.since_snapshot.0 += 1;
+        self.since_snapshot.1 += append.record.len() as u64;
+        self.out.push_back(Output::Append(append.clone()));
+        let mut flight = Flight { append, outputs, doubt: false };
+        if !guard!(self, WaitForAppend) {
+            self.out.extend(flight.outputs.drain(..));
+        }
+        self.flight = Some(flight);
+    }
+
+    /// Adds the record's frame of numbered messages after its other outputs.
+    fn finish(&self, seq: u64, mut outputs: Vec<Output>) -> Vec<Output> {
+        let frame = self.durable.ledger.frames.back().filter(|frame| frame.seq == seq);
+        if let (Some(connection), Some(frame)) = (self.connection, frame) {
+            let events = Delivery::Events { seq, evs: frame.evs.clone() };
+            outputs.push(Output::Deliver(connection, events));
+        }
+        outputs
+    }
+
+    fn appended(&mut self, now_ms: u64) {
+        // A late answer to an append that went into doubt is void: the tip decides.
+        if self.flight.as_ref().is_none_or(|flight| flight.doubt) {
+            return;
+        }
+        self.settle_flight(now_ms);
+    }
+
+    fn settle_flight(&mut self, now_ms: u64) {
+        let Some(flight) = self.flight.take() else { return };
+        self.acked = flight.append.seq;
+        self.out.extend(flight.outputs);
+        self.oblige(now_ms);
+        self.snapshot();
+    }
+
+    fn doubt(&mut self) {
+        if let Some(flight) = &mut self.flight {
+            flight.doubt = true;
+            self.out.push_back(Output::ReadTip);
+        }
+    }
+
+    /// The doubt table: what the journal's tip says about the append in flight.
+    fn tip(&mut self, now_ms: u64, tip: Option<(u64, u64, u64)>) {
+        let Some(flight) = self.flight.as_mut().filter(|flight| flight.doubt) else { return };
+        let Some((epoch, seq, append_id)) = tip else {
+            return self.stop(Output::Quarantine("the journal is gone from the store".into()));
+        };
+        if seq == flight.append.seq && append_id == flight.append.append_id {
+            flight.doubt = false;
+            self.settle_flight(now_ms);
+        } else if epoch > self.epoch {
+            self.stop(Output::Fenced);
+        } else if seq == self.acked {
+            flight.doubt = false;
+            self.out.push_back(Output::Append(flight.append.clone()));
+        } else {
+            let text = format!("the journal's tip is {seq}, the last acknowledged {}", self.acked);
+            self.stop(Output::Quarantine(text));
+        }
+    }
+
+    fn stop(&mut self, last: Output) {
+        self.stopped = true;
+        self.out.push_back(last);
+    }
+
+    /// Derives what the acknowledged state obliges to: tells, activities, the view.
+    fn oblige(&mut self, now_ms: u64) {
+        self.send_tells(now_ms);
+        self.run_activities(now_ms);
+        self.sweep(now_ms);
+        let view = self.durable.state.view();
+        if view != self.view {
+            self.view.clone_from(&view);
+            self.out.push_back(Output::View(self.acked, view));
+        }
+    }
+
+    /// Sends a snapshot when one is due. It holds acknowledged state only, and changes none.
+    fn snapshot(&mut self) {
+        let (records, bytes) = self.since_snapshot;
+        let due = records >= self.limits.snapshot_records || bytes >= self.limits.snapshot_bytes;
+        if self.snapshot_in_flight || !due {
+            return;
+        }
+        self.since_snapshot = (0, 0);
+        self.snapshot_in_flight = true;
+        self.due_ms = self.durable.ledger.due_ms();
+        let bytes = self.durable.save();
+        self.out.push_back(Output::Snapshot { seq: self.acked, bytes, due_ms: self.due_ms });
+    }
+
+    /// When [`Input::Tick`] is wanted next.
+    #[must_use]
+    pub fn wake_at_ms(&self) -> Option<u64> {
+        let waiters = self.waiters.values().filter(|w| !w.told).map(|w| w.deadline_ms).min();
+        if self.flight.is_some() {
+            return waiters;
+        }
+        let ledger = &self.durable.ledger;
+        let timers = ledger.timers.values().min().copied();
+        let sends = self.sent.values().filter(|s| !s.received).map(|s| s.again_at_ms).min();
+        let retries = ledger.activities.iter().filter(|(id, _)| !self.running.contains(id));
+        let retries = retries.map(|(_, a)| a.not_before_ms).min();
+        let sweep = (!ledger.heard.is_empty()).then_some(self.sweep_at_ms);
+        let candidates = [waiters, timers, sends, retries, sweep, self.ride_by_ms];
+        candidates.into_iter().flatten().min()
+    }
+
+    /// Whether nothing in memory would be missed. The earliest obligation is then the store's
+    /// to remember: [`Core::due_at_ms`].
+    #[must_use]
+    pub fn can_passivate(&self, now_ms: u64, soon_ms: u64) -> bool {
+        let ledger = &self.durable.ledger;
+        let idle = self.flight.is_none() && self.mailbox.is_empty() && self.waiting.is_empty();
+        let owed = !ledger.outbox.is_empty()
+            || !ledger.activities.is_empty()
+            || !ledger.heard.is_empty()
+            || ledger.connected
+            || self.connection.is_some();
+        let soon = ledger.timers.values().any(|at| *at <= now_ms + soon_ms);
+        let volatile = !self.waiters.is_empty() || !self.riders.is_empty();
+        idle && !owed && !soon && !volatile && !self.snapshot_in_flight && self.out.is_empty()
+    }
+
+    /// Whether nothing is in flight, queued, or half told.
+    #[must_use]
+    pub fn is_idle(&self) -> bool {
+        self.flight.is_none() && self.mailbox.is_empty() && self.out.is_empty()
+    }
+
+    /// Whether there is, or is about to be, a record.
+    #[must_use]
+    pub fn exists(&self) -> bool {
+        self.acked > 0 || self.flight.is_some() || !self.mailbox.is_empty()
+    }
+
+    /// The earliest time at which this actor must be in memory again.
+    #[must_use]
+    pub fn due_at_ms(&self) -> Option<u64> {
+        self.durable.ledger.due_ms()
+    }
+
+    /// Gives the socket up: the activation ends while the player is connected.
+    pub fn let_go(&mut self, closing: Closing) {
+        if let Some(connection) = self.connection.take() {
+            self.out.push_back(Output::Deliver(connection, Delivery::Close(closing)));
+        }
+        if self.view.take().is_some() {
+            self.out.push_back(Output::View(self.acked, None));
+        }
+    }
+
+    fn next_random(&mut self) -> u64 {
+        // SplitMix64 (Steele, Lea, Flood: Fast Splittable Pseudorandom Number Generators, 2014).
+        self.random = self.random.wrapping_add(0x9e37_79b9_7f4a_7c15);
+        let mut z = self.random;
+        z = (z ^ (z >> 30)).wrapping_mul(0xbf58_476d_1ce4_e5b9);
+        z = (z ^ (z >> 27)).wrapping_mul(0x94d0_49bb_1331_11eb);
+        z ^ (z >> 31)
+    }
+
+    fn position(&self, seq: u64) -> Position {
+        Position { epoch: self.epoch, seq }
+    }
+}
+
+/// The refusal of what was not executed for want of room.
+fn busy() -> Reject {
+    Reject::new("busy", "too much is waiting; nothing was executed, try again")
+}

@@ -1,0 +1,92 @@
+//! The command against the real admin listener, with a rebuild of the test's own making.
+
+use std::sync::Arc;
+use std::sync::atomic::{AtomicU64, Ordering};
+
+use futures::FutureExt as _;
+use futures::future::BoxFuture;
+use tokio::net::TcpListener;
+
+use super::*;
+use crate::actor::envelope::CallError;
+use crate::admin::{self, AdminState};
+use crate::config::StoreChoice;
+use crate::store::Store;
+use crate::store::memory::Memory;
+use crate::telemetry::metrics::Metrics;
+
+/// Each look finds a quarter more done.
+#[derive(Debug, Default)]
+struct Quarters(AtomicU64);
+
+fn status(done: u64) -> Status {
+    let status = if done >= 100 { Stage::Finished } else { Stage::Running };
+    Status { status, run: 1, done, players: 100, resumed_from: 25, attempts: 2, error: None }
+}
+
+impl admin::rebuild::Rebuild for Quarters {
+    fn start(&self, rate: Option<u32>) -> BoxFuture<'static, Result<Status, CallError>> {
+        assert_eq!(rate, Some(9));
+        futures::future::ready(Ok(status(25))).boxed()
+    }
+
+    fn status(&self) -> BoxFuture<'static, Result<Status, CallError>> {
+        let done = 25 * self.0.fetch_add(1, Ordering::SeqCst) + 50;
+        futures::future::ready(Ok(status(done))).boxed()
+    }
+}
+
+async fn listener() -> String {
+    let store: Arc<dyn Store> = Arc::new(Memory::new(Clock::system()));
+    let state = AdminState {
+        node: "gw-1".into(),
+        metrics: Metrics::default(),
+        store,
+        rebuild: Arc::new(Quarters::default()),
+    };
+    let listener = TcpListener::bind("127.0.0.1:0").await.unwrap();
+    let addr = listener.local_addr().unwrap();
+    tokio::spawn(async move { axum::serve(listener, admin::router(state)).await });
+    addr.to_string()
+}
+
+fn asked(admin: Option<String>, dir: &str) -> Rebuild {
+    Rebuild { admin, store: StoreChoice::Embedded(dir.into()), rate: 9 }
+}
+
+#[tokio::test]
+async fn progress_is_shown_until_it_is_done() {
+    let asked = asked(Some(format!("http://{}/", listener().await)), "none");
+    let mut out = Vec::new();
+    rebuild(&asked, &Clock::system(), &mut out).await.unwrap();
+    let wanted = " 25 %  25 of 100 players, resumed from 25\n \
+                  50 %  50 of 100 players, resumed from 25\n \
+                  75 %  75 of 100 players, resumed from 25\n\
+                  leaderboard rebuilt: 100 players, resumed from 25\n";
+    assert_eq!(String::from_utf8(out).unwrap(), wanted);
+}
+
+#[tokio::test]
+async fn the_node_is_found_by_its_file_and_missed_by_name() {
+    let dir = tempfile::tempdir().unwrap();
+    let asked = asked(None, dir.path().to_str().unwrap());
+    let error = rebuild(&asked, &Clock::system(), &mut Vec::new()).await.unwrap_err();
+    assert!(error.to_string().contains("--admin"), "{error}");
+    file::announce(dir.path(), listener().await.parse().unwrap()).unwrap();
+    rebuild(&asked, &Clock::system(), &mut Vec::new()).await.unwrap();
+}
+
+#[tokio::test]
+async fn the_admin_listener_shows_metrics_and_refuses_web_pages() {
+    let at = listener().await;
+    let metrics = exchange(&at, "GET", "/metrics").await.unwrap();
+    assert!(metrics.contains("holdfast_append_seconds_count 0"), "{metrics}");
+    assert!(exchange(&at, "GET", "/").await.unwrap().contains("/leaderboard/rebuild"));
+    let absent = exchange(&at, "GET", "/actors/player:nobody").await.unwrap();
+    assert!(absent.starts_with("HTTP/1.1 404") && absent.contains("no_such_actor"), "{absent}");
+    assert!(exchange(&at, "GET", "/actors/nobody").await.unwrap().starts_with("HTTP/1.1 400"));
+    let page = exchange(&at, "GET", "/metrics HTTP/1.1\r\norigin: http://evil.example\r\nx: y");
+    assert!(page.await.unwrap().starts_with("HTTP/1.1 403"));
+    let zero = exchange(&at, "POST", "/leaderboard/rebuild?rate=0").await.unwrap();
+    assert!(zero.starts_with("HTTP/1.1 400"), "{zero}");
+}

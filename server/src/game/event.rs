@@ -1,0 +1,248 @@
+//! The player's facts, as journals hold them for ever.
+//!
+//! Names are short because they are written millions of times. A fact carries what came of a
+//! rule (the health after a blow, not the blow's strength), so that tomorrow's rules replay
+//! today's journals to the same state. Fields are only ever added, with `#[serde(default)]`.
+
+use std::collections::BTreeMap;
+use std::sync::Arc;
+
+use bytes::Bytes;
+use holdfast_protocol::client::MoveType;
+use serde::{Deserialize, Serialize};
+
+use crate::actor::contract::Token;
+
+/// What has happened to a player.
+#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
+pub enum Event {
+    /// The player exists from now on.
+    #[serde(rename = "new")]
+    Created {
+        /// The display name.
+        name: Arc<str>,
+        /// Where the player stands.
+        x: i32,
+        /// Where the player stands.
+        y: i32,
+        /// Health, and its maximum.
+        health: u32,
+        /// Money.
+        gold: u64,
+        /// What the player carries, by item id.
+        items: BTreeMap<String, u64>,
+    },
+    /// A new display name.
+    #[serde(rename = "name")]
+    Named {
+        /// The name.
+        name: Arc<str>,
+    },
+    /// The name needs its token from now on.
+    #[serde(rename = "prot")]
+    Protected,
+    /// A session began: its input counts from 1.
+    #[serde(rename = "open")]
+    Opened {
+        /// When, in Unix milliseconds.
+        at: u64,
+    },
+    /// The session has a socket again.
+    #[serde(rename = "back")]
+    Returned,
+    /// The player is here without a socket.
+    #[serde(rename = "lost")]
+    Lost {
+        /// Until when, in Unix milliseconds.
+        until: u64,
+    },
+    /// The player is offline: no place in a room, nor one asked for.
+    #[serde(rename = "gone")]
+    Gone {
+        /// The room that the next hello asks for.
+        #[serde(default, skip_serializing_if = "Option::is_none")]
+        room: Option<Arc<str>>,
+    },
+    /// The player did something.
+    #[serde(rename = "act")]
+    Active {
+        /// When, in Unix milliseconds.
+        at: u64,
+    },
+    /// The player has done nothing for a while.
+    #[serde(rename = "idle")]
+    Idled,
+    /// Steps of movement.
+    #[serde(rename = "in")]
+    Input(Input),
+    /// A room was asked for a place.
+    #[serde(rename = "jask")]
+    JoinAsked {
+        /// The join's number.
+        n: u64,
+        /// Which room.
+        room: Arc<str>,
+        /// Whose command waits; none after a hello.
+        #[serde(default, skip_serializing_if = "Option::is_none")]
+        token: Option<Token>,
+    },
+    /// A join is over without a place.
+    #[serde(rename = "jno")]
+    JoinDropped {
+        /// The join's number.
+        n: u64,
+    },
+    /// The player has a place in a room, and none elsewhere.
+    #[serde(rename = "join")]
+    Joined {
+        /// The join's number.
+        n: u64,
+        /// Which room.
+        room: Arc<str>,
+        /// The player's number there.
+        entity: u32,
+        /// Members, the player among them.
+        count: u32,
+        /// Members at most.
+        max: u32,
+        /// Whether it is an action of the player.
+        acted: bool,
+    },
+    /// The player has no place in a room any more.
+    #[serde(rename = "left")]
+    RoomLeft,
+    /// A blow is on its way.
+    #[serde(rename = "swing")]
+    Swung {
+        /// Whose command waits.
+        token: Token,
+        /// At whom.
+        target: Arc<str>,
+        /// Which move.
+        by: MoveType,
+        /// When, in Unix milliseconds.
+        at: u64,
+    },
+    /// The blow under that token is over.
+    #[serde(rename = "swung")]
+    SwingEnded {
+        /// Whose command waited.
+        token: Token,
+    },
+    /// A move was made: it counts as an action.
+    #[serde(rename = "move")]
+    Moved {
+        /// Damage done.
+        damage: u64,
+        /// Experience gained.
+        xp: u64,
+    },
+    /// A blow struck the player.
+    #[serde(rename = "hit")]
+    Hit {
+        /// Health after it.
+        health: u32,
+    },
+    /// Health changed for the better: healed, or up again.
+    #[serde(rename = "heal")]
+    Healed {
+        /// Health after it.
+        health: u32,
+    },
+    /// Blows are halved for a while; `None`: no longer.
+    #[serde(rename = "def")]
+    Defended {
+        /// Until when, in Unix milliseconds.
+        until: Option<u64>,
+    },
+    /// No special for a while; `None`: no longer.
+    #[serde(rename = "cool")]
+    Cooled {
+        /// Until when, in Unix milliseconds.
+        until: Option<u64>,
+    },
+    /// The quantity of an item changed.
+    #[serde(rename = "item")]
+    ItemSet {
+        /// Which.
+        item: String,
+        /// How many now; 0 removes it.
+        quantity: u64,
+    },
+    /// A notice waits for the player's return.
+    #[serde(rename = "note")]
+    Noted(Notice),
+    /// Waiting notices were told.
+    #[serde(rename = "told")]
+    NotesTold,
+    /// The score is on its way to the leaderboard.
+    #[serde(rename = "score")]
+    ScoreSent {
+        /// The score.
+        score: u64,
+        /// The name beside it.
+        name: Arc<str>,
+        /// No earlier than this is the next one sent, in Unix milliseconds.
+        next: u64,
+    },
+    /// It has arrived, or never will.
+    #[serde(rename = "scored")]
+    ScoreEnded {
+        /// Whether it arrived.
+        ok: bool,
+        /// No earlier than this is the next one sent, in Unix milliseconds.
+        next: u64,
+    },
+    /// The actions so far were handed over as session metrics.
+    #[serde(rename = "metr")]
+    Measured {
+        /// When, in Unix milliseconds.
+        at: u64,
+    },
+}
+
+/// Steps that were judged: those that count, and how far they bring the input.
+#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
+pub struct Input {
+    /// The number of the first step that counts.
+    #[serde(rename = "f", default, skip_serializing_if = "is_zero")]
+    pub first: u64,
+    /// The steps that count, one byte each; see [`super::movement::to_byte`].
+    #[serde(rename = "s", default, skip_serializing_if = "Bytes::is_empty")]
+    pub steps: Bytes,
+    /// The last step judged.
+    #[serde(rename = "n")]
+    pub input: u64,
+    /// The clock credit afterwards, in tenths of a millisecond.
+    #[serde(rename = "c")]
+    pub credit: u32,
+    /// The moment that the credit is as of, in Unix milliseconds.
+    #[serde(rename = "ct")]
+    pub credit_ms: u64,
+    /// Steps beyond the credit.
+    #[serde(rename = "d", default, skip_serializing_if = "is_zero")]
+    pub dropped: u64,
+    /// When, in Unix milliseconds.
+    #[serde(rename = "t")]
+    pub at: u64,
+}
+
+#[expect(
+    clippy::trivially_copy_pass_by_ref,
+    reason = "serde's skip_serializing_if passes a reference"
+)]
+fn is_zero(number: &u64) -> bool {
+    *number == 0
+}
+
+/// A sentence that waits for the player.
+#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
+pub struct Notice {
+    /// The sentence.
+    pub text: String,
+    /// Who caused it.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub from: Option<String>,
+    /// When, in Unix milliseconds.
+    pub at_ms: u64,
+}

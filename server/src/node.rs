@@ -1,0 +1,366 @@
+//! The composition root: the one file that knows every part.
+//!
+//! Start: listeners are bound first, so that a busy port stops the start before anything is
+//! claimed; then the store, the leaderboard, the runtime, the edge, the operators' listener.
+//! Stop goes the other way: sockets are let go, actors are given up when what is in flight is
+//! durable, the store is closed last.
+
+use std::fmt;
+use std::io;
+use std::net::{SocketAddr, TcpListener};
+use std::path::{Path, PathBuf};
+use std::sync::Arc;
+use std::time::Duration;
+
+use bytes::Bytes;
+use futures::FutureExt;
+use futures::future::BoxFuture;
+use holdfast_protocol::ids::RoomId;
+use holdfast_protocol::server::TopRow;
+use tokio::sync::watch;
+use tokio_util::sync::CancellationToken;
+use tokio_util::task::TaskTracker;
+use tracing::{error, info, warn};
+
+use crate::activities::{self, board, notification::LogHook, rebuild};
+use crate::actor::core;
+use crate::actor::handle::{self, Runtime};
+use crate::actor::kind::{Kind, Kinds};
+use crate::admin;
+use crate::clock::Clock;
+use crate::config::{ConfigError, Guests, Settings, StoreChoice, read_secret};
+use crate::game;
+use crate::gateway::{self, Gateway, Hub};
+use crate::store::embedded::Embedded;
+use crate::store::{self, Store};
+use crate::telemetry::metrics::Metrics;
+
+/// The store's name for the key that signs tokens.
+const TOKEN_KEY: &str = "token-key";
+
+/// Why a node can't start. Reacts: the operator; each says what to change.
+#[derive(Debug, thiserror::Error)]
+pub enum StartError {
+    /// A setting can't be used.
+    #[error(transparent)]
+    Config(#[from] ConfigError),
+    /// A listener can't be opened.
+    #[error("{0}")]
+    Listen(io::Error),
+    /// The store can't be opened.
+    #[error("{0}")]
+    Store(#[from] store::Error),
+}
+
+/// A running node.
+pub struct Node {
+    name: String,
+    /// Where players connect.
+    pub address: SocketAddr,
+    /// Where operators look, if anywhere.
+    pub admin_address: Option<SocketAddr>,
+    description: store::Description,
+    directory: PathBuf,
+    guests: Guests,
+    store: Arc<dyn Store>,
+    runtime: Runtime,
+    edge: CancellationToken,
+    rest: CancellationToken,
+    edge_tasks: TaskTracker,
+    rest_tasks: TaskTracker,
+}
+
+impl fmt::Debug for Node {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        write!(f, "node {} at {}", self.name, self.address)
+    }
+}
+
+/// The leaderboard, as the edge reads it.
+#[derive(Debug)]
+struct BoardWindow(board::Board);
+
+impl gateway::Board for BoardWindow {
+    fn top(&self, limit: usize) -> BoxFuture<'_, Vec<TopRow>> {
+        async move {
+            self.0.top(limit).await.unwrap_or_else(|error| {
+                warn!(%error, "the leaderboard can't be read");
+                Vec::new()
+            })
+        }
+        .boxed()
+    }
+
+    fn changes(&self) -> watch::Receiver<Arc<Vec<TopRow>>> {
+        self.0.changes()
+    }
+}
+
+fn small(n: u64) -> u32 {
+    u32::try_from(n).unwrap_or(u32::MAX)
+}
+
+fn size(n: u64) -> usize {
+    usize::try_from(n).unwrap_or(usize::MAX)
+}
+
+fn rules(settings: &Settings) -> game::Settings {
+    game::Settings {
+        room_capacity: small(settings.room_capacity),
+        room_capacities: settings.rooms.iter().map(|(id, n)| (id.clone(), small(*n))).collect(),
+        movement_clock_check: settings.movement_clock,
+        ..game::Settings::default()
+    }
+}
+
+fn kinds(rules: &Arc<game::Settings>) -> (Kinds, Kind) {
+    let player = Kind::of::<game::player::Player>(Arc::clone(rules));
+    let room = Kind::of::<game::room::Room>(Arc::clone(rules));
+    let leaderboard = Kind::of::<game::leaderboard::Leaderboard>(Arc::clone(rules));
+    let kinds = Kinds::default()
+        .with(game::PLAYER, player.clone())
+        .with(game::ROOM, room)
+        .with(game::LEADERBOARD, leaderboard);
+    (kinds, player)
+}
+
+fn runtime_config(settings: &Settings) -> handle::Config {
+    let limits = core::Limits {
+        mailbox_len_max: size(settings.mailbox_len_max),
+        in_flight_max: size(settings.in_flight_max),
+        pending_after_ms: settings.pending_after_ms,
+        snapshot_records: settings.snapshot_records,
+        snapshot_bytes: settings.snapshot_bytes,
+        resume_ms: settings.session_ttl_ms,
+        ..core::Limits::default()
+    };
+    handle::Config {
+        limits,
+        workers: size(settings.workers),
+        activations_max: size(settings.activations_max),
+        idle_ms: settings.passivate_after_ms,
+        retain: settings.retain,
+        activities_max: size(settings.activities_max),
+        ..handle::Config::default()
+    }
+}
+
+fn edge_limits(settings: &Settings) -> gateway::Limits {
+    gateway::Limits {
+        message_len_max: size(settings.message_bytes_max),
+        input_frames_per_s: small(settings.inputs_per_s),
+        commands_per_s: small(settings.commands_per_s),
+        say_per_s: small(settings.says_per_s),
+        in_flight_max: small(settings.in_flight_max),
+        hello_deadline_ms: settings.hello_ms,
+        hello_deadline_text_ms: settings.hello_text_ms,
+        header_deadline_ms: settings.header_ms,
+        ping_ms: settings.ping_every_ms,
+        dead_ms: settings.dead_after_ms,
+        drain_deadline_ms: settings.drain_ms / 2,
+        lane_len_max: size(settings.lane_len_max),
+        connections_max: size(settings.connections_max),
+        connections_per_address_max: small(settings.connections_per_address_max),
+        misuse_max: size(settings.violations_max),
+        ..gateway::Limits::default()
+    }
+}
+
+fn secret_file(option: &str, path: Option<&Path>) -> Result<Option<Vec<u8>>, ConfigError> {
+    path.map(|path| read_secret(option, path).map(|secret| secret.expose().to_vec())).transpose()
+}
+
+/// The key that signs tokens: the operator's, or the store's, which makes one once.
+async fn token_key(settings: &Settings, store: &dyn Store) -> Result<Vec<u8>, StartError> {
+    let own = secret_file("--token-key-file", settings.token_key_file.as_deref())?;
+    match own {
+        Some(key) => Ok(key),
+        None => {
+            let fresh: [u8; 32] = rand::random();
+            Ok(store.secret(TOKEN_KEY, Bytes::copy_from_slice(&fresh)).await?.to_vec())
+        }
+    }
+}
+
+/// The edge's configuration, the listener aside.
+fn edge_config(
+    settings: &Settings,
+    listener: TcpListener,
+    token_key: Vec<u8>,
+    clock: &Clock,
+) -> Result<gateway::Config, StartError> {
+    let token = secret_file("--service-token-file", settings.service_token_file.as_deref())?;
+    let capacity = rules(settings);
+    Ok(gateway::Config {
+        advertise: settings.advertise.clone(),
+        guests: match settings.guests {
+            Guests::Open => gateway::Guests::Open,
+            Guests::Claim => gateway::Guests::Claim,
+            Guests::Off => gateway::Guests::Off,
+        },
+        allow_origins: settings.allow_origin.clone(),
+        service_token: token.map(|bytes| String::from_utf8_lossy(&bytes).into_owned()),
+        beat_ms: settings.beat_ms,
+        frame_ms: settings.frame_ms,
+        room_capacity: Arc::new(move |room: &RoomId| capacity.capacity(room.as_str())),
+        limits: edge_limits(settings),
+        clock: clock.clone(),
+        ..gateway::Config::new(listener, settings.node.clone(), token_key)
+    })
+}
+
+impl Node {
+    /// Starts every part. The node serves when this returns.
+    ///
+    /// # Errors
+    /// [`StartError`], for the operator; nothing is left running.
+    pub async fn start(settings: &Settings, clock: Clock) -> Result<Self, StartError> {
+        let listener = gateway::listen(settings.listen).map_err(StartError::Listen)?;
+        let address = listener.local_addr().map_err(StartError::Listen)?;
+        let admin_listener =
+            settings.admin_listen.map(gateway::listen).transpose().map_err(StartError::Listen)?;
+        let StoreChoice::Embedded(directory) = &settings.store;
+        let store: Arc<dyn Store> = Arc::new(Embedded::open(directory, clock.clone())?);
+        let key = token_key(settings, &*store).await?;
+        let config = edge_config(settings, listener, key, &clock)?;
+
+        let (edge, rest) = (CancellationToken::new(), CancellationToken::new());
+        let (edge_tasks, rest_tasks) = (TaskTracker::new(), TaskTracker::new());
+        let (board, refresh) = board::open(Arc::clone(&store), clock.clone());
+        rest_tasks.spawn(refresh.run(rest.clone()));
+        let (kinds, player) = kinds(&Arc::new(rules(settings)));
+        let watch = rebuild::Watch::default();
+        let activities = activities::all(&activities::Parts {
+            store: Arc::clone(&store),
+            board: board.clone(),
+            player,
+            clock: clock.clone(),
+            hook: Arc::new(LogHook),
+            watch: watch.clone(),
+        });
+        let hub = Hub::new();
+        let nearby = Arc::new(hub.clone());
+        let parts = handle::Parts { store: Arc::clone(&store), kinds, activities, nearby, clock };
+        let runtime = Runtime::start(&runtime_config(settings), parts);
+
+        let fatal = runtime.fatal();
+        let failed = || vec!["the store has failed; the node is about to stop".to_owned()];
+        let health: gateway::Health =
+            Arc::new(move || if fatal.is_cancelled() { failed() } else { Vec::new() });
+        let window = Arc::new(BoardWindow(board));
+        let gateway = Gateway::new(config, runtime.clone(), hub, window, health);
+        let metrics = Metrics::default();
+        metrics.watch_runtime(&runtime.stats());
+        watch_edge(&metrics, &gateway.handle());
+        let served = gateway.run(edge.clone());
+        edge_tasks.spawn(async move {
+            if let Err(error) = served.await {
+                error!(%error, "the public listener has failed");
+            }
+        });
+        let node = Self {
+            name: settings.node.clone(),
+            address,
+            admin_address: None,
+            description: store.describe(),
+            directory: directory.clone(),
+            guests: settings.guests,
+            store,
+            runtime,
+            edge,
+            rest,
+            edge_tasks,
+            rest_tasks,
+        };
+        node.serve_operators(admin_listener, metrics, watch)
+    }
+
+    fn serve_operators(
+        mut self,
+        listener: Option<TcpListener>,
+        metrics: Metrics,
+        watch: rebuild::Watch,
+    ) -> Result<Self, StartError> {
+        let Some(listener) = listener else { return Ok(self) };
+        let address = listener.local_addr().map_err(StartError::Listen)?;
+        let listener = tokio::net::TcpListener::from_std(listener).map_err(StartError::Listen)?;
+        admin::file::announce(&self.directory, address).map_err(StartError::Listen)?;
+        let router = admin::router(admin::AdminState {
+            node: self.name.clone(),
+            metrics,
+            store: Arc::clone(&self.store),
+            rebuild: Arc::new(admin::rebuild::ByActor::new(self.runtime.clone(), watch)),
+        });
+        let stop = self.rest.clone();
+        self.rest_tasks.spawn(async move {
+            let serve =
+                axum::serve(listener, router).with_graceful_shutdown(stop.cancelled_owned());
+            if let Err(error) = serve.await {
+                error!(%error, "the operators' listener has failed");
+            }
+        });
+        self.admin_address = Some(address);
+        Ok(self)
+    }
+
+    /// What a new user sees first.
+    #[must_use]
+    pub fn banner(&self) -> String {
+        let admin = self.admin_address.map_or_else(
+            || "off".to_owned(),
+            |at| format!("http://{at}/ (this machine's operators only)"),
+        );
+        format!(
+            "holdfast {version}, node {name}\n\
+             \x20 play      http://{at}/\n\
+             \x20 terminal  websocat ws://{at}/ws\n\
+             \x20 store     {store}: {durability}\n\
+             \x20 guests    {guests}: {sentence}\n\
+             \x20 admin     {admin}\n\
+             \x20 stop      Ctrl-C: players are told, everything is written, the next start goes on\n",
+            version = env!("CARGO_PKG_VERSION"),
+            name = self.name,
+            at = self.address,
+            store = self.description.name,
+            durability = self.description.durability,
+            guests = self.guests.as_str(),
+            sentence = self.guests.sentence(),
+        )
+    }
+
+    /// Ends when the store can't go on: the process must stop, and recovers at its next start.
+    pub async fn failed(&self) {
+        self.runtime.fatal().cancelled().await;
+    }
+
+    /// Lets every socket go, writes what is in flight, closes the store. Returns whether all of
+    /// it was done within the deadline.
+    pub async fn drain(self, deadline_ms: u64) -> bool {
+        info!(node = self.name, "drain");
+        let deadline = Duration::from_millis(deadline_ms);
+        let drained = tokio::time::timeout(deadline, self.stop_parts()).await;
+        if drained.is_err() {
+            warn!(deadline_ms, "gave up waiting; what was acknowledged is in the journal");
+        }
+        if self.admin_address.is_some() {
+            admin::file::withdraw(&self.directory);
+        }
+        drained.is_ok()
+    }
+
+    async fn stop_parts(&self) {
+        self.edge.cancel();
+        self.edge_tasks.close();
+        self.edge_tasks.wait().await;
+        self.runtime.drain().await;
+        self.rest.cancel();
+        self.rest_tasks.close();
+        self.rest_tasks.wait().await;
+        if let Err(error) = self.store.close().await {
+            error!(%error, "the store did not close cleanly");
+        }
+    }
+}
+
+/// Shows the edge's own counters among the node's metrics.
+fn watch_edge(_metrics: &Metrics, _edge: &gateway::Handle) {}

@@ -1,0 +1,99 @@
+//! A store, measured: how long each group of appends takes and how many records it holds.
+//! Everything else is passed on.
+
+use bytes::Bytes;
+use futures::FutureExt as _;
+use futures::future::BoxFuture;
+use holdfast_protocol::ids::ActorId;
+use std::sync::Arc;
+
+use super::metrics::Metrics;
+use crate::clock;
+use crate::store::{
+    Answer, Append, Base, Claim, Claimed, Description, Epoch, Error, Loaded, RecordRow, Score, Seq,
+    SessionMetrics, Snapshot, Store, Tip,
+};
+
+/// See the module.
+#[derive(Debug)]
+pub struct Measured {
+    /// The store that does the work.
+    pub inner: Arc<dyn Store>,
+    /// Where it is counted.
+    pub metrics: Metrics,
+}
+
+impl Store for Measured {
+    fn append(&self, batch: Vec<Append>) -> BoxFuture<'static, Vec<Result<(), Error>>> {
+        self.metrics.append_group_records.observe(batch.len() as f64);
+        let seconds = self.metrics.append_seconds.clone();
+        let begun = clock::instant();
+        let answer = self.inner.append(batch);
+        answer.inspect(move |_| seconds.observe(begun.elapsed().as_secs_f64())).boxed()
+    }
+
+    fn describe(&self) -> Description {
+        self.inner.describe()
+    }
+
+    fn now_ms(&self) -> u64 {
+        self.inner.now_ms()
+    }
+
+    fn claim(&self, claim: Claim) -> Answer<Claimed> {
+        self.inner.claim(claim)
+    }
+
+    fn load(&self, actor: &ActorId, base: Base) -> Answer<Loaded> {
+        self.inner.load(actor, base)
+    }
+
+    fn tip(&self, actor: &ActorId) -> Answer<Option<Tip>> {
+        self.inner.tip(actor)
+    }
+
+    fn snapshot(&self, snapshot: Snapshot) -> Answer<()> {
+        self.inner.snapshot(snapshot)
+    }
+
+    fn release(&self, actor: &ActorId, epoch: Epoch, due_ms: Option<u64>) -> Answer<()> {
+        self.inner.release(actor, epoch, due_ms)
+    }
+
+    fn due(
+        &self,
+        after: Option<(u64, ActorId)>,
+        until_ms: u64,
+        limit: usize,
+    ) -> Answer<Vec<(u64, ActorId)>> {
+        self.inner.due(after, until_ms, limit)
+    }
+
+    fn actors(&self, kind: &str, after: Option<ActorId>, limit: usize) -> Answer<Vec<ActorId>> {
+        self.inner.actors(kind, after, limit)
+    }
+
+    fn history(&self, actor: &ActorId, from: Seq, limit: usize) -> Answer<Vec<RecordRow>> {
+        self.inner.history(actor, from, limit)
+    }
+
+    fn put_score(&self, score: Score) -> Answer<()> {
+        self.inner.put_score(score)
+    }
+
+    fn top_scores(&self, limit: usize) -> Answer<Vec<Score>> {
+        self.inner.top_scores(limit)
+    }
+
+    fn put_metrics(&self, metrics: SessionMetrics) -> Answer<()> {
+        self.inner.put_metrics(metrics)
+    }
+
+    fn secret(&self, name: &str, fresh: Bytes) -> Answer<Bytes> {
+        self.inner.secret(name, fresh)
+    }
+
+    fn close(&self) -> Answer<()> {
+        self.inner.close()
+    }
+}
