@@ -1,5 +1,19 @@
-//! Tests that cross the boundaries of Holdfast's parts. One binary; a file names a behaviour.
-#![allow(missing_docs)]
+//! Tests that cross the boundaries of Holdfast's parts, with real servers and real processes;
+//! one file per behaviour.
+#![cfg(test)]
 
+mod drain;
+mod errors;
 mod inproc;
+mod input;
+mod kill;
 mod longevity;
+mod presence;
+mod rebuild;
+mod redis_port;
+mod scenario;
+mod support;
+mod text;
+mod tidy;
+mod timers;
+mod traps;

@@ -188,7 +188,7 @@ fn functions(text: &str) -> Vec<(usize, &str, usize)> {
         if line.trim_end().ends_with('}') {
             continue;
         }
-        if let Some(end) = lines[at + 1..].iter().position(|line| ends(&line)) {
+        if let Some(end) = lines[at + 1..].iter().position(ends) {
             found.push((at + 1, head.trim(), end + 2));
         }
     }

@@ -1,1 +1,21 @@
-//! x
+//! Simulated players for Holdfast: bots that remember what they were promised.
+//!
+//! In reading order: [`ledger`] (every command and the reply it got), [`expect`] (what a player's
+//! state must be, computed from the ledger alone), [`mirror`] (the world as the server told it),
+//! [`socket`] (one WebSocket), [`bot`] (one headless player), [`player`] (a seeded random one's
+//! next wish), [`scenario`] (plays a bot through kills and restarts).
+//!
+//! The first three are pure and [`player`] is too: what they find wrong is a [`Violation`], a bug
+//! of the server, never a failure of the network.
+//!
+//! [`Violation`]: ledger::Violation
+
+pub mod bot;
+pub mod expect;
+#[cfg(test)]
+mod fake;
+pub mod ledger;
+pub mod mirror;
+pub mod player;
+pub mod scenario;
+pub mod socket;

@@ -235,6 +235,8 @@ pub struct Settings {
     pub connections_max: u64,
     /// Connections from one address beyond loopback.
     pub connections_per_address_max: u64,
+    /// WebSocket handshakes a second from one address beyond loopback.
+    pub handshakes_per_s: u64,
     /// Messages that may wait for a slow client before it is closed.
     pub lane_len_max: u64,
     /// Connections that may wait to be accepted.
@@ -279,8 +281,8 @@ impl Default for Settings {
             beat_ms: 50,
             frame_ms: 100,
             workers: std::thread::available_parallelism().map_or(1, |n| n.get() as u64),
-            activations_max: 100_000,
-            passivate_after_ms: 60_000,
+            activations_max: 200_000,
+            passivate_after_ms: 30_000,
             mailbox_len_max: 256,
             activities_max: 100,
             snapshot_records: 128,
@@ -295,6 +297,7 @@ impl Default for Settings {
             violations_max: 100,
             connections_max: 20_000,
             connections_per_address_max: 256,
+            handshakes_per_s: 50,
             lane_len_max: 256,
             backlog: 4096,
             header_ms: 10_000,

@@ -250,7 +250,7 @@ const PLAYERS: &[Opt] = &[
         "FILE",
         |s, t| file(t).map(|path| s.token_key_file = path),
         |s| s.token_key_file.as_ref().map(|path| path.display().to_string()),
-        "Holds the key that signs tokens, at least 32 bytes; without it the store keeps one",
+        "Holds the key that signs tokens, at least 16 bytes; without it the store keeps one",
     ),
     number_of(
         "token-ttl-ms",
@@ -415,6 +415,13 @@ const LIMITS: &[Opt] = &[
         (1, COUNT_MAX),
         |s| &mut s.connections_per_address_max,
         "Connections of one address; loopback is not counted",
+    ),
+    number_of(
+        "handshakes-per-s",
+        "N",
+        (1, 1_000_000),
+        |s| &mut s.handshakes_per_s,
+        "WebSocket handshakes of one address; loopback is not counted",
     ),
     number_of(
         "lane-len-max",

@@ -1,4 +1,4 @@
-//! The reference game: the rules of docs/make-it-your-game, and of nothing else.
+//! The reference game: rooms, blows, movement, items and a leaderboard.
 //!
 //! Pure: no runtime, store, clock or randomness; what these reach a rule through is
 //! [`crate::actor::contract`]. One actor type per thing that has a life of its own:
@@ -26,6 +26,7 @@ pub mod player;
 pub mod presence;
 mod public;
 pub mod room;
+mod state;
 pub mod tells;
 mod travel;
 

@@ -1,296 +1,25 @@
-//! The player: its state, how facts change it, and which rule judges which message.
+//! The player's actor: which rule judges which message.
 
-use std::collections::{BTreeMap, VecDeque};
 use std::sync::Arc;
 
 use bytes::Bytes;
-use holdfast_protocol::client::{MoveType, Verb};
+use holdfast_protocol::client::Verb;
 use holdfast_protocol::edge::{Opening, Request};
 use holdfast_protocol::ids::{ActorId, PlayerId};
-use holdfast_protocol::movement::{Position, Step};
+use holdfast_protocol::movement::Step;
 use holdfast_protocol::server as wire;
-use serde::{Deserialize, Serialize};
 
 use super::draft::Draft;
-use super::event::{Event, Notice};
+use super::event::Event;
 use super::notices::ServiceRequest;
 use super::tells::{ToPlayer, ToRoom};
 use super::{
-    ROOM, Settings, combat, inventory, json, leaderboard, movement, notices, presence, public,
-    travel, unpack,
+    PLAYER, ROOM, Settings, combat, inventory, json, leaderboard, movement, notices, presence,
+    public, travel, unpack,
 };
-use crate::actor::contract::{
-    Actor, Ctx, Decision, Message, Origin, Reject, Token, Undelivered, View,
-};
+use crate::actor::contract::{Actor, Ctx, Decision, Message, Origin, Reject, Undelivered, View};
 
-/// Whether a player is here.
-#[derive(Debug, Clone, Copy, PartialEq, Eq, Serialize, Deserialize, Default)]
-pub enum Presence {
-    /// Not here.
-    #[default]
-    #[serde(rename = "off")]
-    Offline,
-    /// With a socket.
-    #[serde(rename = "here")]
-    Here,
-    /// Without a socket, for a while.
-    #[serde(rename = "lost")]
-    Lost {
-        /// Until when, in Unix milliseconds.
-        until_ms: u64,
-    },
-}
-
-/// A place in a room, as the room gave it.
-#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
-pub struct Membership {
-    /// Which room.
-    pub room: Arc<str>,
-    /// The join that got the place.
-    pub n: u64,
-    /// The player's number there.
-    pub entity: u32,
-    /// Members at that time.
-    pub count: u32,
-    /// Members at most.
-    pub max: u32,
-}
-
-/// A join that waits for its room.
-#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
-pub struct Join {
-    /// Which room.
-    pub room: Arc<str>,
-    /// Whose command waits; none after a hello.
-    pub token: Option<Token>,
-}
-
-/// A blow that waits for its target.
-#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
-pub struct Swing {
-    /// At whom.
-    pub target: Arc<str>,
-    /// Which move.
-    pub by: MoveType,
-    /// When, in Unix milliseconds.
-    pub at_ms: u64,
-}
-
-/// A player's state. Integers and ordered maps only (I3); snapshots hold its serde form.
-#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
-#[serde(default)]
-pub struct Player {
-    pub(super) id: Arc<str>,
-    pub(super) exists: bool,
-    pub(super) name: Arc<str>,
-    /// The name needs its token.
-    pub(super) protected: bool,
-    pub(super) presence: Presence,
-    pub(super) idle: bool,
-    /// The last command or input.
-    pub(super) active_ms: u64,
-    pub(super) room: Option<Membership>,
-    /// The room that the next hello asks for.
-    pub(super) remembered: Option<Arc<str>>,
-    /// By the join's number; at most [`travel::JOINS_MAX`].
-    pub(super) joins: BTreeMap<u64, Join>,
-    pub(super) join_count: u64,
-    pub(super) at: Position,
-    /// The last step judged.
-    pub(super) input: u64,
-    /// Tenths of a millisecond, as of `credit_ms`.
-    pub(super) credit: u32,
-    pub(super) credit_ms: u64,
-    pub(super) dropped_steps: u64,
-    /// The last step sprinted.
-    pub(super) sprinting: bool,
-    pub(super) health: u32,
-    pub(super) health_max: u32,
-    pub(super) defend_until_ms: Option<u64>,
-    pub(super) special_until_ms: Option<u64>,
-    /// By token; at most [`combat::SWINGS_MAX`].
-    pub(super) swings: BTreeMap<Token, Swing>,
-    pub(super) xp: u64,
-    pub(super) score: u64,
-    pub(super) gold: u64,
-    /// Quantities above 0, by item id.
-    pub(super) inventory: BTreeMap<String, u64>,
-    pub(super) session_actions: u64,
-    pub(super) total_actions: u64,
-    /// When session metrics were handed over, or the session began.
-    pub(super) measured_ms: u64,
-    /// At most [`notices::PENDING_MAX`].
-    pub(super) notices: VecDeque<Notice>,
-    pub(super) sent: leaderboard::Sent,
-}
-
-impl Default for Player {
-    fn default() -> Self {
-        Self {
-            id: "".into(),
-            exists: false,
-            name: "".into(),
-            protected: false,
-            presence: Presence::Offline,
-            idle: false,
-            active_ms: 0,
-            room: None,
-            remembered: None,
-            joins: BTreeMap::new(),
-            join_count: 0,
-            at: Position { x: 0, y: 0 },
-            input: 0,
-            credit: movement::CREDIT_MAX,
-            credit_ms: 0,
-            dropped_steps: 0,
-            sprinting: false,
-            health: 0,
-            health_max: 0,
-            defend_until_ms: None,
-            special_until_ms: None,
-            swings: BTreeMap::new(),
-            xp: 0,
-            score: 0,
-            gold: 0,
-            inventory: BTreeMap::new(),
-            session_actions: 0,
-            total_actions: 0,
-            measured_ms: 0,
-            notices: VecDeque::new(),
-            sent: leaderboard::Sent::default(),
-        }
-    }
-}
-
-impl Player {
-    /// The refusal of whatever a defeated player can't do.
-    pub(super) fn defeat(&self, what: &str) -> Option<Reject> {
-        let sentence = || Reject::new("defeated", format!("you are defeated and can't {what}"));
-        (self.health == 0).then(sentence)
-    }
-
-    /// Steps that were beyond the clock's credit, ever.
-    #[must_use]
-    pub fn dropped_steps(&self) -> u64 {
-        self.dropped_steps
-    }
-
-    fn acted(&mut self) {
-        self.session_actions = self.session_actions.saturating_add(1);
-        self.total_actions = self.total_actions.saturating_add(1);
-    }
-
-    fn leave_room(&mut self) {
-        self.room = None;
-        self.remembered = None;
-        self.sprinting = false;
-    }
-
-    fn apply_presence(&mut self, event: &Event) {
-        match event {
-            Event::Created { name, x, y, health, gold, items } => {
-                self.exists = true;
-                self.name = Arc::clone(name);
-                self.at = Position { x: *x, y: *y };
-                (self.health, self.health_max, self.gold) = (*health, *health, *gold);
-                self.inventory.clone_from(items);
-            }
-            Event::Named { name } => self.name = Arc::clone(name),
-            Event::Protected => self.protected = true,
-            Event::Opened { at } => {
-                self.presence = Presence::Here;
-                (self.idle, self.sprinting, self.input) = (false, false, 0);
-                (self.active_ms, self.measured_ms) = (*at, *at);
-            }
-            Event::Returned => self.presence = Presence::Here,
-            Event::Lost { until } => self.presence = Presence::Lost { until_ms: *until },
-            Event::Gone { room } => {
-                self.leave_room();
-                self.joins.clear();
-                (self.presence, self.idle) = (Presence::Offline, false);
-                self.remembered.clone_from(room);
-            }
-            Event::Active { at } => (self.active_ms, self.idle) = (*at, false),
-            Event::Idled => self.idle = true,
-            _ => {}
-        }
-    }
-
-    fn apply_travel(&mut self, event: &Event) {
-        match event {
-            Event::Input(input) => movement::apply(self, input),
-            Event::JoinAsked { n, room, token } => {
-                self.join_count = *n;
-                self.joins.insert(*n, Join { room: Arc::clone(room), token: *token });
-            }
-            Event::JoinDropped { n } => {
-                self.joins.remove(n);
-            }
-            Event::Joined { n, room, entity, count, max, acted } => {
-                self.leave_room();
-                self.joins.remove(n);
-                let (room, n, entity) = (Arc::clone(room), *n, *entity);
-                self.room = Some(Membership { room, n, entity, count: *count, max: *max });
-                if *acted {
-                    self.acted();
-                }
-            }
-            Event::RoomLeft => self.leave_room(),
-            _ => {}
-        }
-    }
-
-    fn apply_combat(&mut self, event: &Event) {
-        match event {
-            Event::Swung { token, target, by, at } => {
-                let swing = Swing { target: Arc::clone(target), by: *by, at_ms: *at };
-                self.swings.insert(*token, swing);
-            }
-            Event::SwingEnded { token } => {
-                self.swings.remove(token);
-            }
-            Event::Moved { damage, xp } => {
-                self.xp = self.xp.saturating_add(*xp);
-                self.score = self.score.saturating_add(damage.saturating_add(*xp));
-                self.acted();
-            }
-            Event::Hit { health } | Event::Healed { health } => self.health = *health,
-            Event::Defended { until } => self.defend_until_ms = *until,
-            Event::Cooled { until } => self.special_until_ms = *until,
-            _ => {}
-        }
-    }
-
-    fn apply_rest(&mut self, event: &Event) {
-        match event {
-            Event::ItemSet { item, quantity: 0 } => {
-                self.inventory.remove(item);
-            }
-            Event::ItemSet { item, quantity } => {
-                self.inventory.insert(item.clone(), *quantity);
-            }
-            Event::Noted(notice) => {
-                self.notices.push_back(notice.clone());
-                if self.notices.len() > notices::PENDING_MAX {
-                    self.notices.pop_front();
-                }
-            }
-            Event::NotesTold => self.notices.clear(),
-            Event::ScoreSent { score, name, next } => {
-                let name = Arc::clone(name);
-                self.sent = leaderboard::Sent { open: true, score: *score, name, next_ms: *next };
-            }
-            Event::ScoreEnded { ok, next } => {
-                (self.sent.open, self.sent.next_ms) = (false, *next);
-                if !ok {
-                    self.sent.score = 0;
-                }
-            }
-            Event::Measured { at } => (self.session_actions, self.measured_ms) = (0, *at),
-            _ => {}
-        }
-    }
-}
+pub use super::state::{Join, Membership, Player, Presence, Swing};
 
 impl Actor for Player {
     type Event = Event;
@@ -305,22 +34,14 @@ impl Actor for Player {
         ctx: &Ctx<'_, Settings>,
         message: &Message<'_>,
     ) -> Result<Decision<Event>, Reject> {
+        if let Message::Command { origin, payload } = *message {
+            return self.decide_command(ctx, origin, payload);
+        }
         let mut draft = Draft::new(self, ctx);
         match *message {
             Message::Opened { payload } => {
                 presence::opened(&mut draft, &unpack::<Opening>(payload)?)?;
             }
-            Message::Command { origin, payload } => match unpack::<Request>(payload) {
-                Ok(Request::Verb(Verb::Input { seq, steps })) => {
-                    return self.decide_input(ctx, origin, seq, &steps);
-                }
-                Ok(request) => command(&mut draft, origin, request)?,
-                Err(_) if origin == Origin::Service && self.exists => {
-                    let ServiceRequest::Notify { text, from } = unpack(payload)?;
-                    notices::notify(&mut draft, &text, from)?;
-                }
-                Err(reject) => return Err(reject),
-            },
             Message::Tell { from, payload } => tell(&mut draft, from, unpack(payload)?),
             Message::Resumed if self.exists => presence::resumed(&mut draft),
             Message::Lost => presence::lost(&mut draft),
@@ -332,22 +53,21 @@ impl Actor for Player {
             Message::ActivityEnded { name: leaderboard::UPDATE_LEADERBOARD, outcome, .. } => {
                 leaderboard::ended(&mut draft, outcome.is_ok());
             }
-            Message::ActivityEnded { .. } => {}
+            Message::ActivityEnded { .. } | Message::Command { .. } => {}
         }
         Ok(draft.finish())
     }
 
     fn apply(&mut self, event: &Event) {
-        // Each takes the facts of its features and passes the others by.
-        self.apply_presence(event);
-        self.apply_travel(event);
-        self.apply_combat(event);
-        self.apply_rest(event);
+        self.fold(event);
     }
 
     fn query(&self, ctx: &Ctx<'_, Settings>, payload: &[u8]) -> Result<Bytes, Reject> {
         let state = public::state_at(self, ctx.now_ms).filter(|_| self.exists);
         let state = state.ok_or_else(unknown_player)?;
+        if payload.is_empty() {
+            return Ok(json(&state));
+        }
         match unpack(payload)? {
             Request::Verb(Verb::GetState {}) => Ok(json(&state)),
             Request::Verb(Verb::GetInventory {}) => {
@@ -381,6 +101,35 @@ impl Actor for Player {
 }
 
 impl Player {
+    fn decide_command(
+        &self,
+        ctx: &Ctx<'_, Settings>,
+        origin: Origin,
+        payload: &[u8],
+    ) -> Result<Decision<Event>, Reject> {
+        let request = match unpack(payload) {
+            Ok(Request::Verb(Verb::Input { seq, steps })) => {
+                return self.decide_input(ctx, origin, seq, &steps);
+            }
+            other => other,
+        };
+        let mut draft = Draft::new(self, ctx);
+        match request {
+            Ok(Request::Admit(opening)) => {
+                presence::admit(&mut draft, &opening)?;
+                draft.reply_empty();
+            }
+            _ if !self.exists => return Err(unknown_player()),
+            Ok(Request::Verb(verb)) => command(&mut draft, origin, verb)?,
+            Err(_) if origin == Origin::Service => {
+                let ServiceRequest::Notify { text, from } = unpack(payload)?;
+                notices::notify(&mut draft, &text, from)?;
+            }
+            Err(reject) => return Err(reject),
+        }
+        Ok(draft.finish())
+    }
+
     /// Input comes twenty times a second: it goes without a working copy unless it ends idleness.
     fn decide_input(
         &self,
@@ -414,20 +163,11 @@ fn unknown_verb(verb: &Verb) -> Reject {
     Reject::new("unknown_verb", format!("a player's actor does not know {}", verb.name()))
 }
 
-fn command(draft: &mut Draft<'_>, origin: Origin, request: Request) -> Result<(), Reject> {
-    let verb = match request {
-        Request::Admit(opening) => {
-            presence::admit(draft, &opening)?;
-            draft.reply_empty();
-            return Ok(());
-        }
-        Request::Verb(_) if !draft.now.exists => return Err(unknown_player()),
-        Request::Verb(Verb::Logout {}) => {
-            presence::logout(draft);
-            return Ok(());
-        }
-        Request::Verb(verb) => verb,
-    };
+fn command(draft: &mut Draft<'_>, origin: Origin, verb: Verb) -> Result<(), Reject> {
+    if matches!(verb, Verb::Logout {}) {
+        presence::logout(draft);
+        return Ok(());
+    }
     presence::touch(draft, origin);
     let defeat = |draft: &Draft<'_>, what| draft.now.defeat(what).map_or(Ok(()), Err);
     match verb {
@@ -462,21 +202,22 @@ fn say(draft: &mut Draft<'_>, text: String) -> Result<(), Reject> {
     Ok(())
 }
 
+/// What is not from the kind of actor that says such things is heard and passed by.
 fn tell(draft: &mut Draft<'_>, from: &ActorId, tell: ToPlayer) {
-    let room = from.key();
-    match tell {
-        ToPlayer::Joined { n, entity, count, max } => {
-            travel::joined(draft, room, n, entity, (count, max));
+    match (from.kind(), tell) {
+        (ROOM, ToPlayer::Joined { n, entity, count, max }) => {
+            travel::joined(draft, from.key(), n, entity, (count, max));
         }
-        ToPlayer::Full { n, max } => {
-            travel::refused(draft, room, n, &format!("is full: it has {max} places"));
+        (ROOM, ToPlayer::Full { n, max }) => {
+            travel::refused(draft, from.key(), n, &format!("is full: it has {max} places"));
         }
-        ToPlayer::Blow { .. } => combat::struck(draft, from, &tell),
-        ToPlayer::BlowDone { token, damage } => combat::done(draft, from, token, damage),
-        ToPlayer::BlowRefused { token, code, message } => {
+        (PLAYER, blow @ ToPlayer::Blow { .. }) => combat::struck(draft, from, &blow),
+        (PLAYER, ToPlayer::BlowDone { token, damage }) => combat::done(draft, from, token, damage),
+        (PLAYER, ToPlayer::BlowRefused { token, code, message }) => {
             let reject = Reject { code: code.into(), message: message.into() };
             combat::refused(draft, from, token, reject);
         }
+        _ => {}
     }
 }
 

@@ -6,6 +6,8 @@
 pub mod measured;
 pub mod metrics;
 
+use std::io::IsTerminal as _;
+
 use tracing_subscriber::EnvFilter;
 
 use crate::config::LogFormat;
@@ -27,7 +29,10 @@ pub enum Error {
 /// [`Error`], for the operator.
 pub fn init(filter: &str, format: LogFormat) -> Result<(), Error> {
     let filter = EnvFilter::try_new(filter).map_err(|_| Error::Filter(filter.to_owned()))?;
-    let lines = tracing_subscriber::fmt().with_env_filter(filter).with_writer(std::io::stderr);
+    let lines = tracing_subscriber::fmt()
+        .with_env_filter(filter)
+        .with_ansi(std::io::stderr().is_terminal())
+        .with_writer(std::io::stderr);
     match format {
         LogFormat::Text => lines.with_target(false).try_init(),
         LogFormat::Json => lines.json().flatten_event(true).try_init(),

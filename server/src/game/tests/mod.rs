@@ -1,1 +1,12 @@
-//! The rules, checked.
+//! The rules, checked by behaviour. [`world`] is the tiny runtime that they run in.
+
+mod blows;
+mod folding;
+mod goods;
+mod leaderboard;
+mod messages;
+mod moves;
+mod rooms;
+mod scenario;
+mod stays;
+mod world;

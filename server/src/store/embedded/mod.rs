@@ -64,6 +64,7 @@ struct Shared {
     reads: Queue<Read>,
     /// Why no call is served any more.
     failure: OnceLock<String>,
+    ended: CancellationToken,
     poisoned: CancellationToken,
     commits: AtomicU64,
 }
@@ -74,25 +75,34 @@ impl Shared {
             writes: Queue::new(WRITE_QUEUE_RECORDS_MAX),
             reads: Queue::new(READ_QUEUE_LEN_MAX),
             failure: OnceLock::new(),
+            ended: CancellationToken::new(),
             poisoned: CancellationToken::new(),
             commits: AtomicU64::new(0),
         }
     }
 
-    /// Stops everything for good. Calls that wait hear of it.
+    /// Stops everything at once; calls that wait hear of it. When the node is told, no call is
+    /// served any more.
     fn poison(&self, why: &str) {
-        self.fail(why);
-        self.poisoned.cancel();
+        self.failure.get_or_init(|| why.to_owned());
         self.writes.abandon();
         self.reads.abandon();
+        self.ended.cancel();
+        self.poisoned.cancel();
     }
 
-    fn fail(&self, why: &str) {
+    /// Stops taking calls; those that wait are served.
+    fn end(&self, why: &str) {
         self.failure.get_or_init(|| why.to_owned());
+        self.reads.close();
+        self.writes.close();
+        self.ended.cancel();
     }
 
-    fn error(&self) -> Error {
-        Error::Poisoned(self.failure.get().map_or("its writer has ended", String::as_str).into())
+    /// Why a call was dropped unserved. Waits until no later one could be served either.
+    async fn lost(&self) -> Error {
+        self.ended.cancelled().await;
+        Error::Poisoned(self.failure.get().cloned().unwrap_or_default())
     }
 }
 
@@ -158,7 +168,10 @@ impl Embedded {
         let shared = Arc::clone(&self.shared);
         Box::pin(async move {
             let _place = place;
-            answer.await.unwrap_or_else(|_| Err(shared.error()))
+            match answer.await {
+                Ok(answer) => answer,
+                Err(_) => Err(shared.lost().await),
+            }
         })
     }
 
@@ -172,7 +185,10 @@ impl Embedded {
         let shared = Arc::clone(&self.shared);
         Box::pin(async move {
             let _place = place;
-            answer.await.unwrap_or_else(|_| Err(shared.error()))
+            match answer.await {
+                Ok(answer) => answer,
+                Err(_) => Err(shared.lost().await),
+            }
         })
     }
 }
@@ -192,9 +208,7 @@ impl fmt::Debug for Embedded {
 
 impl Drop for Embedded {
     fn drop(&mut self) {
-        self.shared.fail("it was dropped");
-        self.shared.reads.close();
-        self.shared.writes.close();
+        self.shared.end("it was dropped");
         if let Some(writer) = self.writer.take() {
             drop(writer.join());
         }
@@ -231,7 +245,10 @@ impl Store for Embedded {
         let shared = Arc::clone(&self.shared);
         Box::pin(async move {
             let _place = place;
-            answer.await.unwrap_or_else(|_| vec![Err(shared.error()); len])
+            match answer.await {
+                Ok(answers) => answers,
+                Err(_) => vec![Err(shared.lost().await); len],
+            }
         })
     }
 
@@ -285,9 +302,7 @@ impl Store for Embedded {
 
     fn close(&self) -> Answer<()> {
         let closed = self.write(Job::Close);
-        self.shared.fail("it was closed");
-        self.shared.reads.close();
-        self.shared.writes.close();
+        self.shared.end("it was closed");
         closed
     }
 }

@@ -51,7 +51,8 @@ impl<J> Queue<J> {
         if state.closed {
             return Place { _outside: None };
         }
-        if state.weight >= self.weight_max || !state.outside.is_empty() {
+        // While the weight is below the bound nothing waits outside: `let_in` sees to that.
+        if state.weight >= self.weight_max {
             let slot = Arc::new(Mutex::new(Some(job)));
             state.outside.push_back((weight, Arc::downgrade(&slot)));
             return Place { _outside: Some(slot) };

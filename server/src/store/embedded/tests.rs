@@ -4,6 +4,7 @@ use std::fs;
 use std::os::unix::fs::PermissionsExt;
 use std::path::Path;
 use std::sync::{Mutex, PoisonError};
+use std::time::Duration;
 
 use rusqlite::TransactionBehavior;
 use tempfile::TempDir;
@@ -11,6 +12,8 @@ use tempfile::TempDir;
 use super::schema::DB_FILE;
 use super::*;
 use crate::store::{Owner, SnapshotRow, conformance};
+
+const DEADLINE: Duration = Duration::from_secs(10);
 
 fn open(dir: &Path) -> Embedded {
     Embedded::open(dir, Clock::system()).unwrap()
@@ -71,6 +74,8 @@ async fn a_second_open_is_refused_with_a_sentence() {
     assert!(sentence.contains("another holdfast") && sentence.contains("stop it first"));
     assert!(sentence.contains(&std::process::id().to_string()), "{sentence}");
     first.close().await.unwrap();
+    let log = fs::metadata(dir.path().join(format!("{DB_FILE}-wal")));
+    assert!(log.map_or(0, |log| log.len()) == 0, "closing writes the log back");
     open(dir.path());
 }
 
@@ -182,7 +187,7 @@ async fn a_failed_write_poisons_the_store() {
         sqlite(dir.path()).execute_batch(failure).unwrap();
         let failed = store.append(vec![append(&alice(), epoch, 2)]).await;
         assert!(matches!(failed[..], [Err(Error::Poisoned(_))]), "{failed:?}");
-        poisoned.cancelled().await;
+        tokio::time::timeout(DEADLINE, poisoned.cancelled()).await.expect("the node hears of it");
         assert!(matches!(store.tip(&alice()).await, Err(Error::Poisoned(_))));
         assert!(matches!(store.put_score(score()).await, Err(Error::Poisoned(_))));
         assert!(matches!(store.close().await, Err(Error::Poisoned(_))));

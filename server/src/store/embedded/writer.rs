@@ -10,6 +10,7 @@ use std::thread::JoinHandle;
 
 use bytes::Bytes;
 use holdfast_protocol::ids::ActorId;
+use rusqlite::config::DbConfig;
 use rusqlite::{Connection, TransactionBehavior};
 use tokio::sync::oneshot;
 
@@ -73,7 +74,7 @@ impl Writer {
             }
         }
         drop(guard);
-        let closed = self.close();
+        let closed = self.close(shared);
         for closer in closers {
             give_to(closer, closed.clone());
         }
@@ -92,14 +93,20 @@ impl Writer {
     }
 
     /// Waits for the readers, writes the log back into the file, and gives up the lock.
-    fn close(self) -> Result<(), Error> {
+    fn close(self, shared: &Shared) -> Result<(), Error> {
         for reader in self.readers {
             drop(reader.join());
         }
-        let checkpoint = self.conn.pragma_update(None, "wal_checkpoint", "TRUNCATE");
+        let written_back = if shared.poisoned.is_cancelled() {
+            // After a failed sync the file is left alone: the next start reads the log afresh.
+            let no_checkpoint = DbConfig::SQLITE_DBCONFIG_NO_CKPT_ON_CLOSE;
+            self.conn.set_db_config(no_checkpoint, true).map(|_| ())
+        } else {
+            self.conn.pragma_update(None, "wal_checkpoint", "TRUNCATE")
+        };
         let closed = self.conn.close().map_err(|(_, error)| error);
         drop(self.lock);
-        checkpoint.and(closed).map_err(|error| Error::Poisoned(error.to_string()))
+        written_back.and(closed).map_err(|error| Error::Poisoned(error.to_string()))
     }
 }
 

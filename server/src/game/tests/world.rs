@@ -1,0 +1,397 @@
+//! A tiny runtime for rules: players and rooms, a clock that the test moves, and tells that are
+//! carried one by one, first in first out per pair of actors.
+//!
+//! After every decision of a player it folds the events, through their journal form, onto a
+//! second state that began from nothing, and compares (I3).
+
+use std::collections::BTreeMap;
+
+use bytes::Bytes;
+use holdfast_protocol::client::{MoveType, Step, Verb};
+use holdfast_protocol::edge::{Opening, Proof, Request};
+use holdfast_protocol::ids::{ActorId, PlayerId, RoomId};
+use holdfast_protocol::server::PlayerState;
+use serde_json::Value;
+
+use crate::actor::contract::{
+    ActivityCall, Actor, Ctx, Decision, Message, Origin, Push, Reject, Reply, TimerChange, Token,
+    Undelivered,
+};
+use crate::game::event::Event;
+use crate::game::player::Player;
+use crate::game::room::Room;
+use crate::game::{Settings, pack, unpack};
+
+pub const START_MS: u64 = 1_795_000_000_000;
+
+/// A player and what the runtime would keep of it.
+pub struct Seat {
+    pub state: Player,
+    mirror: Player,
+    pub connected: bool,
+    pub seq: u64,
+    pub timers: BTreeMap<String, u64>,
+    pub pushes: Vec<Value>,
+    pub broadcasts: Vec<Value>,
+    pub activities: Vec<ActivityCall>,
+    pub warnings: Vec<Reject>,
+    pub answers: BTreeMap<Token, Result<Value, Reject>>,
+    pub sessions_ended: u32,
+}
+
+struct Mail {
+    from: ActorId,
+    to: ActorId,
+    payload: Bytes,
+    creates: bool,
+}
+
+/// What came of a command at once.
+#[derive(Debug, PartialEq)]
+pub enum Sent {
+    Now(Value),
+    Later(Token),
+    Nothing,
+}
+
+pub struct World {
+    pub settings: Settings,
+    pub now_ms: u64,
+    pub players: BTreeMap<String, Seat>,
+    pub rooms: BTreeMap<String, Room>,
+    mail: Vec<Mail>,
+}
+
+pub fn player_id(id: &str) -> ActorId {
+    ActorId::new("player", id).unwrap()
+}
+
+pub fn opening(name: Option<&str>, proof: Proof) -> Bytes {
+    pack(&Opening { name: name.map(ToOwned::to_owned), proof })
+}
+
+pub fn join(room: &str) -> Verb {
+    Verb::JoinRoom { room_id: RoomId::new(room).unwrap() }
+}
+
+pub fn strike(move_type: MoveType, target: Option<&str>) -> Verb {
+    let target_player_id = target.map(|id| PlayerId::new(id).unwrap());
+    Verb::ExecuteMove { move_type, target_player_id, event_id: None }
+}
+
+pub fn use_item(item: &str) -> Verb {
+    Verb::UseItem { item_id: item.to_owned() }
+}
+
+pub fn walk(seq: u64, steps: &[(i8, i8, u8)]) -> Verb {
+    Verb::Input { seq, steps: steps.iter().copied().map(Step::from).collect() }
+}
+
+fn value(bytes: &[u8]) -> Value {
+    serde_json::from_slice(bytes).unwrap()
+}
+
+impl World {
+    pub fn new() -> Self {
+        Self {
+            settings: Settings::default(),
+            now_ms: START_MS,
+            players: BTreeMap::new(),
+            rooms: BTreeMap::new(),
+            mail: Vec::new(),
+        }
+    }
+
+    /// A world where these players have said hello.
+    pub fn with(players: &[&str]) -> Self {
+        let mut world = Self::new();
+        for player in players {
+            world.hello(player);
+        }
+        world
+    }
+
+    /// A world where these players are in `room`, and nobody has been told anything.
+    pub fn in_room(room: &str, players: &[&str]) -> Self {
+        let mut world = Self::with(players);
+        for player in players {
+            world.act(player, join(room)).unwrap();
+        }
+        for player in players {
+            world.events(player);
+        }
+        world
+    }
+
+    pub fn seat(&mut self, player: &str) -> &mut Seat {
+        self.players.entry(player.to_owned()).or_insert_with(|| Seat {
+            state: Player::new(&player_id(player)),
+            mirror: Player::new(&player_id(player)),
+            connected: false,
+            seq: 0,
+            timers: BTreeMap::new(),
+            pushes: Vec::new(),
+            broadcasts: Vec::new(),
+            activities: Vec::new(),
+            warnings: Vec::new(),
+            answers: BTreeMap::new(),
+            sessions_ended: 0,
+        })
+    }
+
+    /// One message to a player; its tells wait in the mail.
+    pub fn message(&mut self, player: &str, message: &Message<'_>) -> Result<Sent, Reject> {
+        let (now_ms, settings) = (self.now_ms, self.settings.clone());
+        let id = player_id(player);
+        let seat = self.seat(player);
+        let ctx = Ctx {
+            id: &id,
+            now_ms,
+            seq: seat.seq + 1,
+            token: (seat.seq + 1) << 10,
+            random: 7,
+            connected: seat.connected,
+            settings: &settings,
+        };
+        let decision = seat.state.decide(&ctx, message)?;
+        seat.seq += 1;
+        seat.fold(&decision.events);
+        for tell in decision.tells.iter().cloned() {
+            let (to, payload, creates) = (tell.to, tell.payload, tell.creates);
+            self.mail.push(Mail { from: id.clone(), to, payload, creates });
+        }
+        Ok(self.seat(player).keep(decision))
+    }
+
+    pub fn open(&mut self, player: &str, name: Option<&str>, proof: Proof) -> Result<(), Reject> {
+        self.message(player, &Message::Opened { payload: &opening(name, proof) })?;
+        self.seat(player).connected = true;
+        self.deliver();
+        Ok(())
+    }
+
+    pub fn hello(&mut self, player: &str) {
+        self.open(player, None, Proof::Open).unwrap();
+    }
+
+    pub fn resume(&mut self, player: &str) {
+        self.seat(player).connected = true;
+        self.message(player, &Message::Resumed).unwrap();
+        self.deliver();
+    }
+
+    pub fn lose(&mut self, player: &str) {
+        self.seat(player).connected = false;
+        self.message(player, &Message::Lost).unwrap();
+        self.deliver();
+    }
+
+    /// A command whose tells wait in the mail.
+    pub fn send(&mut self, player: &str, origin: Origin, verb: Verb) -> Result<Sent, Reject> {
+        self.message(player, &Message::Command { origin, payload: &pack(&Request::Verb(verb)) })
+    }
+
+    /// A command from anywhere, and what came of it when everything has settled.
+    pub fn act_as(&mut self, origin: Origin, player: &str, verb: Verb) -> Result<Value, Reject> {
+        let sent = self.send(player, origin, verb)?;
+        self.deliver();
+        match sent {
+            Sent::Now(body) => Ok(body),
+            Sent::Later(token) => self.seat(player).answers.remove(&token).unwrap(),
+            Sent::Nothing => Ok(Value::Null),
+        }
+    }
+
+    /// A command of the player's session, and what came of it when everything has settled.
+    pub fn act(&mut self, player: &str, verb: Verb) -> Result<Value, Reject> {
+        self.act_as(Origin::Session, player, verb)
+    }
+
+    /// The code that refuses a command.
+    pub fn refusal(&mut self, player: &str, verb: Verb) -> String {
+        let before = self.seat(player).state.clone();
+        let code = self.act(player, verb).unwrap_err().code.into_owned();
+        let mut after = self.seat(player).state.clone();
+        // The room was asked, or the deed was noticed: neither is worth anything.
+        (after.active_ms, after.join_count) = (before.active_ms, before.join_count);
+        assert_eq!(after, before, "a refused command uses nothing up");
+        code
+    }
+
+    pub fn deliver(&mut self) {
+        while self.deliver_one(0) {}
+    }
+
+    /// Carries the first waiting tell of one pair of actors; which, `choice` says.
+    pub fn deliver_one(&mut self, choice: usize) -> bool {
+        if self.mail.is_empty() {
+            return false;
+        }
+        let chosen = &self.mail[choice % self.mail.len()];
+        let (from, to) = (chosen.from.clone(), chosen.to.clone());
+        let first = self.mail.iter().position(|mail| mail.from == from && mail.to == to);
+        let mail = self.mail.remove(first.unwrap());
+        let is_there = mail.creates || self.rooms.contains_key(to.key());
+        if to.kind() == "room" && is_there {
+            self.tell_room(&mail);
+        } else if to.kind() == "player" && self.players.get(to.key()).is_some_and(Seat::exists) {
+            let tell = Message::Tell { from: &mail.from, payload: &mail.payload };
+            self.message(to.key(), &tell).unwrap();
+        } else {
+            let (to, payload) = (&mail.to, &mail.payload);
+            let reason = Undelivered::NoSuchActor;
+            self.message(from.key(), &Message::Undelivered { to, payload, reason }).unwrap();
+        }
+        true
+    }
+
+    fn tell_room(&mut self, mail: &Mail) {
+        let id = &mail.to;
+        let room = self.rooms.entry(id.key().to_owned()).or_insert_with(|| Room::new(id));
+        let ctx = Ctx {
+            id,
+            now_ms: self.now_ms,
+            seq: 1,
+            token: 1,
+            random: 7,
+            connected: false,
+            settings: &self.settings,
+        };
+        let tell = Message::Tell { from: &mail.from, payload: &mail.payload };
+        let decision = room.decide(&ctx, &tell).unwrap();
+        for event in &decision.events {
+            room.apply(&unpack(&pack(event)).unwrap());
+        }
+        for tell in decision.tells {
+            let (to, payload, creates) = (tell.to, tell.payload, tell.creates);
+            self.mail.push(Mail { from: id.clone(), to, payload, creates });
+        }
+    }
+
+    /// Lets time pass; due timers fire in order.
+    pub fn pass(&mut self, ms: u64) {
+        let end_ms = self.now_ms + ms;
+        while let Some((at_ms, player, name)) = self.next_timer().filter(|next| next.0 <= end_ms) {
+            self.now_ms = self.now_ms.max(at_ms);
+            self.seat(&player).timers.remove(&name);
+            self.message(&player, &Message::Timer { name: &name }).unwrap();
+            self.deliver();
+        }
+        self.now_ms = end_ms;
+    }
+
+    fn next_timer(&self) -> Option<(u64, String, String)> {
+        let seats = self.players.iter();
+        let timers = seats.flat_map(|(player, seat)| {
+            seat.timers.iter().map(move |(name, at_ms)| (*at_ms, player.clone(), name.clone()))
+        });
+        timers.min()
+    }
+
+    /// Ends the oldest open activity of that name.
+    pub fn end_activity(&mut self, player: &str, name: &str, outcome: Result<&[u8], &str>) {
+        let seat = self.seat(player);
+        let open = seat.activities.iter().position(|call| call.name == name).unwrap();
+        let call = seat.activities.remove(open);
+        let ended = Message::ActivityEnded { name, input: &call.input, outcome };
+        self.message(player, &ended).unwrap();
+    }
+
+    pub fn query(&mut self, player: &str, verb: Verb) -> Result<Value, Reject> {
+        let (now_ms, settings) = (self.now_ms, self.settings.clone());
+        let (id, seat) = (player_id(player), self.seat(player));
+        let ctx = Ctx {
+            id: &id,
+            now_ms,
+            seq: seat.seq,
+            token: 0,
+            random: 0,
+            connected: seat.connected,
+            settings: &settings,
+        };
+        seat.state.query(&ctx, &pack(&Request::Verb(verb))).map(|bytes| value(&bytes))
+    }
+
+    pub fn state(&mut self, player: &str) -> PlayerState {
+        serde_json::from_value(self.query(player, Verb::GetState {}).unwrap()).unwrap()
+    }
+
+    pub fn status(&mut self, player: &str) -> String {
+        self.query(player, Verb::GetStatus {}).unwrap()["status"].as_str().unwrap().to_owned()
+    }
+
+    /// The flags that others see.
+    pub fn flags(&mut self, player: &str) -> u32 {
+        self.seat(player).state.view().unwrap().flags
+    }
+
+    /// Numbered events since the last time.
+    pub fn events(&mut self, player: &str) -> Vec<Value> {
+        std::mem::take(&mut self.seat(player).pushes)
+    }
+
+    /// Members of a room, by player.
+    pub fn members(&self, room: &str) -> Vec<String> {
+        self.rooms.get(room).map_or(Vec::new(), |room| room.members().keys().cloned().collect())
+    }
+
+    /// Inputs of the activities of one name, since the last time.
+    pub fn inputs<T: serde::de::DeserializeOwned>(&mut self, player: &str, name: &str) -> Vec<T> {
+        let calls = &mut self.seat(player).activities;
+        let named: Vec<_> = calls.extract_if(.., |call| call.name == name).collect();
+        named.iter().map(|call| unpack(&call.input).unwrap()).collect()
+    }
+}
+
+impl Seat {
+    fn exists(&self) -> bool {
+        self.seq > 0
+    }
+
+    fn fold(&mut self, events: &[Event]) {
+        for event in events {
+            self.state.apply(event);
+            let journaled = rmp_serde::to_vec_named(event).unwrap();
+            self.mirror.apply(&rmp_serde::from_slice(&journaled).unwrap());
+        }
+        let snapshot = rmp_serde::to_vec_named(&self.mirror).unwrap();
+        self.mirror = rmp_serde::from_slice(&snapshot).unwrap();
+        assert_eq!(self.mirror, self.state, "I3");
+        self.check();
+    }
+
+    fn check(&self) {
+        let state = &self.state;
+        assert!(state.health <= state.health_max);
+        assert!(state.inventory.values().all(|quantity| *quantity > 0));
+        assert!(state.notices.len() <= 50 && state.joins.len() <= 9 && state.swings.len() <= 16);
+        assert!((0..4096).contains(&state.at.x) && (0..4096).contains(&state.at.y));
+        assert!(state.session_actions < 1_000);
+    }
+
+    fn keep(&mut self, decision: Decision<Event>) -> Sent {
+        for change in decision.timers {
+            match change {
+                TimerChange::Set { name, at_ms } => self.timers.insert(name.into_owned(), at_ms),
+                TimerChange::Cancel { name } => self.timers.remove(&*name),
+            };
+        }
+        for push in decision.pushes {
+            let Push::Numbered(bytes) = push else { panic!("the game numbers all it pushes") };
+            self.pushes.push(value(&bytes));
+        }
+        self.broadcasts.extend(decision.broadcasts.iter().map(|bytes| value(bytes)));
+        self.activities.extend(decision.activities);
+        self.warnings.extend(decision.warning);
+        self.sessions_ended += u32::from(decision.ends_session);
+        for (token, result) in decision.completions {
+            let result = result.map(|bytes| value(&bytes));
+            assert!(self.answers.insert(token, result).is_none(), "answered twice");
+        }
+        match decision.reply {
+            Reply::None => Sent::Nothing,
+            Reply::Now(bytes) => Sent::Now(value(&bytes)),
+            Reply::Later(token) => Sent::Later(token),
+        }
+    }
+}

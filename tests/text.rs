@@ -1,0 +1,150 @@
+//! Playing by hand: a transcript without a subprotocol, line for line.
+
+use loadtest::bot::Bot;
+use loadtest::socket::{Handshake, Incoming, Socket};
+
+use crate::scenario::{attack, join};
+use crate::support::{PATIENCE, Server};
+
+/// A person at a terminal.
+struct Terminal {
+    socket: Socket,
+    lines: std::collections::VecDeque<String>,
+}
+
+impl Terminal {
+    async fn open(server: &Server) -> Self {
+        let socket = Socket::open(&server.ws(), Handshake::default(), PATIENCE).await.unwrap();
+        Self { socket, lines: std::collections::VecDeque::new() }
+    }
+
+    async fn say(&mut self, line: &str) {
+        self.socket.send_text(format!("{line}\n")).await.unwrap();
+    }
+
+    /// The next line, without the leaderboard's, which come when they like.
+    async fn line(&mut self) -> String {
+        loop {
+            while let Some(line) = self.lines.pop_front() {
+                if !line.starts_with("* top:") {
+                    return line;
+                }
+            }
+            match self.socket.next(PATIENCE).await.unwrap() {
+                Incoming::Text(text) => self.lines.extend(text.lines().map(str::to_owned)),
+                other => panic!("{other:?} instead of a line"),
+            }
+        }
+    }
+
+    /// Says a line and reads the answer, its numbers of the journal as N.
+    async fn ask(&mut self, line: &str) -> String {
+        self.say(line).await;
+        normal(&self.line().await)
+    }
+}
+
+/// Replaces what differs from run to run: the numbers after `epoch` and `seq`.
+fn normal(line: &str) -> String {
+    let mut words: Vec<String> = Vec::new();
+    for word in line.split(' ') {
+        let after = words.last().map(|word| word.trim_start_matches('(').to_owned());
+        let numbered = matches!(after.as_deref(), Some("seq" | "epoch"));
+        let digits = word.trim_end_matches([',', ')', ':']);
+        if numbered && digits.parse::<u64>().is_ok() {
+            words.push(word.replacen(digits, "N", 1));
+        } else {
+            words.push(word.to_owned());
+        }
+    }
+    words.join(" ")
+}
+
+#[test]
+fn only_journal_numbers_are_normalised() {
+    assert_eq!(normal("ok seq 12: 25 damage"), "ok seq N: 25 damage");
+    assert_eq!(
+        normal("(node a, epoch 17, seq 1) health 100"),
+        "(node a, epoch N, seq N) health 100"
+    );
+}
+
+#[tokio::test(flavor = "multi_thread")]
+async fn the_protocols_transcript_is_true() {
+    let server = Server::start().await;
+    let mut bob = Bot::enter(&server.ws(), "bob", None).await.unwrap();
+    assert!(bob.command(join("dungeon-7")).await.unwrap().result.is_ok());
+
+    let mut alice = Terminal::open(&server).await;
+    let greeting = r#"* holdfast gw-1. Say "login NAME" to play, "help" for more."#;
+    assert_eq!(alice.line().await, greeting);
+    let welcome = "* welcome alice (node gw-1, epoch N, seq N) health 100 gold 100";
+    assert_eq!(alice.ask("login Alice").await, welcome);
+    assert_eq!(alice.ask("join dungeon-7").await, "ok seq N: in Room dungeon-7 with bob");
+    let near = "! unknown_verb: atack (did you mean attack?)";
+    assert_eq!(alice.ask("atack bob").await, near);
+    assert_eq!(alice.ask("attack bob").await, "ok seq N: 25 damage to bob, 10 xp");
+
+    assert!(bob.command(attack("alice")).await.unwrap().result.is_ok());
+    let notice = "* bob attacked you for 25 damage (attack executed against alice)";
+    assert_eq!(alice.line().await, notice);
+    assert_eq!(alice.ask("use potion").await, "ok seq N: Health Potion used, health 100");
+    assert_eq!(alice.ask("use potion").await.split(':').next(), Some("! not_useful"));
+    let carried = alice.ask("inv").await;
+    for item in ["Iron Sword x1", "Health Potion x4"] {
+        assert!(carried.starts_with("ok") && carried.contains(item), "{carried}");
+    }
+    assert!(alice.ask("gold").await.contains("100 gold"));
+    let seen = alice.ask("look").await;
+    for part in ["in Room dungeon-7 (2 of 20)", "bob at ", "health 75"] {
+        assert!(seen.contains(part), "{part} is not in {seen}");
+    }
+    let state = alice.ask("state").await;
+    for part in ["alice (alice), in_room", "Room dungeon-7", "health 100/100", "xp 10, score 35"] {
+        assert!(state.contains(part), "{part} is not in {state}");
+    }
+    assert!(alice.ask("who").await.contains("bob (dungeon-7)"));
+    assert_eq!(alice.ask("rooms").await, "ok: dungeon-7 2/20");
+    assert_eq!(alice.ask("leave").await, "ok seq N: in no room");
+}
+
+#[tokio::test(flavor = "multi_thread")]
+async fn help_movement_json_and_quit_work_by_hand() {
+    let server = Server::start().await;
+    let mut alice = Terminal::open(&server).await;
+    alice.line().await;
+    let early = alice.ask("help attack").await;
+    assert!(early.starts_with("* attack [PLAYER]"), "help comes before login too: {early}");
+    let welcome = "* welcome alice (node gw-1, epoch N, seq N) health 100 gold 100";
+    assert_eq!(alice.ask("login alice").await, welcome);
+    assert_eq!(alice.ask("join den").await, "ok seq N: in Room den, alone");
+    let before = alice.ask("look").await;
+    let moved = alice.ask("move n 3").await;
+    assert!(moved.starts_with("ok"), "{moved}");
+    let after = alice.ask("look").await;
+    let y = |line: &str| {
+        let place = line.split("at ").nth(1).expect(line);
+        let y = place.split([',', ';']).nth(1).expect(line);
+        y.trim().parse::<i64>().expect(line)
+    };
+    assert_eq!(y(&before) - y(&after), 36, "three steps north: {before} → {after}");
+
+    // A line that begins with { is JSON, and so is the answer; then a word, and so is that.
+    alice.say(r#"{"id":7,"do":"get_status","args":{}}"#).await;
+    let json: serde_json::Value = loop {
+        let line = alice.line().await;
+        let json: serde_json::Value = serde_json::from_str(&line).expect(&line);
+        if json["id"] == 7 {
+            break json;
+        }
+    };
+    assert_eq!(json["ok"]["status"], "in_room");
+    let mut answer = alice.ask("gold").await;
+    while answer.starts_with('{') {
+        answer = normal(&alice.line().await);
+    }
+    assert!(answer.contains("100 gold"), "{answer}");
+    assert_eq!(alice.ask("quit").await, "ok seq N: goodbye");
+    let closed = alice.socket.next(PATIENCE).await.unwrap();
+    assert_eq!(closed, Incoming::Closed(Some(1000)));
+}
