@@ -33,6 +33,9 @@ use crate::actor::envelope::{Connection, Delivery};
 /// Deliveries that are written before one flush.
 const BURST_LEN: usize = 64;
 
+/// A slow client has what was written before to read, until it finds our close; in milliseconds.
+const SLOW_CLOSE_MS: u64 = 5_000;
+
 /// Why a conversation ends.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub(super) enum End {
@@ -311,7 +314,9 @@ impl Socket {
     /// The closing handshake, with a deadline: the client's close is waited for, so that ours
     /// arrives before the connection is reset.
     async fn say_goodbye(&mut self, end: End) {
-        let deadline_ms = self.edge.limits.close_deadline_ms;
+        let slow = end == End::Close(CloseCode::SlowConsumer);
+        let least_ms = if slow { SLOW_CLOSE_MS } else { 0 };
+        let deadline_ms = self.edge.limits.close_deadline_ms.max(least_ms);
         let websocket = &mut self.websocket;
         let handshake = async {
             match end {
