@@ -15,7 +15,7 @@ use sha2::{Digest, Sha256};
 
 use crate::actor::envelope::SessionId;
 
-/// How long a session token lives, in milliseconds.
+/// How long a session token lives unless a setting says otherwise, in milliseconds.
 pub const TOKEN_LIFE_MS: u64 = 24 * 60 * 60 * 1000;
 const AUDIENCE: &str = "holdfast";
 
@@ -94,6 +94,7 @@ pub struct Auth {
     validation: Validation,
     guests: Guests,
     service: Option<[u8; 32]>,
+    token_life_ms: u64,
 }
 
 impl fmt::Debug for Auth {
@@ -117,7 +118,14 @@ impl Auth {
             validation,
             guests,
             service: service_token.map(hash),
+            token_life_ms: TOKEN_LIFE_MS,
         }
+    }
+
+    /// With another life of session tokens, in milliseconds.
+    #[must_use]
+    pub fn token_life_ms(self, token_life_ms: u64) -> Self {
+        Self { token_life_ms, ..self }
     }
 
     /// Whether callers may name themselves.
@@ -129,7 +137,7 @@ impl Auth {
     /// A session token from now on, and its end in Unix milliseconds.
     #[must_use]
     pub fn issue(&self, player: &PlayerId, now_ms: u64) -> (String, u64) {
-        let expires_s = now_ms.saturating_add(TOKEN_LIFE_MS) / 1000;
+        let expires_s = now_ms.saturating_add(self.token_life_ms) / 1000;
         let token = self.sign(player, Purpose::Session, Some(expires_s), None);
         (token, expires_s.saturating_mul(1000))
     }

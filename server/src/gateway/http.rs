@@ -38,7 +38,6 @@ use crate::actor::envelope::{Call, CallError};
 const JSON_PROTOCOL: &str = "holdfast.v1.json";
 const TEXT_PROTOCOL: &str = "holdfast.v1.text";
 const BODY_LEN_MAX: usize = 16 * 1024;
-const READ_BUFFER_LEN: usize = 4 * 1024;
 const WRITE_BUFFER_LEN: usize = 4 * 1024;
 /// Most bytes that wait in a socket's task; above the largest single message.
 const WRITE_BUFFER_LEN_MAX: usize = 1024 * 1024;
@@ -50,9 +49,9 @@ type Shared = State<Arc<Edge>>;
 /// Every route.
 pub(super) fn router(edge: Arc<Edge>) -> Router {
     let api = Router::new()
-        .route("/v1/sessions", post(open_session))
-        .route("/v1/players/{id}", get(read_player))
-        .route("/v1/leaderboard", get(read_leaderboard))
+        .route("/v1/sessions", post(open_session).options(preflight))
+        .route("/v1/players/{id}", get(read_player).options(preflight))
+        .route("/v1/leaderboard", get(read_leaderboard).options(preflight))
         .layer(from_fn_with_state(edge.clone(), share));
     Router::new()
         .route("/ws", get(upgrade))
@@ -192,7 +191,7 @@ fn admit(
     let url: Box<str> = edge.advertise.clone().unwrap_or_else(|| format!("ws://{host}/ws")).into();
     let place = edge.door.enter(peer.ip());
     let mut asked = asked
-        .read_buffer_size(READ_BUFFER_LEN)
+        .read_buffer_size(edge.limits.read_buffer_len)
         .write_buffer_size(WRITE_BUFFER_LEN)
         .max_write_buffer_size(WRITE_BUFFER_LEN_MAX)
         .max_message_size(edge.limits.message_len_max)
@@ -201,9 +200,10 @@ fn admit(
         asked.set_selected_protocol(HeaderValue::from_static(protocol));
     }
     let edge = edge.clone();
-    Ok(asked.on_upgrade(move |websocket| {
+    Ok(asked.on_upgrade(async move |websocket| {
+        // A task of its own: the one that upgraded would keep its larger future for good.
         let sockets = edge.sockets.clone();
-        sockets.track_future(socket::serve(edge, websocket, rules, place, url))
+        sockets.spawn(socket::serve(edge, websocket, rules, place, url));
     }))
 }
 
@@ -248,14 +248,18 @@ async fn page(method: Method, request: Request) -> Response {
     assets::get(path, request.headers()).unwrap_or_else(|| not_found().into_response())
 }
 
+/// What a page may ask is in the headers that [`share`] adds.
+async fn preflight() -> StatusCode {
+    StatusCode::NO_CONTENT
+}
+
 /// Lets pages of allowed origins read, and answers their preflights.
 async fn share(State(edge): Shared, request: Request, next: Next) -> Response {
     let headers = request.headers();
     let origin = headers.get(ORIGIN).cloned();
     let origin = origin.filter(|_| is_own(&edge, headers));
     let preflight = request.method() == Method::OPTIONS;
-    let mut response =
-        if preflight { StatusCode::NO_CONTENT.into_response() } else { next.run(request).await };
+    let mut response = next.run(request).await;
     let out = response.headers_mut();
     out.insert(VARY, HeaderValue::from_static("origin"));
     let Some(origin) = origin else { return response };

@@ -464,5 +464,4 @@ impl Nearby for Hub {
 }
 
 #[cfg(test)]
-#[path = "hub_tests.rs"]
 mod tests;

@@ -42,6 +42,8 @@ pub struct Limits {
     pub close_deadline_ms: u64,
     /// How long shutdown waits for sockets, in milliseconds.
     pub drain_deadline_ms: u64,
+    /// A socket's read buffer, in bytes. Most of what an idle connection costs.
+    pub read_buffer_len: usize,
     /// Places in a connection's reliable lane; one more closes with 4002.
     pub lane_len_max: usize,
     /// Messages that wait for the answer to a hello.
@@ -71,6 +73,7 @@ impl Default for Limits {
             dead_ms: 30_000,
             close_deadline_ms: 1_000,
             drain_deadline_ms: 5_000,
+            read_buffer_len: 4 * 1024,
             lane_len_max: 256,
             held_len_max: 64,
             connections_max: 20_000,

@@ -7,8 +7,8 @@
 //! `socket` with `ask` and `tell` (one task a connection), `beat` (input to the runtime), [`hub`]
 //! and `seat` (who sees what), [`board`] (the leaderboard), [`counters`].
 //!
-//! Shutdown: stop accepting, tell each socket to come back elsewhere (`drain`, then 1012), wait
-//! for them with a deadline.
+//! Shutdown: take no more sockets, tell each to come back elsewhere (`drain`, then 1012), wait
+//! for them with a deadline; health answers to the end.
 
 use std::fmt;
 use std::net::TcpListener;
@@ -84,6 +84,8 @@ pub struct Config {
     pub allow_origins: Vec<String>,
     /// Signs tokens; the same on every gateway.
     pub token_key: Vec<u8>,
+    /// How long session tokens live, in milliseconds.
+    pub token_life_ms: u64,
     /// Opens everything that services may do.
     pub service_token: Option<String>,
     /// How long input waits to be batched, in milliseconds.
@@ -116,6 +118,7 @@ impl Config {
             guests: Guests::Open,
             allow_origins: Vec::new(),
             token_key,
+            token_life_ms: auth::TOKEN_LIFE_MS,
             service_token: None,
             beat_ms: 50,
             frame_ms: 100,
@@ -236,7 +239,8 @@ impl Gateway {
         let named = config.allow_origins.iter().chain(&config.advertise).map(String::as_str);
         let edge = Edge {
             origins: Origins::new(named),
-            auth: Auth::new(&config.token_key, config.guests, config.service_token.as_deref()),
+            auth: Auth::new(&config.token_key, config.guests, config.service_token.as_deref())
+                .token_life_ms(config.token_life_ms),
             door: Door::new(&config.limits),
             beat: Beat::new(runtime.clone(), counters.clone()),
             node: config.node,
@@ -271,13 +275,13 @@ impl Gateway {
         Handle { edge: self.edge.clone() }
     }
 
-    /// Serves until it is told to stop, then lets every socket go.
+    /// Serves until it is told to stop, then lets every socket go. Until the last is gone new
+    /// sockets are refused and health still answers, with 503.
     ///
     /// # Errors
     /// The listener can't be used.
     pub async fn run(self, shutdown: CancellationToken) -> std::io::Result<()> {
         let Self { listener, beat_ms, frame_ms, board_ms, edge } = self;
-        // The beat and the ticks outlive the accept loop: sockets need them to their end.
         let stop = CancellationToken::new();
         let clock = edge.clock.clone();
         let parts = TaskTracker::new();
@@ -285,9 +289,21 @@ impl Gateway {
         parts.spawn(edge.beat.clone().run(clock.clone(), beat_ms, stop.clone()));
         parts.spawn(show_board(edge.clone(), board_ms, stop.clone()));
         parts.spawn(sweep(edge.clone(), stop.clone()));
-        let served = accept::serve(listener, edge.clone(), shutdown).await;
-        drain(&edge).await;
-        stop.cancel();
+        let until_drained = async {
+            shutdown.cancelled().await;
+            drain(&edge).await;
+            stop.cancel();
+        };
+        let serving = accept::serve(listener, edge.clone(), stop.clone());
+        let (served, ()) = tokio::join!(
+            async {
+                let served = serving.await;
+                // A listener that fails ends the rest too.
+                shutdown.cancel();
+                served
+            },
+            until_drained
+        );
         parts.close();
         parts.wait().await;
         served

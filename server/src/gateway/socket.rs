@@ -33,6 +33,9 @@ use crate::actor::envelope::{Connection, Delivery};
 /// Deliveries that are written before one flush.
 const BURST_LEN: usize = 64;
 
+/// A slow client has what was written before to read, until it finds our close; in milliseconds.
+const SLOW_CLOSE_MS: u64 = 5_000;
+
 /// Why a conversation ends.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub(super) enum End {
@@ -68,15 +71,20 @@ pub(super) struct Socket {
 }
 
 /// Talks with one client until either side ends it. Without a place the client is turned away.
-pub(super) async fn serve(
+pub(super) fn serve(
     edge: Arc<Edge>,
     websocket: WebSocket,
     rules: Rules,
     place: Option<Place>,
     url: Box<str>,
-) {
+) -> impl Future<Output = ()> + Send + 'static {
     add(&edge.counters.opened);
-    let mut socket = Socket::new(edge, websocket, rules, url);
+    // Made before the future, which would keep room for its arguments for good.
+    let socket = Box::new(Socket::new(edge, websocket, rules, url));
+    converse(socket, place)
+}
+
+async fn converse(mut socket: Box<Socket>, place: Option<Place>) {
     let end = match place {
         Some(_) => {
             socket.edge.hub.open(&socket.seat);
@@ -121,7 +129,7 @@ impl Socket {
 
     async fn live(&mut self) -> Result<Infallible, End> {
         if self.session.form() == Form::Lines {
-            self.send(render::greeting(&self.edge.node)).await?;
+            Box::pin(self.send(render::greeting(&self.edge.node))).await?;
         }
         let clock = self.edge.clock.clone();
         let slow = self.seat.connection.slow.clone();
@@ -131,15 +139,16 @@ impl Socket {
         tokio::pin!(slow);
         loop {
             let hears = self.session.can_hold();
-            // The reliable lane first: what it owes is older than what the client says now.
+            // The reliable lane first: what it owes is older than what the client says now. What
+            // is done is boxed, so that an idle connection keeps only the waiting in memory.
             tokio::select! {
                 biased;
                 () = slow.as_mut() => return Err(End::Close(CloseCode::SlowConsumer)),
-                Some(delivery) = self.lane.recv() => self.tell_all(delivery).await?,
-                heard = self.websocket.recv(), if hears => self.hear(heard).await?,
-                marks = self.seat.due() => self.show(marks).await?,
+                Some(delivery) = self.lane.recv() => Box::pin(self.tell_all(delivery)).await?,
+                heard = self.websocket.recv(), if hears => Box::pin(self.hear(heard)).await?,
+                marks = self.seat.due() => Box::pin(self.show(marks)).await?,
                 () = timer.as_mut() => {
-                    self.look_at_clock().await?;
+                    Box::pin(self.look_at_clock()).await?;
                     self.sooner = true;
                 }
             }
@@ -269,7 +278,7 @@ impl Socket {
     }
 
     /// Lets the runtime and the hub go, then closes as the protocol asks.
-    async fn finish(mut self, end: End) {
+    async fn finish(mut self: Box<Self>, end: End) {
         self.lane.close();
         self.edge.hub.close(&self.seat);
         let bound = self.session.bound().map(|bound| &bound.player);
@@ -305,7 +314,9 @@ impl Socket {
     /// The closing handshake, with a deadline: the client's close is waited for, so that ours
     /// arrives before the connection is reset.
     async fn say_goodbye(&mut self, end: End) {
-        let deadline_ms = self.edge.limits.close_deadline_ms;
+        let slow = end == End::Close(CloseCode::SlowConsumer);
+        let least_ms = if slow { SLOW_CLOSE_MS } else { 0 };
+        let deadline_ms = self.edge.limits.close_deadline_ms.max(least_ms);
         let websocket = &mut self.websocket;
         let handshake = async {
             match end {

@@ -20,6 +20,9 @@ use super::socket::{End, Flow, Socket};
 use super::speak::{self, utf8};
 use crate::actor::envelope::{Attached, Attachment, Closing, Delivery, Outcome, Refusal};
 
+/// The code of an answer that is not known yet.
+const PENDING: &str = ErrorCode::Pending.as_str();
+
 impl Socket {
     /// Writes what a delivery says; the caller flushes.
     pub(super) async fn tell(&mut self, delivery: Delivery) -> Flow {
@@ -142,8 +145,9 @@ impl Socket {
     }
 
     async fn reject(&mut self, id: Option<u64>, outcome: &Outcome) -> Flow {
-        let want = self.take_want(id);
-        if matches!(want, Some(Want::Use(_))) {
+        // `pending` is no last word: the answer still comes, under the same id.
+        let last = !matches!(&outcome.result, Err(reject) if reject.code == PENDING);
+        if last && matches!(self.take_want(id), Some(Want::Use(_))) {
             self.session.go_on();
         }
         let text = match (self.session.form(), &outcome.result) {

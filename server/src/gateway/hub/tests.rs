@@ -1,3 +1,5 @@
+//! What the hub shows to whom, and when it wakes them.
+
 use std::time::Duration;
 
 use tokio::sync::mpsc;
