@@ -43,13 +43,13 @@ impl Core {
                 return draft.deliver(connection, refused);
             }
         };
-        draft.opened = true;
         self.write(draft, Fact::Opened);
         self.write(draft, Fact::Attached);
         self.replace(draft, connection);
         self.waiting.clear();
+        let first = draft.outputs.len();
         self.accept(draft, decision, 0);
-        self.attached(draft, connection, Attachment::Welcome, Vec::new());
+        self.attached(draft, first, connection, (Attachment::Welcome, Vec::new()));
     }
 
     pub(super) fn resume(
@@ -74,16 +74,18 @@ impl Core {
             ledger.frames.iter().filter(missed).map(|f| (f.seq, f.evs.clone())).collect();
         let back = !ledger.connected;
         self.replace(draft, connection);
+        let first = draft.outputs.len();
         if back {
             self.write(draft, Fact::Attached);
             if let Ok(decision) = self.judge(draft, &Message::Resumed) {
                 self.accept(draft, decision, 0);
             }
         }
-        match complete {
-            true => self.attached(draft, connection, Attachment::Resumed, replay),
-            false => self.attached(draft, connection, Attachment::Resync, Vec::new()),
-        }
+        let how = match complete {
+            true => (Attachment::Resumed, replay),
+            false => (Attachment::Resync, Vec::new()),
+        };
+        self.attached(draft, first, connection, how);
     }
 
     /// The newest connection of a player wins.
@@ -94,18 +96,22 @@ impl Core {
         }
     }
 
+    /// Sends the state ahead of what the rules said about the attach. A record that is being
+    /// written ends here: who resumes from its seq has missed nothing of it.
     fn attached(
         &mut self,
         draft: &mut Draft,
+        first: usize,
         connection: ConnectionId,
-        how: Attachment,
-        replay: Vec<(u64, Bytes)>,
+        (how, replay): (Attachment, Vec<(u64, Bytes)>),
     ) {
         let state = self.ask_own(draft);
         let session = self.durable.ledger.session().map_or(NO_SESSION, |s| s.id);
         let seq = self.state_seq(draft);
         let attached = Attached { how, session, epoch: self.epoch, seq, state, replay };
-        draft.deliver(connection, Delivery::Attached(Box::new(attached)));
+        let delivery = Delivery::Attached(Box::new(attached));
+        draft.outputs.insert(first, Output::Deliver(connection, delivery));
+        draft.sealed = !draft.facts.is_empty();
     }
 
     /// The newest record that the state contains.

@@ -20,15 +20,15 @@ pub(super) struct Draft {
     pub facts: Vec<Fact>,
     /// What leaves when the record is durable, or at once if there is none.
     pub outputs: Vec<Output>,
-    /// The record opens a session.
-    pub opened: bool,
+    /// Nothing more joins the record, so that the state sent at an attach is all of it.
+    pub sealed: bool,
     begun: bool,
 }
 
 impl Draft {
     /// I7: a record's size has a bound; what is left in the mailbox goes in the next.
     pub fn has_room(&self, limits: &Limits) -> bool {
-        self.facts.len() < limits.record_facts_max
+        !self.sealed && self.facts.len() < limits.record_facts_max
     }
 
     /// Sends to a socket.
@@ -65,7 +65,7 @@ impl Core {
             now_ms,
             facts: Vec::new(),
             outputs: Vec::new(),
-            opened: false,
+            sealed: false,
             begun: false,
         }
     }

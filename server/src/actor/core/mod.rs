@@ -500,7 +500,7 @@ impl Core {
             let mut draft = self.open_draft(now_ms);
             self.fire_timers(&mut draft);
             while !self.stopped && draft.has_room(&self.limits) {
-                let Some(input) = self.next_input(&draft) else { break };
+                let Some(input) = self.next_input() else { break };
                 self.process(&mut draft, input);
             }
             self.board_riders(&mut draft);
@@ -528,19 +528,14 @@ impl Core {
         }
     }
 
-    /// The next input that may be decided now. A hello takes a record of its own, because the
-    /// record's seq names the session.
-    fn next_input(&mut self, draft: &Draft) -> Option<Input> {
+    /// The next input that may be decided now.
+    fn next_input(&mut self) -> Option<Input> {
         if !self.waiting.is_empty() {
             let session = self.durable.ledger.session().map(|s| s.id);
             let pending = session.is_some_and(|id| self.durable.ledger.has_pending(id));
             if !pending {
                 return self.waiting.pop_front().map(Input::Command);
             }
-        }
-        let opens = |i: &Input| matches!(i, Input::Attach(_, Attach::Hello { .. }));
-        if draft.opened && self.mailbox.front().is_some_and(opens) {
-            return None;
         }
         self.mailbox.pop_front()
     }

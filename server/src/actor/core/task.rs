@@ -100,7 +100,7 @@ impl Core {
     /// waited long enough.
     pub(super) fn board_riders(&mut self, draft: &mut Draft) {
         let late = self.ride_by_ms.is_some_and(|by| by <= draft.now_ms);
-        if self.riders.is_empty() || (draft.facts.is_empty() && !late) {
+        if self.riders.is_empty() || draft.sealed || (draft.facts.is_empty() && !late) {
             return;
         }
         self.ride_by_ms = None;
