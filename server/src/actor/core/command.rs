@@ -279,7 +279,8 @@ impl Core {
         waiter.callers.extend(caller);
     }
 
-    /// Says `pending` to those who have waited long enough. It ends nothing.
+    /// Says `pending` to those who have waited long enough. It ends nothing. I2: with an append
+    /// in flight, which may hold the deferral itself or the attach of the socket, it waits for it.
     pub(super) fn remind(&mut self, now_ms: u64) {
         let mut late = Vec::new();
         for (token, waiter) in &mut self.waiters {
@@ -288,17 +289,22 @@ impl Core {
                 late.push((*token, std::mem::take(&mut waiter.callers)));
             }
         }
+        let mut said = Vec::new();
         for (token, callers) in late {
             for caller in callers {
-                self.out.push_back(Output::Answer(caller, Err(CallError::Pending)));
+                said.push(Output::Answer(caller, Err(CallError::Pending)));
             }
             let place = self.durable.ledger.pending.get(&token).map(|p| p.place);
             let session = self.durable.ledger.session().map(|s| s.id);
             let place = place.filter(|place| Some(place.session) == session);
             if let (Some(connection), Some(place)) = (self.connection, place) {
                 let reject = Reject::new("pending", "accepted and durable; the answer follows");
-                self.out.push_back(super::draft::reply_err(connection, Some(place.id), reject));
+                said.push(super::draft::reply_err(connection, Some(place.id), reject));
             }
+        }
+        match &mut self.flight {
+            Some(flight) if guard!(self, WaitForAppend) => flight.outputs.extend(said),
+            _ => self.out.extend(said),
         }
     }
 

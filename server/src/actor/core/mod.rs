@@ -496,7 +496,7 @@ impl Core {
 
     /// Drains the mailbox into one record, unless an append is in flight.
     fn advance(&mut self, now_ms: u64) {
-        while !self.stopped && !self.held() {
+        while !self.held() {
             let mut draft = self.open_draft(now_ms);
             self.fire_timers(&mut draft);
             while !self.stopped && draft.has_room(&self.limits) {
@@ -517,11 +517,14 @@ impl Core {
                 self.launch(draft);
             }
         }
-        self.remind(now_ms);
+        if !self.stopped {
+            self.remind(now_ms);
+        }
     }
 
     fn held(&self) -> bool {
         match &self.flight {
+            _ if self.stopped => true,
             Some(flight) if flight.doubt => guard!(self, HoldInDoubt),
             Some(_) => true,
             None => false,
