@@ -240,7 +240,7 @@ enum Rider {
     ActivityTried(ActivityId, u64),
     ActivityEnded(ActivityId, Result<Bytes, String>),
     Heartbeat(ActivityId, Bytes),
-    Forgot(ActorId),
+    Forgot(ActorId, TellId),
 }
 
 /// Who waits for the answer of a deferred command.
@@ -320,6 +320,7 @@ pub(super) enum Guard {
     Keys,
     TellWatermark,
     TellPredecessor,
+    ForgetSettled,
     Resend,
     RestartActivities,
 }

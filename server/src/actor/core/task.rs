@@ -108,7 +108,7 @@ impl Core {
             match rider {
                 Rider::Acked(to, through) => self.acked(draft, to, through),
                 Rider::Undelivered(to, id) => self.undelivered(draft, to, id),
-                Rider::Forgot(from) => self.write(draft, Fact::Forgot { from }),
+                Rider::Forgot(from, through) => self.forgot(draft, from, through),
                 Rider::Heartbeat(activity, payload) => {
                     self.heartbeat_at_ms = draft.now_ms + self.limits.heartbeat_ms;
                     self.write(draft, Fact::Heartbeat { activity, payload });

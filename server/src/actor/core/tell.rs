@@ -144,7 +144,7 @@ impl Core {
             };
             let heard = self.durable.ledger.heard.get(&from);
             if heard.is_some_and(|w| w.id <= through) {
-                self.ride(now_ms, Rider::Forgot(from), self.limits.ride_ms);
+                self.ride(now_ms, Rider::Forgot(from, through), self.limits.ride_ms);
                 forgotten += 1;
             }
         }
@@ -154,6 +154,14 @@ impl Core {
         if now_ms >= self.ask_at_ms {
             self.ask_at_ms = now_ms + forget_ms;
             self.ask_settled(now_ms);
+        }
+    }
+
+    /// Drops a watermark, unless a newer tell has raised it since it was looked at.
+    pub(super) fn forgot(&mut self, draft: &mut Draft, from: ActorId, through: TellId) {
+        let heard = self.durable.ledger.heard.get(&from);
+        if heard.is_some_and(|w| w.id <= through || !guard!(self, ForgetSettled)) {
+            self.write(draft, Fact::Forgot { from });
         }
     }
 
