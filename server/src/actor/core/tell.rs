@@ -124,7 +124,9 @@ impl Core {
     /// Answers a receiver that asks whether its acknowledgement is journaled here.
     pub(super) fn settle_asked(&mut self, from: ActorId, through: TellId) {
         let open = self.durable.ledger.outbox.iter().any(|o| o.to == from && o.id <= through);
-        if !open && self.flight.is_none() {
+        // An activation that was taken over does not know of tells that its successor sent.
+        let known = (through.epoch, through.seq) <= (self.epoch, self.acked);
+        if known && !open && self.flight.is_none() {
             self.out.push_back(Output::Settled(from, through));
         }
     }
