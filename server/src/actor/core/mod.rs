@@ -321,6 +321,7 @@ pub(super) enum Guard {
     TellWatermark,
     TellPredecessor,
     ForgetSettled,
+    UndeliveredInOrder,
     Resend,
     RestartActivities,
 }

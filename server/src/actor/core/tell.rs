@@ -10,6 +10,7 @@ use holdfast_protocol::ids::ActorId;
 use super::draft::Draft;
 use super::{Core, Output, Rider, Sent, Tell, Verdict, guard};
 use crate::actor::contract::{Message, Undelivered};
+use crate::actor::ledger::Outgoing;
 use crate::actor::record::{Fact, TellId};
 
 /// First wait before a tell is sent again; doubles up to [`RESEND_MS_MAX`].
@@ -44,7 +45,15 @@ impl Core {
 
     /// How a receiver took one of this actor's tells.
     pub(super) fn verdict(&mut self, now_ms: u64, to: ActorId, id: TellId, verdict: Verdict) {
-        let known = self.durable.ledger.outbox.iter().any(|o| o.id == id && o.to == to);
+        let mut pair = self.durable.ledger.outbox.iter().filter(|o| o.to == to);
+        let known = pair.clone().any(|o| o.id == id);
+        let earlier = |o: &Outgoing| self.sent.get(&o.id).is_none_or(|sent| !sent.received);
+        let first = !pair.any(|o| o.id < id && earlier(o));
+        // In order per pair, also for the rules of the sender: an acknowledgement covers all
+        // earlier tells, and each of them has to be judged as undelivered by itself.
+        if verdict == Verdict::NoSuchActor && !first && guard!(self, UndeliveredInOrder) {
+            return;
+        }
         let Some(sent) = self.sent.get_mut(&id).filter(|sent| known && !sent.received) else {
             return;
         };
@@ -105,7 +114,7 @@ impl Core {
 
     /// Journals that a tell reaches no one, and lets the rules answer.
     pub(super) fn undelivered(&mut self, draft: &mut Draft, to: ActorId, id: TellId) {
-        let find = |o: &&crate::actor::ledger::Outgoing| o.id == id;
+        let find = |o: &&Outgoing| o.id == id;
         let Some(outgoing) = self.durable.ledger.outbox.iter().find(find).cloned() else { return };
         self.write(draft, Fact::Acked { to: to.clone(), through: id });
         self.forget_sent();
