@@ -574,7 +574,7 @@ impl Core {
 
     /// Seals the draft into a record and sends it. I2: its outputs wait for the append.
     fn launch(&mut self, draft: Draft) {
-        let outputs = self.finish(draft.seq, draft.outputs);
+        let outputs = self.finish(draft.seq, draft.outputs, &draft.facts);
         let record = super::record::Record { now_ms: draft.now_ms, facts: draft.facts };
         let due = self.durable.ledger.due_ms();
         let lowers = due.filter(|due| self.due_ms.is_none_or(|recorded| *due < recorded));
@@ -598,11 +598,16 @@ impl Core {
         self.flight = Some(flight);
     }
 
-    /// Adds the record's frame of numbered messages after its other outputs.
-    fn finish(&self, seq: u64, mut outputs: Vec<Output>) -> Vec<Output> {
-        let frame = self.durable.ledger.frames.back().filter(|frame| frame.seq == seq);
-        if let (Some(connection), Some(frame)) = (self.connection, frame) {
-            let events = Delivery::Events { seq, evs: frame.evs.clone() };
+    /// Adds the record's frame of numbered messages after its other outputs: all of them, also
+    /// when they are more than is kept for a resume.
+    fn finish(&self, seq: u64, mut outputs: Vec<Output>, facts: &[Fact]) -> Vec<Output> {
+        let pushed = facts.iter().filter_map(|fact| match fact {
+            Fact::Pushed(message) => Some(&message[..]),
+            _ => None,
+        });
+        let evs = pushed.collect::<Vec<_>>().join(&b","[..]);
+        if let Some(connection) = self.connection.filter(|_| !evs.is_empty()) {
+            let events = Delivery::Events { seq, evs: evs.into() };
             outputs.push(Output::Deliver(connection, events));
         }
         outputs
