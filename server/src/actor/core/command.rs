@@ -125,9 +125,7 @@ impl Core {
             return;
         }
         self.write(draft, Fact::Detached);
-        if let Ok(decision) = self.judge(draft, &Message::Lost) {
-            self.accept(draft, decision, 0);
-        }
+        self.react(draft, &Message::Lost, 0);
     }
 
     pub(super) fn command(&mut self, draft: &mut Draft, command: Command) {
@@ -183,11 +181,7 @@ impl Core {
             }
         }
         if ends {
-            self.write(draft, Fact::Ended);
-            self.write(draft, Fact::Detached);
-            self.connection = None;
-            self.waiting.clear();
-            draft.deliver(command.connection, Delivery::Close(Closing::LoggedOut));
+            self.end_session(draft, Closing::LoggedOut);
         }
     }
 
@@ -196,7 +190,11 @@ impl Core {
         let message = Message::Command { origin: Origin::Session, payload: &command.payload };
         match self.judge(draft, &message) {
             Ok(decision) => {
+                let ends = decision.ends_session;
                 self.accept(draft, decision, 0);
+                if ends {
+                    self.end_session(draft, Closing::LoggedOut);
+                }
             }
             Err(reject) => self.refuse(draft, command, reject),
         }
@@ -369,17 +367,17 @@ impl Core {
             }
         }
         if ends {
-            self.end_session(draft);
+            self.end_session(draft, Closing::LoggedOut);
         }
     }
 
-    /// Ends the player's session from outside, as a logout by HTTP does.
-    fn end_session(&mut self, draft: &mut Draft) {
+    /// Ends the player's session, after the replies that it is still owed.
+    pub(super) fn end_session(&mut self, draft: &mut Draft, closing: Closing) {
         self.write(draft, Fact::Ended);
         self.write(draft, Fact::Detached);
         self.waiting.clear();
         if let Some(connection) = self.connection.take() {
-            draft.deliver(connection, Delivery::Close(Closing::LoggedOut));
+            draft.deliver(connection, Delivery::Close(closing));
         }
     }
 

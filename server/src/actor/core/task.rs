@@ -23,9 +23,7 @@ impl Core {
             let due = self.durable.ledger.timers.iter().find(|(_, at)| **at <= draft.now_ms);
             let Some(name) = due.map(|(name, _)| name.clone()) else { return };
             self.write(draft, Fact::TimerGone { name: name.clone() });
-            if let Ok(decision) = self.judge(draft, &Message::Timer { name: &name }) {
-                self.accept(draft, decision, 0);
-            }
+            self.react(draft, &Message::Timer { name: &name }, 0);
             if self.stopped {
                 return;
             }
@@ -128,8 +126,6 @@ impl Core {
         self.write(draft, Fact::ActivityEnded { activity: id });
         let outcome = outcome.as_ref().map(|bytes| &bytes[..]).map_err(String::as_str);
         let (name, input) = (&*activity.name, &activity.input[..]);
-        if let Ok(decision) = self.judge(draft, &Message::ActivityEnded { name, input, outcome }) {
-            self.accept(draft, decision, 0);
-        }
+        self.react(draft, &Message::ActivityEnded { name, input, outcome }, 0);
     }
 }

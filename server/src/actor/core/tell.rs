@@ -37,9 +37,7 @@ impl Core {
         self.write(draft, Fact::Heard { from: from.clone(), id: tell.id });
         let message = Message::Tell { from: &from, payload: &tell.payload };
         // A refused tell is received all the same: there is no one who could mend it.
-        if let Ok(decision) = self.judge(draft, &message) {
-            self.accept(draft, decision, tell.hops.saturating_add(1));
-        }
+        self.react(draft, &message, tell.hops.saturating_add(1));
         draft.outputs.push(Output::Verdict(from, tell.id, Verdict::Received));
     }
 
@@ -120,9 +118,7 @@ impl Core {
         self.forget_sent();
         let reason = Undelivered::NoSuchActor;
         let message = Message::Undelivered { to: &to, payload: &outgoing.payload, reason };
-        if let Ok(decision) = self.judge(draft, &message) {
-            self.accept(draft, decision, outgoing.hops.saturating_add(1));
-        }
+        self.react(draft, &message, outgoing.hops.saturating_add(1));
     }
 
     fn forget_sent(&mut self) {
