@@ -140,6 +140,10 @@ impl Core {
         }
         let Some(id) = command.id else { return self.unanswered(draft, &command) };
         let place = Place { session: command.session, id };
+        let turned_away = self.turned_away.contains(&(command.connection, id));
+        if turned_away && guard!(self, BusyStays) {
+            return self.refuse(draft, &command, busy());
+        }
         if self.repeat(draft, &command, place) || self.wait(&command) {
             return;
         }
@@ -148,6 +152,7 @@ impl Core {
             return self.repeat_of_key(draft, &command, place, known);
         }
         if self.durable.ledger.outbox.len() >= self.limits.outbox_len_max {
+            self.note_refusal(place, &busy());
             return self.refuse(draft, &command, busy());
         }
         let message = Message::Command { origin: Origin::Session, payload: &command.payload };
@@ -223,7 +228,8 @@ impl Core {
 
     /// While a command is pending, the session's later ones wait. Returns whether this one does.
     fn wait(&mut self, command: &Command) -> bool {
-        if !self.durable.ledger.has_pending(command.session) {
+        let pending = self.durable.ledger.has_pending(command.session);
+        if !pending || !guard!(self, WaitWhilePending) {
             return false;
         }
         let waits = Command {

@@ -280,6 +280,8 @@ pub struct Core {
     mailbox: VecDeque<Input>,
     /// Commands of the session that wait for the pending one before them.
     waiting: VecDeque<Command>,
+    /// Commands of a connection that were refused for want of room.
+    turned_away: BTreeSet<(ConnectionId, u64)>,
     flight: Option<Flight>,
     /// Refusals since the last record, folded with the next.
     lazy: Vec<Fact>,
@@ -317,6 +319,9 @@ pub(super) enum Guard {
     HoldInDoubt,
     Watermark,
     KeptReplies,
+    BusyIsTrue,
+    BusyStays,
+    WaitWhilePending,
     Keys,
     TellWatermark,
     TellPredecessor,
@@ -375,6 +380,7 @@ impl Core {
             durable: start.durable,
             mailbox,
             waiting: VecDeque::new(),
+            turned_away: BTreeSet::new(),
             flight: None,
             lazy: Vec::new(),
             riders: Vec::new(),
@@ -463,9 +469,9 @@ impl Core {
         match input {
             Input::Command(command) if self.too_many(&command) => {
                 let reject = Reject::new("too_many_in_flight", "too many commands are unanswered");
-                self.refuse_now(&command, reject);
+                self.turn_away(&command, reject);
             }
-            Input::Command(command) if full => self.refuse_now(&command, busy()),
+            Input::Command(command) if full => self.turn_away(&command, busy()),
             Input::Read(connection, id, _) if full => {
                 self.out.push_back(draft::reply_err(connection, Some(id), busy()));
             }
@@ -483,17 +489,37 @@ impl Core {
         }
     }
 
-    fn too_many(&self, command: &Command) -> bool {
-        let mine = |i: &&Input| matches!(i, Input::Command(c) if c.id.is_some());
-        command.id.is_some()
-            && self.waiting.len() + self.mailbox.iter().filter(mine).count()
-                >= self.limits.in_flight_max
+    /// Commands that wait to be decided.
+    fn queued(&self) -> impl Iterator<Item = &Command> {
+        let mailbox = self.mailbox.iter().filter_map(|input| match input {
+            Input::Command(command) => Some(command),
+            _ => None,
+        });
+        self.waiting.iter().chain(mailbox).filter(|c| c.id.is_some())
     }
 
-    fn refuse_now(&mut self, command: &Command, reject: Reject) {
-        if command.id.is_some() {
-            self.out.push_back(draft::reply_err(command.connection, command.id, reject));
+    fn too_many(&self, command: &Command) -> bool {
+        let mine = |c: &&Command| c.connection == command.connection;
+        command.id.is_some() && self.queued().filter(mine).count() >= self.limits.in_flight_max
+    }
+
+    /// Refuses a command for want of room. I4: that says "not executed", and the client sends it
+    /// under a new id; so a copy of what may have been executed is not told so, and a later copy
+    /// of what was told so is told it again.
+    fn turn_away(&mut self, command: &Command, reject: Reject) {
+        let Some(id) = command.id else { return };
+        let queued = self.queued().any(|c| (c.session, c.id) == (command.session, command.id));
+        let seen = queued || id <= self.watermark(command.session);
+        if seen && guard!(self, BusyIsTrue) {
+            let lost = Delivery::Close(Closing::Lost);
+            return self.out.push_back(Output::Deliver(command.connection, lost));
         }
+        // I7: only a client that takes no notice fills this.
+        if self.turned_away.len() >= self.limits.mailbox_len_max {
+            self.turned_away.pop_first();
+        }
+        self.turned_away.insert((command.connection, id));
+        self.out.push_back(draft::reply_err(command.connection, command.id, reject));
     }
 
     /// Drains the mailbox into one record, unless an append is in flight.
