@@ -91,6 +91,9 @@ impl Core {
     /// The newest connection of a player wins.
     fn replace(&mut self, draft: &mut Draft, connection: ConnectionId) {
         let former = self.connection.replace(connection);
+        // The client says again what it still waits for.
+        self.waiting.retain(|command| command.connection == connection);
+        self.turned_away.retain(|(of, _)| *of == connection);
         if let Some(former) = former.filter(|former| *former != connection) {
             draft.deliver(former, Delivery::Close(Closing::Replaced));
         }
