@@ -50,7 +50,7 @@ impl Core {
         // In order per pair, also for the rules of the sender: an acknowledgement covers all
         // earlier tells, and each of them has to be judged as undelivered by itself.
         if verdict == Verdict::NoSuchActor && !first && guard!(self, UndeliveredInOrder) {
-            return;
+            return self.send_again(&to, now_ms);
         }
         let Some(sent) = self.sent.get_mut(&id).filter(|sent| known && !sent.received) else {
             return;
