@@ -114,7 +114,7 @@ impl Core {
         let attached = Attached { how, session, epoch: self.epoch, seq, state, replay };
         let delivery = Delivery::Attached(Box::new(attached));
         draft.outputs.insert(first, Output::Deliver(connection, delivery));
-        draft.sealed = !draft.facts.is_empty();
+        draft.sealed = !draft.facts.is_empty() && guard!(self, WholeAttach);
     }
 
     /// The newest record that the state contains.

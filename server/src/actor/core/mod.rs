@@ -322,6 +322,7 @@ pub(super) enum Guard {
     BusyIsTrue,
     BusyStays,
     WaitWhilePending,
+    WholeAttach,
     Keys,
     TellWatermark,
     TellPredecessor,
