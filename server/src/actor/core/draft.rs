@@ -225,11 +225,10 @@ impl Core {
 
     /// An error beside what was accepted, at most once a second.
     fn warn(&mut self, draft: &mut Draft, warning: Reject) {
-        if let Some(connection) = self.connection {
-            if draft.now_ms >= self.warned_at_ms + 1_000 {
-                self.warned_at_ms = draft.now_ms;
-                draft.outputs.push(reply_err(connection, None, warning));
-            }
+        let quiet = draft.now_ms >= self.warned_at_ms + 1_000;
+        if let Some(connection) = self.connection.filter(|_| quiet) {
+            self.warned_at_ms = draft.now_ms;
+            draft.outputs.push(reply_err(connection, None, warning));
         }
     }
 
