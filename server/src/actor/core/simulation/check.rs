@@ -119,11 +119,11 @@ impl World {
             }
             Output::Tell(to, tell) => {
                 let entry = journal.entry(tell.id.seq).ok_or_else(what)?;
-                let told = entry.record.facts.iter().filter_map(|fact| match fact {
+                let mut told = entry.record.facts.iter().filter_map(|fact| match fact {
                     Fact::Told { to, payload, .. } => Some((to, payload)),
                     _ => None,
                 });
-                let same = told.skip(tell.id.index as usize).next() == Some((to, &tell.payload));
+                let same = told.nth(tell.id.index as usize) == Some((to, &tell.payload));
                 ensure(same && entry.epoch == tell.id.epoch, what)
             }
             Output::Verdict(from, id, Verdict::Received) => {

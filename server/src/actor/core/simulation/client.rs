@@ -3,8 +3,9 @@
 
 use std::collections::BTreeMap;
 
+use super::profile::Rng;
 use super::rules::{Act, Cmd, pack};
-use super::world::{ACTORS, Packet, Rng};
+use super::world::{ACTORS, Packet};
 use crate::actor::contract::Reject;
 use crate::actor::envelope::{Attach, Attached, Attachment, Command, Delivery, Outcome, Refusal};
 

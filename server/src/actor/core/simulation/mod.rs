@@ -11,16 +11,19 @@
 
 mod check;
 mod client;
+mod edge;
+mod profile;
 mod rules;
 mod store;
 mod world;
 
 use std::sync::atomic::{AtomicU64, Ordering};
 
-use self::world::{Off, World};
+use self::profile::Off;
+use self::world::World;
 use super::Guard;
 
-const SEEDS: u64 = 3_000;
+const SEEDS: u64 = 4_000;
 /// Seeds in which a missing guard has to show.
 const SEEDS_WITHOUT: u64 = 500;
 

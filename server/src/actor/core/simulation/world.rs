@@ -9,14 +9,12 @@ use bytes::Bytes;
 use holdfast_protocol::ids::ActorId;
 
 use super::client::Client;
-use super::rules::{Account, Cmd, name, pack};
+use super::profile::{DENSE, LONG, Off, Profile, Rng, limits};
+use super::rules::{Account, Cmd, name};
 use super::store::{Journal, Taken};
 use crate::actor::activity::Failure;
-use crate::actor::contract::{Origin, Reject};
-use crate::actor::core::{
-    AppendOut, Core, Guard, Input, Limits, Output, RunOut, Start, Tell, Verdict,
-};
-use crate::actor::envelope::{Attach, Call, CallError, Command, Delivery};
+use crate::actor::core::{AppendOut, Core, Input, Output, RunOut, Start, Tell, Verdict};
+use crate::actor::envelope::{Attach, Command, Delivery};
 use crate::actor::kind::Kind;
 use crate::actor::record::TellId;
 
@@ -28,82 +26,6 @@ const START_MS: u64 = 1_000_000;
 const STEPS_MAX: u32 = 60_000;
 /// How long the driver waits for an append's answer.
 const TIMEOUT_MS: u64 = 60;
-
-/// How one world differs from another.
-#[derive(Debug, Clone, Copy)]
-pub struct Profile {
-    /// When the faults end.
-    faults_ms: u64,
-    /// The longest way.
-    late_ms: u64,
-    /// How long one that was taken over goes on at most.
-    stale_ms: u64,
-    /// After which no copy of a settled tell is on its way any more.
-    forget_ms: u64,
-    /// Between two moves of a client.
-    pace_ms: u64,
-    /// Between two crashes or take-overs.
-    crash_ms: u64,
-    /// See [`Limits::ride_ms`].
-    ride_ms: u64,
-}
-
-/// Much at once.
-const DENSE: Profile = Profile {
-    faults_ms: 5_000,
-    late_ms: 2_500,
-    stale_ms: 3_000,
-    forget_ms: 12_000,
-    pace_ms: 300,
-    crash_ms: 400,
-    ride_ms: 200,
-};
-/// Long enough for watermarks to be forgotten in the midst of it.
-const LONG: Profile = Profile {
-    faults_ms: 25_000,
-    late_ms: 500,
-    stale_ms: 600,
-    forget_ms: 1_200,
-    pace_ms: 1_800,
-    crash_ms: 8_000,
-    ride_ms: 1_000,
-};
-
-/// What is switched off.
-#[derive(Debug, Clone, Copy, PartialEq, Eq)]
-pub enum Off {
-    /// A guard of the core.
-    Core(Guard),
-    /// I1 in the store.
-    Fence,
-    /// The driver's: an answer to an append that went into doubt is void.
-    VoidLateAnswers,
-}
-
-/// SplitMix64 (Steele, Lea, Flood, 2014).
-pub struct Rng(pub u64);
-
-impl Rng {
-    pub fn next(&mut self) -> u64 {
-        self.0 = self.0.wrapping_add(0x9e37_79b9_7f4a_7c15);
-        let mut z = self.0;
-        z = (z ^ (z >> 30)).wrapping_mul(0xbf58_476d_1ce4_e5b9);
-        z = (z ^ (z >> 27)).wrapping_mul(0x94d0_49bb_1331_11eb);
-        z ^ (z >> 31)
-    }
-
-    pub fn below(&mut self, n: u64) -> u64 {
-        self.next() % n
-    }
-
-    pub fn index(&mut self, n: usize) -> usize {
-        usize::try_from(self.below(n as u64)).unwrap()
-    }
-
-    pub fn one_in(&mut self, n: u64) -> bool {
-        self.below(n) == 0
-    }
-}
 
 /// What a client sends.
 #[derive(Debug)]
@@ -161,8 +83,8 @@ pub struct Socket {
     pub client: usize,
     pub activation: usize,
     pub session: u64,
-    up_ms: u64,
-    down_ms: u64,
+    pub up_ms: u64,
+    pub down_ms: u64,
 }
 
 /// A service that calls with keys until it has an answer.
@@ -170,14 +92,14 @@ pub struct Socket {
 pub struct Service {
     pub open: BTreeMap<u64, (usize, Cmd, u64)>,
     pub answered: BTreeMap<u64, (usize, Cmd, bool)>,
-    callers: BTreeMap<u64, u64>,
-    caller: u64,
+    pub callers: BTreeMap<u64, u64>,
+    pub caller: u64,
 }
 
 pub struct World {
     pub now_ms: u64,
     pub rng: Rng,
-    profile: Profile,
+    pub profile: Profile,
     off: Option<Off>,
     trace: bool,
     queue: BinaryHeap<Reverse<(u64, u64)>>,
@@ -188,26 +110,10 @@ pub struct World {
     pub current: Vec<Option<usize>>,
     pub clients: Vec<Client>,
     pub sockets: BTreeMap<u64, Socket>,
-    connection: u64,
-    nonce: u64,
+    pub connection: u64,
+    pub nonce: u64,
     pub service: Service,
     pub steps: u32,
-}
-
-fn limits(profile: Profile) -> Limits {
-    Limits {
-        mailbox_len_max: 10,
-        in_flight_max: 6,
-        outbox_len_max: 5,
-        record_facts_max: 24,
-        pending_after_ms: 300,
-        ride_ms: profile.ride_ms,
-        heartbeat_ms: 300,
-        snapshot_records: 7,
-        snapshot_bytes: 4_000,
-        forget_ms: profile.forget_ms,
-        resume_ms: 1_000_000,
-    }
 }
 
 impl World {
@@ -217,7 +123,7 @@ impl World {
         let journal = |i| Journal::new(name(i), &kind, off != Some(Off::Fence));
         let mut world = Self {
             now_ms: START_MS,
-            profile: if seed % 4 == 0 { LONG } else { DENSE },
+            profile: if seed.is_multiple_of(4) { LONG } else { DENSE },
             off,
             trace,
             queue: BinaryHeap::new(),
@@ -261,21 +167,25 @@ impl World {
         self.at_rest()
     }
 
+    pub fn faults_end_ms(&self) -> u64 {
+        START_MS + self.profile.faults_ms
+    }
+
     pub fn faulty(&self) -> bool {
-        self.now_ms < START_MS + self.profile.faults_ms
+        self.now_ms < self.faults_end_ms()
     }
 
     pub fn after(&mut self, ms: u64, event: Event) {
         self.at(self.now_ms + ms, event);
     }
 
-    fn at(&mut self, ms: u64, event: Event) {
+    pub fn at(&mut self, ms: u64, event: Event) {
         self.tie += 1;
         self.queue.push(Reverse((ms, self.tie)));
         self.events.insert(self.tie, event);
     }
 
-    fn delay(&mut self) -> u64 {
+    pub fn delay(&mut self) -> u64 {
         if self.faulty() && self.rng.one_in(20) {
             return 100 + self.rng.below(self.profile.late_ms - 100);
         }
@@ -354,7 +264,7 @@ impl World {
     }
 
     /// A new activation claims; the old one goes on for a while and does not know.
-    fn take_over(&mut self, actor: usize) -> Result<usize, String> {
+    pub fn take_over(&mut self, actor: usize) -> Result<usize, String> {
         if let Some(old) = self.current[actor].take() {
             let ms = 1 + self.rng.below(self.profile.stale_ms - 1);
             self.after(ms, Event::Kill(old));
@@ -435,7 +345,7 @@ impl World {
     }
 
     /// Hands an input to a core and sees to all that it asks for.
-    fn handle(&mut self, a: usize, input: Input) -> Result<(), String> {
+    pub fn handle(&mut self, a: usize, input: Input) -> Result<(), String> {
         let now_ms = self.now_ms;
         let Some(core) = self.activations[a].core.as_mut() else { return Ok(()) };
         core.handle(now_ms, input);
@@ -449,11 +359,11 @@ impl World {
         }
         let Some(core) = self.activations[a].core.as_ref() else { return Ok(()) };
         let (wake_ms, activation) = (core.wake_at_ms(), &mut self.activations[a]);
-        if let Some(wake_ms) = wake_ms.map(|ms| ms.max(now_ms + 1)) {
-            if activation.tick_ms.is_none_or(|ms| wake_ms < ms) {
-                activation.tick_ms = Some(wake_ms);
-                self.at(wake_ms, Event::Tick(a));
-            }
+        let wake_ms = wake_ms.map(|ms| ms.max(now_ms + 1));
+        let sooner = |wake_ms: &u64| activation.tick_ms.is_none_or(|ms| *wake_ms < ms);
+        if let Some(wake_ms) = wake_ms.filter(sooner) {
+            activation.tick_ms = Some(wake_ms);
+            self.at(wake_ms, Event::Tick(a));
         }
         if self.rng.one_in(8) { self.as_journaled(a) } else { Ok(()) }
     }
@@ -611,141 +521,5 @@ impl World {
         let ms = 1 + self.rng.below(400);
         self.after(ms, Event::Into(a, Input::ActivityEnded(run.activity, result)));
         self.activations[a].runs.push(run);
-    }
-
-    fn deliver(&mut self, connection: u64, delivery: Delivery) {
-        let ms = self.delay();
-        let Some(socket) = self.sockets.get_mut(&connection) else { return };
-        if let Delivery::Attached(attached) = &delivery {
-            socket.session = attached.session;
-        }
-        socket.down_ms = socket.down_ms.max(self.now_ms + ms);
-        let (at_ms, client) = (socket.down_ms, socket.client);
-        self.at(at_ms, Event::Down(client, connection, delivery));
-    }
-
-    fn send(&mut self, connection: u64, packet: Packet) {
-        let ms = self.delay();
-        let Some(socket) = self.sockets.get_mut(&connection) else { return };
-        socket.up_ms = socket.up_ms.max(self.now_ms + ms);
-        let (at_ms, activation) = (socket.up_ms, socket.activation);
-        self.at(at_ms, Event::Up(activation, packet));
-    }
-
-    fn up(&mut self, a: usize, packet: Packet) -> Result<(), String> {
-        let input = match packet {
-            Packet::Attach(connection, attach) => Input::Attach(connection, attach),
-            Packet::Command(command) => Input::Command(command),
-            Packet::Read(connection, id) => Input::Read(connection, id, Bytes::new()),
-            Packet::Gone(connection) => Input::Detach(connection),
-        };
-        self.handle(a, input)
-    }
-
-    fn down(&mut self, client: usize, connection: u64, delivery: Delivery) -> Result<(), String> {
-        let who = &mut self.clients[client];
-        if who.connection != Some(connection) {
-            return Ok(());
-        }
-        let resent = who.hear(delivery).map_err(|e| format!("client {client}: {e}"))?;
-        for packet in resent {
-            self.send(connection, packet);
-        }
-        Ok(())
-    }
-
-    /// A client's next move.
-    fn act(&mut self, client: usize) -> Result<(), String> {
-        if !self.faulty() {
-            self.clients[client].left = 0;
-            // Those who were taken over and don't know are gone by then.
-            let settled = self.now_ms > START_MS + self.profile.faults_ms + self.profile.stale_ms;
-            if settled && self.clients[client].done() {
-                return Ok(());
-            }
-        }
-        let now_ms = self.now_ms;
-        let who = &mut self.clients[client];
-        let stuck = who.connection.is_some() && !who.attached && now_ms > who.since_ms + 3_000;
-        let silent = who.attached && self.rng.one_in(if who.left > 0 { 25 } else { 60 });
-        if let Some(connection) = who.connection.filter(|_| stuck || silent) {
-            who.lose();
-            self.send(connection, Packet::Gone(connection));
-        } else if who.connection.is_none() {
-            self.connect(client)?;
-        } else if who.attached {
-            let connection = who.connection.unwrap();
-            for packet in who.speak(&mut self.rng, &mut self.nonce) {
-                self.send(connection, packet);
-            }
-        }
-        let ms = 5 + self.rng.below(self.profile.pace_ms);
-        self.after(ms, Event::Act(client));
-        Ok(())
-    }
-
-    /// Connects a client where its actor is, or elsewhere, which takes it over.
-    fn connect(&mut self, client: usize) -> Result<(), String> {
-        let activation = match self.faulty() && self.rng.one_in(6) {
-            true => self.take_over(client)?,
-            false => self.activate(client)?,
-        };
-        self.connection += 1;
-        let (connection, now_ms) = (self.connection, self.now_ms);
-        let socket = Socket { client, activation, session: 0, up_ms: now_ms, down_ms: now_ms };
-        self.sockets.insert(connection, socket);
-        let attach = self.clients[client].attach(&mut self.rng, connection);
-        self.clients[client].since_ms = now_ms;
-        self.send(connection, Packet::Attach(connection, attach));
-        Ok(())
-    }
-
-    /// The service calls: new work while faults last, and repeats of what is open.
-    fn call(&mut self) -> Result<(), String> {
-        if self.faulty() && self.rng.one_in(2) {
-            self.nonce += 1;
-            let act = match self.rng.below(4) {
-                0 => super::rules::Act::Count,
-                1 => super::rules::Act::Deposit(5),
-                _ => super::rules::Act::Give(self.rng.index(ACTORS + 1), 1 + self.rng.below(9)),
-            };
-            let actor = self.rng.index(ACTORS);
-            let cmd = Cmd { nonce: self.nonce, act };
-            self.service.open.insert(self.nonce, (actor, cmd, 0));
-        }
-        let due = self.service.open.iter().find(|(_, call)| call.2 <= self.now_ms);
-        if let Some((actor, cmd)) = due.map(|(_, call)| (call.0, call.1)) {
-            self.service.open.insert(cmd.nonce, (actor, cmd, self.now_ms + 2_000));
-            self.service.caller += 1;
-            let caller = self.service.caller;
-            self.service.callers.insert(caller, cmd.nonce);
-            let a = self.activate(actor)?;
-            let (origin, payload) = (Origin::Service, pack(&cmd));
-            let key = Some(format!("call{}", cmd.nonce).into());
-            let call = Call { origin, key, payload, creates: false };
-            self.handle(a, Input::Call(caller, call))?;
-        }
-        if self.faulty() || !self.service.open.is_empty() {
-            self.after(150, Event::Service);
-        }
-        Ok(())
-    }
-
-    fn service_answer(&mut self, caller: u64, answer: Result<(), CallError>) {
-        let Some(nonce) = self.service.callers.remove(&caller) else { return };
-        let ok = match answer {
-            Ok(()) => true,
-            Err(CallError::Rejected(Reject { .. })) => false,
-            Err(CallError::Pending) => {
-                // Whoever still wants to know asks again.
-                let now_ms = self.now_ms;
-                self.service.open.entry(nonce).and_modify(|call| call.2 = now_ms);
-                return;
-            }
-            Err(_) => return,
-        };
-        if let Some((actor, cmd, _)) = self.service.open.remove(&nonce) {
-            self.service.answered.insert(nonce, (actor, cmd, ok));
-        }
     }
 }
