@@ -24,6 +24,8 @@ mod port;
 mod simulation;
 mod task;
 mod tell;
+#[cfg(test)]
+mod tests;
 
 use std::collections::{BTreeMap, BTreeSet, VecDeque};
 
