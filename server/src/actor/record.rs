@@ -2,7 +2,8 @@
 //!
 //! A record is what one append stores: the facts that one mailbox drain produced, in order.
 //! Both forms open with a format version and a checksum, so that a reader of any later version
-//! knows what it has before it looks inside. Version 1: `[1][crc32 of the rest, LE][MessagePack]`.
+//! knows what it has before it looks inside. Version 1: `[1][crc32 of the rest, LE][MessagePack]`,
+//! with named fields, so that a field may be left out and later ones added.
 //!
 //! The names of facts are short because they are written millions of times; a name, once used,
 //! keeps its meaning for ever.
@@ -234,8 +235,10 @@ pub enum Fact {
 #[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
 pub struct Record {
     /// Unix milliseconds; never less than the record's before.
+    #[serde(rename = "n")]
     pub now_ms: u64,
     /// In the order in which they happened.
+    #[serde(rename = "f")]
     pub facts: Vec<Fact>,
 }
 
@@ -259,7 +262,7 @@ pub(super) fn seal(value: &impl Serialize) -> Bytes {
     let mut out = vec![FORMAT, 0, 0, 0, 0];
     // Writing MessagePack of our own types to memory can't fail; a failure would leave a body
     // that no reader accepts, and the checksum covers what there is.
-    let written = rmp_serde::encode::write(&mut out, value);
+    let written = rmp_serde::encode::write_named(&mut out, value);
     debug_assert!(written.is_ok(), "a record is always encodable: {written:?}");
     let crc = crc32fast::hash(out.get(5..).unwrap_or_default());
     if let Some(slot) = out.get_mut(1..5) {
@@ -313,6 +316,8 @@ mod tests {
                     key: Some(KeyHash([3; 16])),
                     body: Bytes::from_static(b"{}"),
                 },
+                Fact::Answered { place, key: None, body: Bytes::from_static(b"{\"a\":1}") },
+                Fact::Deferred { token: 9, place, key: None },
                 Fact::Refused { place, reject: Reject::new("room_full", "the room is full") },
                 Fact::Completed { token: 9, result: Err(Reject::new("busy", "later")) },
                 Fact::Completed { token: 9, result: Ok(Bytes::from_static(b"{\"a\":1}")) },

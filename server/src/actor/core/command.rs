@@ -43,13 +43,13 @@ impl Core {
                 return draft.deliver(connection, refused);
             }
         };
-        draft.opened = true;
         self.write(draft, Fact::Opened);
         self.write(draft, Fact::Attached);
         self.replace(draft, connection);
         self.waiting.clear();
+        let first = draft.outputs.len();
         self.accept(draft, decision, 0);
-        self.attached(draft, connection, Attachment::Welcome, Vec::new());
+        self.attached(draft, first, connection, (Attachment::Welcome, Vec::new()));
     }
 
     pub(super) fn resume(
@@ -74,38 +74,47 @@ impl Core {
             ledger.frames.iter().filter(missed).map(|f| (f.seq, f.evs.clone())).collect();
         let back = !ledger.connected;
         self.replace(draft, connection);
+        let first = draft.outputs.len();
         if back {
             self.write(draft, Fact::Attached);
             if let Ok(decision) = self.judge(draft, &Message::Resumed) {
                 self.accept(draft, decision, 0);
             }
         }
-        match complete {
-            true => self.attached(draft, connection, Attachment::Resumed, replay),
-            false => self.attached(draft, connection, Attachment::Resync, Vec::new()),
-        }
+        let how = match complete {
+            true => (Attachment::Resumed, replay),
+            false => (Attachment::Resync, Vec::new()),
+        };
+        self.attached(draft, first, connection, how);
     }
 
     /// The newest connection of a player wins.
     fn replace(&mut self, draft: &mut Draft, connection: ConnectionId) {
         let former = self.connection.replace(connection);
+        // The client says again what it still waits for.
+        self.waiting.retain(|command| command.connection == connection);
+        self.turned_away.retain(|(of, _)| *of == connection);
         if let Some(former) = former.filter(|former| *former != connection) {
             draft.deliver(former, Delivery::Close(Closing::Replaced));
         }
     }
 
+    /// Sends the state ahead of what the rules said about the attach. A record that is being
+    /// written ends here: who resumes from its seq has missed nothing of it.
     fn attached(
         &mut self,
         draft: &mut Draft,
+        first: usize,
         connection: ConnectionId,
-        how: Attachment,
-        replay: Vec<(u64, Bytes)>,
+        (how, replay): (Attachment, Vec<(u64, Bytes)>),
     ) {
         let state = self.ask_own(draft);
         let session = self.durable.ledger.session().map_or(NO_SESSION, |s| s.id);
         let seq = self.state_seq(draft);
         let attached = Attached { how, session, epoch: self.epoch, seq, state, replay };
-        draft.deliver(connection, Delivery::Attached(Box::new(attached)));
+        let delivery = Delivery::Attached(Box::new(attached));
+        draft.outputs.insert(first, Output::Deliver(connection, delivery));
+        draft.sealed = !draft.facts.is_empty() && guard!(self, WholeAttach);
     }
 
     /// The newest record that the state contains.
@@ -119,9 +128,7 @@ impl Core {
             return;
         }
         self.write(draft, Fact::Detached);
-        if let Ok(decision) = self.judge(draft, &Message::Lost) {
-            self.accept(draft, decision, 0);
-        }
+        self.react(draft, &Message::Lost, 0);
     }
 
     pub(super) fn command(&mut self, draft: &mut Draft, command: Command) {
@@ -136,6 +143,10 @@ impl Core {
         }
         let Some(id) = command.id else { return self.unanswered(draft, &command) };
         let place = Place { session: command.session, id };
+        let turned_away = self.turned_away.contains(&(command.connection, id));
+        if turned_away && guard!(self, BusyStays) {
+            return self.refuse(draft, &command, busy());
+        }
         if self.repeat(draft, &command, place) || self.wait(&command) {
             return;
         }
@@ -144,6 +155,7 @@ impl Core {
             return self.repeat_of_key(draft, &command, place, known);
         }
         if self.durable.ledger.outbox.len() >= self.limits.outbox_len_max {
+            self.note_refusal(place, &busy());
             return self.refuse(draft, &command, busy());
         }
         let message = Message::Command { origin: Origin::Session, payload: &command.payload };
@@ -177,11 +189,7 @@ impl Core {
             }
         }
         if ends {
-            self.write(draft, Fact::Ended);
-            self.write(draft, Fact::Detached);
-            self.connection = None;
-            self.waiting.clear();
-            draft.deliver(command.connection, Delivery::Close(Closing::LoggedOut));
+            self.end_session(draft, Closing::LoggedOut);
         }
     }
 
@@ -190,7 +198,11 @@ impl Core {
         let message = Message::Command { origin: Origin::Session, payload: &command.payload };
         match self.judge(draft, &message) {
             Ok(decision) => {
+                let ends = decision.ends_session;
                 self.accept(draft, decision, 0);
+                if ends {
+                    self.end_session(draft, Closing::LoggedOut);
+                }
             }
             Err(reject) => self.refuse(draft, command, reject),
         }
@@ -219,7 +231,8 @@ impl Core {
 
     /// While a command is pending, the session's later ones wait. Returns whether this one does.
     fn wait(&mut self, command: &Command) -> bool {
-        if !self.durable.ledger.has_pending(command.session) {
+        let pending = self.durable.ledger.has_pending(command.session);
+        if !pending || !guard!(self, WaitWhilePending) {
             return false;
         }
         let waits = Command {
@@ -273,7 +286,8 @@ impl Core {
         waiter.callers.extend(caller);
     }
 
-    /// Says `pending` to those who have waited long enough. It ends nothing.
+    /// Says `pending` to those who have waited long enough. It ends nothing. I2: with an append
+    /// in flight, which may hold the deferral itself or the attach of the socket, it waits for it.
     pub(super) fn remind(&mut self, now_ms: u64) {
         let mut late = Vec::new();
         for (token, waiter) in &mut self.waiters {
@@ -282,17 +296,22 @@ impl Core {
                 late.push((*token, std::mem::take(&mut waiter.callers)));
             }
         }
+        let mut said = Vec::new();
         for (token, callers) in late {
             for caller in callers {
-                self.out.push_back(Output::Answer(caller, Err(CallError::Pending)));
+                said.push(Output::Answer(caller, Err(CallError::Pending)));
             }
             let place = self.durable.ledger.pending.get(&token).map(|p| p.place);
             let session = self.durable.ledger.session().map(|s| s.id);
             let place = place.filter(|place| Some(place.session) == session);
             if let (Some(connection), Some(place)) = (self.connection, place) {
                 let reject = Reject::new("pending", "accepted and durable; the answer follows");
-                self.out.push_back(super::draft::reply_err(connection, Some(place.id), reject));
+                said.push(super::draft::reply_err(connection, Some(place.id), reject));
             }
+        }
+        match &mut self.flight {
+            Some(flight) if guard!(self, WaitForAppend) => flight.outputs.extend(said),
+            _ => self.out.extend(said),
         }
     }
 
@@ -357,17 +376,17 @@ impl Core {
             }
         }
         if ends {
-            self.end_session(draft);
+            self.end_session(draft, Closing::LoggedOut);
         }
     }
 
-    /// Ends the player's session from outside, as a logout by HTTP does.
-    fn end_session(&mut self, draft: &mut Draft) {
+    /// Ends the player's session, after the replies that it is still owed.
+    pub(super) fn end_session(&mut self, draft: &mut Draft, closing: Closing) {
         self.write(draft, Fact::Ended);
         self.write(draft, Fact::Detached);
         self.waiting.clear();
         if let Some(connection) = self.connection.take() {
-            draft.deliver(connection, Delivery::Close(Closing::LoggedOut));
+            draft.deliver(connection, Delivery::Close(closing));
         }
     }
 

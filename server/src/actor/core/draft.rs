@@ -6,7 +6,7 @@ use super::{Core, Limits, Output, guard};
 use crate::actor::contract::{
     Decision, HOPS_MAX, Message, Push, Reject, Reply, Tell, TimerChange, Token,
 };
-use crate::actor::envelope::{ConnectionId, Delivery, Outcome};
+use crate::actor::envelope::{Closing, ConnectionId, Delivery, Outcome};
 use crate::actor::kind::{Facts, Fault};
 use crate::actor::record::{Fact, Place};
 
@@ -20,15 +20,15 @@ pub(super) struct Draft {
     pub facts: Vec<Fact>,
     /// What leaves when the record is durable, or at once if there is none.
     pub outputs: Vec<Output>,
-    /// The record opens a session.
-    pub opened: bool,
+    /// Nothing more joins the record, so that the state sent at an attach is all of it.
+    pub sealed: bool,
     begun: bool,
 }
 
 impl Draft {
     /// I7: a record's size has a bound; what is left in the mailbox goes in the next.
     pub fn has_room(&self, limits: &Limits) -> bool {
-        self.facts.len() < limits.record_facts_max
+        !self.sealed && self.facts.len() < limits.record_facts_max
     }
 
     /// Sends to a socket.
@@ -65,7 +65,7 @@ impl Core {
             now_ms,
             facts: Vec::new(),
             outputs: Vec::new(),
-            opened: false,
+            sealed: false,
             begun: false,
         }
     }
@@ -132,6 +132,18 @@ impl Core {
             Err(Fault::Decide(panic) | Fault::Apply(panic)) => {
                 self.out.push_back(Output::Alarm(format!("the rules panicked: {panic}")));
                 Err(Reject::new("bad_args", "the rules failed on this query"))
+            }
+        }
+    }
+
+    /// Writes what the rules make of a message that is no command. They may end the session, as
+    /// an idle player's timer does.
+    pub(super) fn react(&mut self, draft: &mut Draft, message: &Message<'_>, hops: u8) {
+        if let Ok(decision) = self.judge(draft, message) {
+            let ends = decision.ends_session;
+            self.accept(draft, decision, hops);
+            if ends {
+                self.end_session(draft, Closing::Expired);
             }
         }
     }

@@ -19,10 +19,13 @@
 
 mod command;
 mod draft;
+mod port;
 #[cfg(test)]
 mod simulation;
 mod task;
 mod tell;
+#[cfg(test)]
+mod tests;
 
 use std::collections::{BTreeMap, BTreeSet, VecDeque};
 
@@ -30,207 +33,12 @@ use bytes::Bytes;
 use holdfast_protocol::ids::ActorId;
 
 use self::draft::Draft;
-use super::activity::Failure;
-use super::contract::{ActivityOptions, Reject, Token, View};
-use super::envelope::{
-    Answered, Attach, Call, CallError, Closing, Command, ConnectionId, Delivery, Refusal,
-};
+pub use self::port::{AppendOut, CallerId, Input, Limits, Output, RunOut, Tell, Verdict};
+use super::contract::{Reject, Token, View};
+use super::envelope::{Attach, CallError, Closing, Command, ConnectionId, Delivery, Refusal};
 use super::ledger::Position;
 use super::record::{ActivityId, Fact, Place, TellId};
 use super::replay::Durable;
-
-/// Names a caller that waits for an answer; the driver's.
-pub type CallerId = u64;
-
-/// Bounds and spans of an activation. I7: each has a named overflow.
-#[derive(Debug, Clone, PartialEq, Eq)]
-pub struct Limits {
-    /// Inputs that wait; commands beyond are answered `busy`, tells BUSY.
-    pub mailbox_len_max: usize,
-    /// Unanswered commands of a session; more are answered `too_many_in_flight`.
-    pub in_flight_max: usize,
-    /// Unacknowledged tells; with more, client commands are answered `busy`.
-    pub outbox_len_max: usize,
-    /// Facts in one record; the rest waits for the next.
-    pub record_facts_max: usize,
-    /// After how long without an answer a caller hears `pending`.
-    pub pending_after_ms: u64,
-    /// How long what may ride in a later record waits for one.
-    pub ride_ms: u64,
-    /// Least time between two records that hold only heartbeats.
-    pub heartbeat_ms: u64,
-    /// Records after which a snapshot is due.
-    pub snapshot_records: u64,
-    /// Bytes of records after which a snapshot is due.
-    pub snapshot_bytes: u64,
-    /// How long after the sender's acknowledgement its watermark is kept.
-    pub forget_ms: u64,
-    /// How long a session without a connection can be resumed.
-    pub resume_ms: u64,
-}
-
-impl Default for Limits {
-    fn default() -> Self {
-        Self {
-            mailbox_len_max: 256,
-            in_flight_max: 64,
-            outbox_len_max: 256,
-            record_facts_max: 1024,
-            pending_after_ms: 5_000,
-            ride_ms: 1_000,
-            heartbeat_ms: 5_000,
-            snapshot_records: 128,
-            snapshot_bytes: 64 * 1024,
-            forget_ms: 60_000,
-            resume_ms: 24 * 60 * 60 * 1_000,
-        }
-    }
-}
-
-/// How a receiver took a tell.
-#[derive(Debug, Clone, Copy, PartialEq, Eq)]
-pub enum Verdict {
-    /// It is in the receiver's journal, now or from an earlier delivery.
-    Received,
-    /// The receiver does not exist.
-    NoSuchActor,
-    /// An earlier tell of the pair is missing at the receiver: send again from the oldest.
-    Gap,
-    /// The receiver's mailbox is full: send again later.
-    Busy,
-}
-
-/// A tell on its way.
-#[derive(Debug, Clone, PartialEq, Eq)]
-pub struct Tell {
-    /// Which.
-    pub id: TellId,
-    /// The tell of the pair that must have been received before; `None`: all earlier ones have.
-    pub prev: Option<TellId>,
-    /// For the receiver's rules.
-    pub payload: Bytes,
-    /// Creates the receiver.
-    pub creates: bool,
-    /// Hands that its cause has passed through.
-    pub hops: u8,
-}
-
-/// What happens to an activation.
-#[derive(Debug)]
-pub enum Input {
-    /// A hello or resume on a socket.
-    Attach(ConnectionId, Attach),
-    /// A socket is gone.
-    Detach(ConnectionId),
-    /// The process that held the socket is gone, by the look of the journal.
-    Orphaned,
-    /// A session's command.
-    Command(Command),
-    /// A session's read: connection, the client's id, payload.
-    Read(ConnectionId, u64, Bytes),
-    /// A command from outside any session.
-    Call(CallerId, Call),
-    /// A read from outside any session.
-    Query(CallerId, Bytes),
-    /// A tell from another actor.
-    Tell(ActorId, Tell),
-    /// How `0` took this actor's tell `1`.
-    Verdict(ActorId, TellId, Verdict),
-    /// The sender `0` has journaled that its tells through `1` were received.
-    Settled(ActorId, TellId),
-    /// The receiver `0` asks whether its acknowledgement of `1` is journaled here.
-    SettleAsked(ActorId, TellId),
-    /// An attempt of an activity has ended.
-    ActivityEnded(ActivityId, Result<Bytes, Failure>),
-    /// An activity says how far it is.
-    Heartbeat(ActivityId, Bytes),
-    /// The append in flight is durable.
-    Appended,
-    /// The append in flight was refused: a newer epoch has been written.
-    AppendFenced,
-    /// The fate of the append in flight is not known.
-    AppendDoubt,
-    /// The journal's tip, read because of a doubt: epoch, seq, append id.
-    Tip(Option<(u64, u64, u64)>),
-    /// The snapshot in flight was stored, or not.
-    SnapshotDone(bool),
-    /// Time has passed.
-    Tick,
-}
-
-/// What is to be done.
-#[derive(Debug)]
-pub enum Output {
-    /// Append this record.
-    Append(AppendOut),
-    /// Read the journal's tip and hand it back.
-    ReadTip,
-    /// Keep this snapshot of the state after record `seq`.
-    Snapshot {
-        /// The last record that it contains.
-        seq: u64,
-        /// The state.
-        bytes: Bytes,
-        /// The earliest obligation in it.
-        due_ms: Option<u64>,
-    },
-    /// Send to a socket.
-    Deliver(ConnectionId, Delivery),
-    /// Answer a caller.
-    Answer(CallerId, Result<Answered, CallError>),
-    /// Send a tell to an actor.
-    Tell(ActorId, Tell),
-    /// Tell a sender how its tell was taken.
-    Verdict(ActorId, TellId, Verdict),
-    /// Tell a receiver that its acknowledgement is journaled.
-    Settled(ActorId, TellId),
-    /// Ask a sender whether an acknowledgement is journaled.
-    AskSettled(ActorId, TellId),
-    /// Run an attempt of an activity.
-    Run(RunOut),
-    /// Show a message to every socket at a topic.
-    Broadcast(std::sync::Arc<str>, Bytes),
-    /// What others see has changed.
-    View(u64, Option<View>),
-    /// Something for an operator's eyes.
-    Alarm(String),
-    /// A newer epoch writes: drop this activation.
-    Fenced,
-    /// The actor can't be served: drop this activation and let no other be made.
-    Quarantine(String),
-}
-
-/// A record to append.
-#[derive(Debug, Clone, PartialEq, Eq)]
-pub struct AppendOut {
-    /// Its position.
-    pub seq: u64,
-    /// The writer's term.
-    pub epoch: u64,
-    /// Random.
-    pub append_id: u64,
-    /// The record.
-    pub record: Bytes,
-    /// An obligation that it creates, earlier than those recorded.
-    pub due_ms: Option<u64>,
-}
-
-/// An attempt of an activity to run.
-#[derive(Debug, Clone, PartialEq, Eq)]
-pub struct RunOut {
-    /// Which.
-    pub activity: ActivityId,
-    /// As it is registered.
-    pub name: String,
-    /// For the activity.
-    pub input: Bytes,
-    /// From 1.
-    pub attempt: u32,
-    /// The last attempt's last heartbeat.
-    pub heartbeat: Option<Bytes>,
-    /// How long it may take.
-    pub options: ActivityOptions,
-}
 
 /// What can ride in a later record, and forces one of its own only after a while.
 #[derive(Debug)]
@@ -240,7 +48,7 @@ enum Rider {
     ActivityTried(ActivityId, u64),
     ActivityEnded(ActivityId, Result<Bytes, String>),
     Heartbeat(ActivityId, Bytes),
-    Forgot(ActorId),
+    Forgot(ActorId, TellId),
 }
 
 /// Who waits for the answer of a deferred command.
@@ -280,6 +88,8 @@ pub struct Core {
     mailbox: VecDeque<Input>,
     /// Commands of the session that wait for the pending one before them.
     waiting: VecDeque<Command>,
+    /// Commands of a connection that were refused for want of room.
+    turned_away: BTreeSet<(ConnectionId, u64)>,
     flight: Option<Flight>,
     /// Refusals since the last record, folded with the next.
     lazy: Vec<Fact>,
@@ -317,9 +127,15 @@ pub(super) enum Guard {
     HoldInDoubt,
     Watermark,
     KeptReplies,
+    BusyIsTrue,
+    BusyStays,
+    WaitWhilePending,
+    WholeAttach,
     Keys,
     TellWatermark,
     TellPredecessor,
+    ForgetSettled,
+    UndeliveredInOrder,
     Resend,
     RestartActivities,
 }
@@ -373,6 +189,7 @@ impl Core {
             durable: start.durable,
             mailbox,
             waiting: VecDeque::new(),
+            turned_away: BTreeSet::new(),
             flight: None,
             lazy: Vec::new(),
             riders: Vec::new(),
@@ -461,9 +278,9 @@ impl Core {
         match input {
             Input::Command(command) if self.too_many(&command) => {
                 let reject = Reject::new("too_many_in_flight", "too many commands are unanswered");
-                self.refuse_now(&command, reject);
+                self.turn_away(&command, reject);
             }
-            Input::Command(command) if full => self.refuse_now(&command, busy()),
+            Input::Command(command) if full => self.turn_away(&command, busy()),
             Input::Read(connection, id, _) if full => {
                 self.out.push_back(draft::reply_err(connection, Some(id), busy()));
             }
@@ -481,26 +298,46 @@ impl Core {
         }
     }
 
-    fn too_many(&self, command: &Command) -> bool {
-        let mine = |i: &&Input| matches!(i, Input::Command(c) if c.id.is_some());
-        command.id.is_some()
-            && self.waiting.len() + self.mailbox.iter().filter(mine).count()
-                >= self.limits.in_flight_max
+    /// Commands that wait to be decided.
+    fn queued(&self) -> impl Iterator<Item = &Command> {
+        let mailbox = self.mailbox.iter().filter_map(|input| match input {
+            Input::Command(command) => Some(command),
+            _ => None,
+        });
+        self.waiting.iter().chain(mailbox).filter(|c| c.id.is_some())
     }
 
-    fn refuse_now(&mut self, command: &Command, reject: Reject) {
-        if command.id.is_some() {
-            self.out.push_back(draft::reply_err(command.connection, command.id, reject));
+    fn too_many(&self, command: &Command) -> bool {
+        let mine = |c: &&Command| c.connection == command.connection;
+        command.id.is_some() && self.queued().filter(mine).count() >= self.limits.in_flight_max
+    }
+
+    /// Refuses a command for want of room. I4: that says "not executed", and the client sends it
+    /// under a new id; so a copy of what may have been executed is not told so, and a later copy
+    /// of what was told so is told it again.
+    fn turn_away(&mut self, command: &Command, reject: Reject) {
+        let Some(id) = command.id else { return };
+        let queued = self.queued().any(|c| (c.session, c.id) == (command.session, command.id));
+        let seen = queued || id <= self.watermark(command.session);
+        if seen && guard!(self, BusyIsTrue) {
+            let lost = Delivery::Close(Closing::Lost);
+            return self.out.push_back(Output::Deliver(command.connection, lost));
         }
+        // I7: only a client that takes no notice fills this.
+        if self.turned_away.len() >= self.limits.mailbox_len_max {
+            self.turned_away.pop_first();
+        }
+        self.turned_away.insert((command.connection, id));
+        self.out.push_back(draft::reply_err(command.connection, command.id, reject));
     }
 
     /// Drains the mailbox into one record, unless an append is in flight.
     fn advance(&mut self, now_ms: u64) {
-        while !self.stopped && !self.held() {
+        while !self.held() {
             let mut draft = self.open_draft(now_ms);
             self.fire_timers(&mut draft);
             while !self.stopped && draft.has_room(&self.limits) {
-                let Some(input) = self.next_input(&draft) else { break };
+                let Some(input) = self.next_input() else { break };
                 self.process(&mut draft, input);
             }
             self.board_riders(&mut draft);
@@ -517,30 +354,28 @@ impl Core {
                 self.launch(draft);
             }
         }
-        self.remind(now_ms);
+        if !self.stopped {
+            self.remind(now_ms);
+        }
     }
 
     fn held(&self) -> bool {
         match &self.flight {
+            _ if self.stopped => true,
             Some(flight) if flight.doubt => guard!(self, HoldInDoubt),
             Some(_) => true,
             None => false,
         }
     }
 
-    /// The next input that may be decided now. A hello takes a record of its own, because the
-    /// record's seq names the session.
-    fn next_input(&mut self, draft: &Draft) -> Option<Input> {
+    /// The next input that may be decided now.
+    fn next_input(&mut self) -> Option<Input> {
         if !self.waiting.is_empty() {
             let session = self.durable.ledger.session().map(|s| s.id);
             let pending = session.is_some_and(|id| self.durable.ledger.has_pending(id));
             if !pending {
                 return self.waiting.pop_front().map(Input::Command);
             }
-        }
-        let opens = |i: &Input| matches!(i, Input::Attach(_, Attach::Hello { .. }));
-        if draft.opened && self.mailbox.front().is_some_and(opens) {
-            return None;
         }
         self.mailbox.pop_front()
     }
@@ -566,7 +401,7 @@ impl Core {
 
     /// Seals the draft into a record and sends it. I2: its outputs wait for the append.
     fn launch(&mut self, draft: Draft) {
-        let outputs = self.finish(draft.seq, draft.outputs);
+        let outputs = self.finish(draft.seq, draft.outputs, &draft.facts);
         let record = super::record::Record { now_ms: draft.now_ms, facts: draft.facts };
         let due = self.durable.ledger.due_ms();
         let lowers = due.filter(|due| self.due_ms.is_none_or(|recorded| *due < recorded));
@@ -590,11 +425,16 @@ impl Core {
         self.flight = Some(flight);
     }
 
-    /// Adds the record's frame of numbered messages after its other outputs.
-    fn finish(&self, seq: u64, mut outputs: Vec<Output>) -> Vec<Output> {
-        let frame = self.durable.ledger.frames.back().filter(|frame| frame.seq == seq);
-        if let (Some(connection), Some(frame)) = (self.connection, frame) {
-            let events = Delivery::Events { seq, evs: frame.evs.clone() };
+    /// Adds the record's frame of numbered messages after its other outputs: all of them, also
+    /// when they are more than is kept for a resume.
+    fn finish(&self, seq: u64, mut outputs: Vec<Output>, facts: &[Fact]) -> Vec<Output> {
+        let pushed = facts.iter().filter_map(|fact| match fact {
+            Fact::Pushed(message) => Some(&message[..]),
+            _ => None,
+        });
+        let evs = pushed.collect::<Vec<_>>().join(&b","[..]);
+        if let Some(connection) = self.connection.filter(|_| !evs.is_empty()) {
+            let events = Delivery::Events { seq, evs: evs.into() };
             outputs.push(Output::Deliver(connection, events));
         }
         outputs

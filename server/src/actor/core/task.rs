@@ -23,9 +23,7 @@ impl Core {
             let due = self.durable.ledger.timers.iter().find(|(_, at)| **at <= draft.now_ms);
             let Some(name) = due.map(|(name, _)| name.clone()) else { return };
             self.write(draft, Fact::TimerGone { name: name.clone() });
-            if let Ok(decision) = self.judge(draft, &Message::Timer { name: &name }) {
-                self.accept(draft, decision, 0);
-            }
+            self.react(draft, &Message::Timer { name: &name }, 0);
             if self.stopped {
                 return;
             }
@@ -100,7 +98,7 @@ impl Core {
     /// waited long enough.
     pub(super) fn board_riders(&mut self, draft: &mut Draft) {
         let late = self.ride_by_ms.is_some_and(|by| by <= draft.now_ms);
-        if self.riders.is_empty() || (draft.facts.is_empty() && !late) {
+        if self.riders.is_empty() || draft.sealed || (draft.facts.is_empty() && !late) {
             return;
         }
         self.ride_by_ms = None;
@@ -108,7 +106,7 @@ impl Core {
             match rider {
                 Rider::Acked(to, through) => self.acked(draft, to, through),
                 Rider::Undelivered(to, id) => self.undelivered(draft, to, id),
-                Rider::Forgot(from) => self.write(draft, Fact::Forgot { from }),
+                Rider::Forgot(from, through) => self.forgot(draft, from, through),
                 Rider::Heartbeat(activity, payload) => {
                     self.heartbeat_at_ms = draft.now_ms + self.limits.heartbeat_ms;
                     self.write(draft, Fact::Heartbeat { activity, payload });
@@ -128,8 +126,6 @@ impl Core {
         self.write(draft, Fact::ActivityEnded { activity: id });
         let outcome = outcome.as_ref().map(|bytes| &bytes[..]).map_err(String::as_str);
         let (name, input) = (&*activity.name, &activity.input[..]);
-        if let Ok(decision) = self.judge(draft, &Message::ActivityEnded { name, input, outcome }) {
-            self.accept(draft, decision, 0);
-        }
+        self.react(draft, &Message::ActivityEnded { name, input, outcome }, 0);
     }
 }

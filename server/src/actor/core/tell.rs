@@ -10,6 +10,7 @@ use holdfast_protocol::ids::ActorId;
 use super::draft::Draft;
 use super::{Core, Output, Rider, Sent, Tell, Verdict, guard};
 use crate::actor::contract::{Message, Undelivered};
+use crate::actor::ledger::Outgoing;
 use crate::actor::record::{Fact, TellId};
 
 /// First wait before a tell is sent again; doubles up to [`RESEND_MS_MAX`].
@@ -36,15 +37,21 @@ impl Core {
         self.write(draft, Fact::Heard { from: from.clone(), id: tell.id });
         let message = Message::Tell { from: &from, payload: &tell.payload };
         // A refused tell is received all the same: there is no one who could mend it.
-        if let Ok(decision) = self.judge(draft, &message) {
-            self.accept(draft, decision, tell.hops.saturating_add(1));
-        }
+        self.react(draft, &message, tell.hops.saturating_add(1));
         draft.outputs.push(Output::Verdict(from, tell.id, Verdict::Received));
     }
 
     /// How a receiver took one of this actor's tells.
     pub(super) fn verdict(&mut self, now_ms: u64, to: ActorId, id: TellId, verdict: Verdict) {
-        let known = self.durable.ledger.outbox.iter().any(|o| o.id == id && o.to == to);
+        let mut pair = self.durable.ledger.outbox.iter().filter(|o| o.to == to);
+        let known = pair.clone().any(|o| o.id == id);
+        let earlier = |o: &Outgoing| self.sent.get(&o.id).is_none_or(|sent| !sent.received);
+        let first = !pair.any(|o| o.id < id && earlier(o));
+        // In order per pair, also for the rules of the sender: an acknowledgement covers all
+        // earlier tells, and each of them has to be judged as undelivered by itself.
+        if verdict == Verdict::NoSuchActor && !first && guard!(self, UndeliveredInOrder) {
+            return self.send_again(&to, now_ms);
+        }
         let Some(sent) = self.sent.get_mut(&id).filter(|sent| known && !sent.received) else {
             return;
         };
@@ -105,15 +112,13 @@ impl Core {
 
     /// Journals that a tell reaches no one, and lets the rules answer.
     pub(super) fn undelivered(&mut self, draft: &mut Draft, to: ActorId, id: TellId) {
-        let find = |o: &&crate::actor::ledger::Outgoing| o.id == id;
+        let find = |o: &&Outgoing| o.id == id;
         let Some(outgoing) = self.durable.ledger.outbox.iter().find(find).cloned() else { return };
         self.write(draft, Fact::Acked { to: to.clone(), through: id });
         self.forget_sent();
         let reason = Undelivered::NoSuchActor;
         let message = Message::Undelivered { to: &to, payload: &outgoing.payload, reason };
-        if let Ok(decision) = self.judge(draft, &message) {
-            self.accept(draft, decision, outgoing.hops.saturating_add(1));
-        }
+        self.react(draft, &message, outgoing.hops.saturating_add(1));
     }
 
     fn forget_sent(&mut self) {
@@ -124,7 +129,9 @@ impl Core {
     /// Answers a receiver that asks whether its acknowledgement is journaled here.
     pub(super) fn settle_asked(&mut self, from: ActorId, through: TellId) {
         let open = self.durable.ledger.outbox.iter().any(|o| o.to == from && o.id <= through);
-        if !open && self.flight.is_none() {
+        // An activation that was taken over does not know of tells that its successor sent.
+        let known = (through.epoch, through.seq) <= (self.epoch, self.acked);
+        if known && !open && self.flight.is_none() {
             self.out.push_back(Output::Settled(from, through));
         }
     }
@@ -144,7 +151,7 @@ impl Core {
             };
             let heard = self.durable.ledger.heard.get(&from);
             if heard.is_some_and(|w| w.id <= through) {
-                self.ride(now_ms, Rider::Forgot(from), self.limits.ride_ms);
+                self.ride(now_ms, Rider::Forgot(from, through), self.limits.ride_ms);
                 forgotten += 1;
             }
         }
@@ -154,6 +161,14 @@ impl Core {
         if now_ms >= self.ask_at_ms {
             self.ask_at_ms = now_ms + forget_ms;
             self.ask_settled(now_ms);
+        }
+    }
+
+    /// Drops a watermark, unless a newer tell has raised it since it was looked at.
+    pub(super) fn forgot(&mut self, draft: &mut Draft, from: ActorId, through: TellId) {
+        let heard = self.durable.ledger.heard.get(&from);
+        if heard.is_some_and(|w| w.id <= through || !guard!(self, ForgetSettled)) {
+            self.write(draft, Fact::Forgot { from });
         }
     }
 
