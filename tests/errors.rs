@@ -251,7 +251,8 @@ async fn above_the_rate_nothing_is_executed_and_the_wait_is_named() {
             }
         }
     }
-    assert!(done >= 40 && limited > 0, "a burst of 40 passes: {done} done, {limited} limited");
+    // The hello took one place of the burst.
+    assert!(done >= 39 && limited > 0, "a burst of 40 passes: {done} done, {limited} limited");
     assert!((1..=10_000).contains(&wait_ms), "{wait_ms} ms");
     bot.listen(Duration::from_millis(wait_ms)).await.unwrap();
     assert!(bot.command(strike(MoveType::Attack, None, None)).await.unwrap().result.is_ok());

@@ -137,6 +137,9 @@ async fn a_resume_is_complete_or_a_resync() {
         let defence = bob.command(strike(MoveType::Defend, None, None)).await.unwrap();
         assert!(defence.result.is_ok(), "{defence:?}");
     }
+    bob.wait_for("the last defence's frame", |bob| bob.state().is_ok_and(|s| s.xp == 800))
+        .await
+        .unwrap();
     let frames = &bob.mirror().frames;
     assert!(frames.len() > 64, "only {} numbered frames", frames.len());
     let near = frames[frames.len() - 4].seq;

@@ -2,7 +2,7 @@
 //! restart and after a kill.
 
 use holdfast_protocol::client::{MoveType, Verb};
-use holdfast_protocol::server::{MoveBody, PlayerState, RoomBody, Status};
+use holdfast_protocol::server::{MoveBody, PlayerState, RoomBody, RoomsBody, Status};
 use loadtest::bot::Bot;
 use serde_json::json;
 
@@ -68,8 +68,11 @@ async fn the_guides_scenario_holds_and_survives_restart_and_kill() {
     assert_eq!(notices, 1);
     let before = states(&mut alice, &mut bob).await;
     check(&before.0, &before.1);
-    let count = before.0.current_room.as_ref().unwrap().player_count;
-    assert_eq!(count, 2, "alice and bob are in the room");
+    // A player's own state says how many there were when the room let them in.
+    let counts = [&before.0, &before.1].map(|s| s.current_room.as_ref().unwrap().player_count);
+    assert_eq!(counts, [1, 2], "alice came first, then bob");
+    let rooms: RoomsBody = alice.query(Verb::Rooms {}).await.unwrap();
+    assert_eq!(rooms.rooms.iter().map(|room| room.player_count).collect::<Vec<_>>(), [2]);
 
     server.restart().await;
     for (bot, name) in [(&mut alice, "alice"), (&mut bob, "bob")] {

@@ -258,7 +258,8 @@ export class Session {
       this.#ledger.begin(welcome.player, welcome.state.display_name);
       if (welcome.token) this.#stores.claims.set(welcome.player, welcome.token);
     }
-    if (welcome.ev !== 'resumed') this.#ledger.keepSeq(welcome.seq);
+    // The record that welcomed may carry events of its own, such as notices that waited.
+    if (welcome.ev !== 'resumed') this.#ledger.keepSeq(welcome.seq - 1);
     this.#ledger.keepResume(welcome.resume);
     this.#replayLeft = welcome.replayed ?? 0;
     this.#offset = welcome.now - this.#env.clock.now();

@@ -96,7 +96,8 @@ impl Mirror {
             }
             WelcomeKind::Resync => {
                 self.resyncs += 1;
-                self.seen = welcome.seq;
+                self.state_seq = welcome.seq.saturating_sub(1);
+                self.seen = self.state_seq;
             }
             WelcomeKind::Resumed => self.resumes += 1,
         }

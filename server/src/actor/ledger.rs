@@ -307,8 +307,8 @@ impl Ledger {
 
     fn fold_answer(&mut self, at: Position, fact: &Fact) {
         match fact {
-            Fact::Answered { place, key, body } => {
-                self.keep(*place, at.seq, Ok(body.clone()));
+            Fact::Answered { place, key, body, first } => {
+                self.keep(*place, first.unwrap_or(at.seq), Ok(body.clone()));
                 self.use_key(*key, *place);
             }
             Fact::Refused { place, reject } => self.keep(*place, at.seq, Err(reject.clone())),

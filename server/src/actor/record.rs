@@ -82,6 +82,9 @@ pub enum Fact {
         /// JSON text of `ok`.
         #[serde(rename = "b")]
         body: Bytes,
+        /// For a repeat under a new id: the record that answered the first.
+        #[serde(rename = "q", default, skip_serializing_if = "Option::is_none")]
+        first: Option<u64>,
     },
     /// A command was refused. Written with the next record, for the memory of it alone.
     #[serde(rename = "no")]
@@ -315,8 +318,14 @@ mod tests {
                     place,
                     key: Some(KeyHash([3; 16])),
                     body: Bytes::from_static(b"{}"),
+                    first: None,
                 },
-                Fact::Answered { place, key: None, body: Bytes::from_static(b"{\"a\":1}") },
+                Fact::Answered {
+                    place,
+                    key: None,
+                    body: Bytes::from_static(b"{\"a\":1}"),
+                    first: Some(3),
+                },
                 Fact::Deferred { token: 9, place, key: None },
                 Fact::Refused { place, reject: Reject::new("room_full", "the room is full") },
                 Fact::Completed { token: 9, result: Err(Reject::new("busy", "later")) },
@@ -358,7 +367,7 @@ mod tests {
     fn a_common_record_is_small() {
         let place = Place { session: 1, id: 7 };
         let body = Bytes::from_static(b"{}");
-        let facts = vec![Fact::Answered { place, key: None, body }];
+        let facts = vec![Fact::Answered { place, key: None, body, first: None }];
         let len = Record { now_ms: 1_795_345_219_097, facts }.encode().len();
         assert!(len <= 40, "{len} bytes");
     }

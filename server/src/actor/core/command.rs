@@ -183,7 +183,7 @@ impl Core {
                 self.await_answer(draft.now_ms, token, None);
             }
             Answer::Now(body) => {
-                self.write(draft, Fact::Answered { place, key, body: body.clone() });
+                self.write(draft, Fact::Answered { place, key, body: body.clone(), first: None });
                 let outcome = Outcome { result: Ok(body), seq: Some(draft.seq), dup: false };
                 draft.reply(command.connection, command.id, outcome);
             }
@@ -263,8 +263,8 @@ impl Core {
     fn repeat_of_key(&mut self, draft: &mut Draft, command: &Command, place: Place, known: Known) {
         match known {
             Known::Answered(outcome) => {
-                let body = outcome.result.clone().unwrap_or_default();
-                self.write(draft, Fact::Answered { place, key: None, body });
+                let (body, first) = (outcome.result.clone().unwrap_or_default(), outcome.seq);
+                self.write(draft, Fact::Answered { place, key: None, body, first });
                 draft.reply(command.connection, command.id, outcome);
             }
             Known::Pending(token) => {
@@ -371,7 +371,7 @@ impl Core {
                 self.await_answer(draft.now_ms, token, Some(caller));
             }
             Answer::Now(body) => {
-                self.write(draft, Fact::Answered { place, key, body: body.clone() });
+                self.write(draft, Fact::Answered { place, key, body: body.clone(), first: None });
                 self.answer(draft, caller, Ok(body), false);
             }
         }

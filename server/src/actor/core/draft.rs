@@ -262,7 +262,7 @@ impl Core {
     ) {
         let seq = result.is_ok().then_some(draft.seq);
         let fact = match &result {
-            Ok(body) => Fact::Answered { place, key: None, body: body.clone() },
+            Ok(body) => Fact::Answered { place, key: None, body: body.clone(), first: None },
             Err(reject) => Fact::Refused { place, reject: reject.clone() },
         };
         self.write(draft, fact);
