@@ -81,7 +81,7 @@ async fn an_id_and_a_key_repeated_after_three_snapshots_and_a_restart_change_not
     alice.resume_within(PATIENCE).await.unwrap();
 
     let again = alice.repeat(first_id).await.unwrap();
-    assert_eq!(again.result, first.result, "the first reply once more");
+    assert_eq!((again.dup, &again.result), (true, &first.result), "the first reply once more");
     let by_key = alice.command(keyed()).await.unwrap();
     assert!(by_key.dup, "{by_key:?}");
     let bodies = [&by_key, &first].map(|answer| answer.result.clone().unwrap().body);

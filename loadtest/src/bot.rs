@@ -190,7 +190,8 @@ impl Bot {
         self.resend(id).await?;
         let answers = |bot: &Self| bot.ledger.entry(id).map_or(0, |entry| entry.answers);
         self.wait_for("the reply to a repeat", |bot| answers(bot) > before).await?;
-        self.ledger.answer(id).cloned().ok_or(Error::NotConnected)
+        let newest = self.ledger.entry(id).and_then(|entry| entry.newest.clone());
+        newest.ok_or(Error::NotConnected)
     }
 
     /// Waits for the outcome of `id`; `pending` is none.

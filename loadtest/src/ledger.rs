@@ -154,6 +154,8 @@ pub struct Entry {
     pub pending: bool,
     /// The first answer.
     pub answer: Option<Answer>,
+    /// The newest answer: the first one's, with its own `dup`.
+    pub newest: Option<Answer>,
 }
 
 /// Commands and queries of one session.
@@ -167,7 +169,14 @@ impl Ledger {
     /// Gives a verb the next id and notes that it was sent.
     pub fn issue(&mut self, verb: Verb) -> ClientMessage {
         self.next_id += 1;
-        let entry = Entry { verb: verb.clone(), sent: 1, answers: 0, pending: false, answer: None };
+        let entry = Entry {
+            verb: verb.clone(),
+            sent: 1,
+            answers: 0,
+            pending: false,
+            answer: None,
+            newest: None,
+        };
         self.entries.insert(self.next_id, entry);
         ClientMessage { id: Some(self.next_id), verb }
     }
@@ -196,6 +205,7 @@ impl Ledger {
         if entry.answers > entry.sent {
             return Err(Violation::Twice { id, sent: entry.sent });
         }
+        entry.newest = Some(answer.clone());
         match &entry.answer {
             Some(first) if first.result == answer.result => {}
             // A read that is asked again is read again.

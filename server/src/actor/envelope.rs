@@ -122,6 +122,8 @@ pub struct Attached {
     pub how: Attachment,
     /// The session.
     pub session: SessionId,
+    /// The highest id of the session that was answered, refused or deferred.
+    pub watermark: u64,
     /// The actor's term.
     pub epoch: u64,
     /// The newest durable record.

@@ -120,7 +120,13 @@ impl Socket {
             }
             Admission::Pass => {}
         }
-        if let Err(wait_ms) = self.gate.check(&verb) {
+        if verb.class() == Class::Command && id.is_some_and(|id| id <= self.passed_id) {
+            // I4: `rate_limited` would say that it was not executed, which is not known here. The
+            // actor answers a repeat from memory; too many of them are a flood.
+            if !self.gate.takes_repeat() {
+                return Err(End::Close(CloseCode::TooManyErrors));
+            }
+        } else if let Err(wait_ms) = self.gate.check(&verb) {
             let error = ErrorBody::new(ErrorCode::RateLimited, "too many messages; slow down");
             return self.refuse(id, &error.after_ms(wait_ms)).await;
         }
@@ -322,6 +328,7 @@ impl Socket {
                 self.edge.runtime.read(&actor, connection, id, payload).await;
             }
             _ => {
+                self.passed_id = self.passed_id.max(id.unwrap_or_default());
                 let command = Command { session, connection, id, key, payload };
                 self.edge.runtime.command(&actor, command).await;
             }

@@ -114,6 +114,7 @@ pub(super) struct Gate {
     inputs: Direct,
     commands: Direct,
     says: Direct,
+    repeats: Direct,
 }
 
 impl Gate {
@@ -122,7 +123,14 @@ impl Gate {
             inputs: RateLimiter::direct(quota(limits.input_frames_per_s)),
             commands: RateLimiter::direct(quota(limits.commands_per_s)),
             says: RateLimiter::direct(quota(limits.say_per_s)),
+            // After a resume everything unanswered may be repeated at once.
+            repeats: RateLimiter::direct(quota(limits.commands_per_s.max(limits.in_flight_max))),
         }
+    }
+
+    /// Takes a repeat of a command that the actor has seen; `false` when there are too many.
+    pub(super) fn takes_repeat(&self) -> bool {
+        self.repeats.check().is_ok()
     }
 
     /// Lets one message pass, or says after how many milliseconds it may come again.

@@ -64,6 +64,8 @@ pub(super) struct Socket {
     pub(super) lines: Option<Box<Lines>>,
     /// The newest id of this session that the socket knows of.
     pub(super) last_id: u64,
+    /// The highest id that the actor has seen: up to it, a command is a repeat.
+    pub(super) passed_id: u64,
     /// Under which URL the client came here.
     pub(super) url: Box<str>,
     /// The timer is set too late by now.
@@ -123,8 +125,21 @@ impl Socket {
         let session = Session::new(rules, bounds(&edge, rules), edge.clock.now_ms());
         let gate = Gate::new(&edge.limits);
         let lines = (rules == Rules::Text).then(Box::default);
-        let (inbox, last_id, sooner) = (None, 0, false);
-        Self { edge, websocket, lane, seat, session, gate, inbox, lines, last_id, url, sooner }
+        let (inbox, last_id, passed_id, sooner) = (None, 0, 0, false);
+        Self {
+            edge,
+            websocket,
+            lane,
+            seat,
+            session,
+            gate,
+            inbox,
+            lines,
+            last_id,
+            passed_id,
+            url,
+            sooner,
+        }
     }
 
     async fn live(&mut self) -> Result<Infallible, End> {

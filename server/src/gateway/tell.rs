@@ -56,8 +56,8 @@ impl Socket {
             token = Some(fresh);
         }
         let resumed = attached.how != Attachment::Welcome;
-        // The ids of a resumed session are not known here: go on far above them.
-        self.last_id = if resumed { now_ms } else { 0 };
+        // Lines have no ids of their own: they are numbered on from what the session knows.
+        (self.last_id, self.passed_id) = (attached.watermark, attached.watermark);
         let input = if resumed { self.seat.sight().input } else { 0 };
         if let Some(lines) = &mut self.lines {
             lines.begin(input);

@@ -111,7 +111,8 @@ impl Core {
         let state = self.ask_own(draft);
         let session = self.durable.ledger.session().map_or(NO_SESSION, |s| s.id);
         let seq = self.state_seq(draft);
-        let attached = Attached { how, session, epoch: self.epoch, seq, state, replay };
+        let (watermark, epoch) = (self.watermark(session), self.epoch);
+        let attached = Attached { how, session, watermark, epoch, seq, state, replay };
         let delivery = Delivery::Attached(Box::new(attached));
         draft.outputs.insert(first, Output::Deliver(connection, delivery));
         draft.sealed = !draft.facts.is_empty() && guard!(self, WholeAttach);

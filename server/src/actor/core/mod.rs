@@ -438,13 +438,15 @@ impl Core {
         let evs = Bytes::from(pushed.collect::<Vec<_>>().join(&b","[..]));
         let Some(connection) = self.connection.filter(|_| !evs.is_empty()) else { return outputs };
         // A resume is told how many frames it gets; its own record's is the last of them.
-        match outputs.last_mut() {
-            Some(Output::Deliver(_, Delivery::Attached(attached)))
-                if attached.how == Attachment::Resumed =>
-            {
-                attached.replay.push((seq, evs));
+        let resumed = outputs.iter_mut().find_map(|output| match output {
+            Output::Deliver(_, Delivery::Attached(attached)) => {
+                (attached.how == Attachment::Resumed).then_some(attached)
             }
-            _ => outputs.push(Output::Deliver(connection, Delivery::Events { seq, evs })),
+            _ => None,
+        });
+        match resumed {
+            Some(attached) => attached.replay.push((seq, evs)),
+            None => outputs.push(Output::Deliver(connection, Delivery::Events { seq, evs })),
         }
         outputs
     }

@@ -29,7 +29,7 @@ struct Client {
 }
 
 fn attached(how: Attachment, epoch: u64, seq: u64) -> Attached {
-    Attached { how, session: 1, epoch, seq, state: Bytes::new(), replay: vec![] }
+    Attached { how, session: 1, watermark: 0, epoch, seq, state: Bytes::new(), replay: vec![] }
 }
 
 fn client(hub: &Hub, id: ConnectionId, name: &str) -> Client {
