@@ -51,7 +51,8 @@ fn world(player: usize) -> World {
 #[tokio::test(flavor = "multi_thread")]
 async fn no_acknowledged_command_is_lost_or_done_twice_through_twenty_kills() {
     let seed = seed();
-    let settings = ["--room-capacity", CAPACITY, "--snapshot-records", "64"];
+    let settings =
+        ["--room-capacity", CAPACITY, "--snapshot-records", "64", "--commands-per-s", "10000"];
     let mut server = Server::start_with(Options::default().alone().with(&settings)).await;
     let mut survivors = storm(&mut server, seed).await;
     for survivor in &survivors {
