@@ -26,7 +26,7 @@ export function createHud(handlers) {
       const state = game.state;
       if (!state) return;
       showVitals(state);
-      showRoom(state);
+      showRoom(state, game.others().length + 1);
       showPlayers(game, handlers);
       showInventory(state, handlers);
       showTop(game);
@@ -58,14 +58,17 @@ function showVitals(state) {
 }
 
 let shownRoom = '';
-/** @param {PlayerState} state */
-function showRoom(state) {
+/**
+ * @param {PlayerState} state
+ * @param {number} here everyone who is seen; the state counts those of the moment of joining
+ */
+function showRoom(state, here) {
   const room = state.current_room;
   const field = byId('room', HTMLInputElement);
   const id = room?.room_id ?? '';
   if (id !== shownRoom && document.activeElement !== field) field.value = id;
   shownRoom = id;
-  say(byId('room-count', HTMLElement), room ? `${room.player_count}/${room.max_players}` : 'none');
+  say(byId('room-count', HTMLElement), room ? `${here}/${room.max_players}` : 'none');
 }
 
 /**

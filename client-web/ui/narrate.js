@@ -13,11 +13,20 @@
 export function narrate(event, me, replayed) {
   const late = replayed ? ' (while you were away)' : '';
   switch (event.ev) {
-    case 'notice': return ['notice', event.text + late, event.from];
+    case 'notice': return ['notice', event.text + late, opensWith(event.text, event.from) ? undefined : event.from];
     case 'say': return event.from === me ? null : ['say', event.text, event.from];
     case 'drain': return ['link', 'This server is about to restart; you will be moved.'];
     default: return null;
   }
+}
+
+/**
+ * True when a notice names its sender itself; by id, the sentence may use the display name.
+ * @param {string} text
+ * @param {string} [from]
+ */
+function opensWith(text, from) {
+  return !from || / attacked you for /u.test(text) || text.toLowerCase().startsWith(from);
 }
 
 /**

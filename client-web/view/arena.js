@@ -14,6 +14,8 @@ const GRID_UNITS = 128;
 const SEEN_UNITS = 620;
 const FLOAT_MS = 1_100;
 const MAP_PX = 92;
+/** On a phone the map would hide too much of the arena. */
+const MAP_PART_MAX = 0.17;
 
 /**
  * @typedef {object} Drawn someone as drawn
@@ -211,13 +213,16 @@ export class Arena {
   /** Name and health, at a readable size whatever the scale. @param {Drawn} one */
   #drawLabel(one) {
     const pen = this.#pen;
-    const { left, top } = this.#toScreen(one);
-    const above = top - (RADIUS + 14) * this.#camera.scale;
+    const { left: middle, top } = this.#toScreen(one);
     pen.font = `${one.own ? 700 : 600} 13px system-ui, sans-serif`;
     pen.textAlign = 'center';
     pen.textBaseline = 'middle';
     const name = one.name.length > 18 ? `${one.name.slice(0, 17)}…` : one.name;
     const wide = Math.max(pen.measureText(name).width, 44) + 14;
+    // At an edge it stays readable: moved in, or below the player.
+    const away = (RADIUS + 14) * this.#camera.scale;
+    const above = top - away < 30 ? top + away + 28 : top - away;
+    const left = Math.min(Math.max(middle, wide / 2 + 2), this.#camera.width - wide / 2 - 2);
     pen.fillStyle = this.#colours.plate;
     pen.beginPath();
     pen.roundRect(left - wide / 2, above - 27, wide, 28, 7);
@@ -260,13 +265,14 @@ export class Arena {
   #drawMap(scene) {
     const pen = this.#pen;
     const { width, height } = this.#camera;
-    const [left, top] = [width - MAP_PX - 12, height - MAP_PX - 12];
-    const unit = MAP_PX / WORLD_UNITS;
+    const size = Math.min(MAP_PX, width * MAP_PART_MAX);
+    const [left, top] = [width - size - 12, height - size - 12];
+    const unit = size / WORLD_UNITS;
     pen.fillStyle = this.#colours.plate;
     pen.strokeStyle = this.#colours.edge;
     pen.lineWidth = 1;
     pen.beginPath();
-    pen.roundRect(left, top, MAP_PX, MAP_PX, 6);
+    pen.roundRect(left, top, size, size, 6);
     pen.fill();
     pen.stroke();
     for (const one of scene.everyone) {

@@ -46,3 +46,7 @@ pub mod gateway;
 pub mod node;
 pub mod store;
 pub mod telemetry;
+
+#[cfg(test)]
+#[path = "tests/formats/mod.rs"]
+mod formats;

@@ -357,6 +357,18 @@ mod tests {
         assert_eq!(CloseCode::from_code(4004), None);
     }
 
+    /// The page's table is checked against the same file, by client-web/net/close_codes.test.js.
+    #[test]
+    fn the_fixture_is_the_table() {
+        let fixture = concat!(env!("CARGO_MANIFEST_DIR"), "/../../tests/fixtures/close_codes.json");
+        if std::env::var("HOLDFAST_WRITE_FIXTURES").is_ok_and(|on| on == "1") {
+            std::fs::write(fixture, table_json() + "\n").unwrap();
+        }
+        let written = std::fs::read_to_string(fixture).unwrap();
+        let again = "HOLDFAST_WRITE_FIXTURES=1 writes it; then mend client-web/net/close_codes.js";
+        assert_eq!(written.trim_end(), table_json(), "{again}");
+    }
+
     #[test]
     fn the_table_is_json() {
         let rows: Vec<serde_json::Value> = serde_json::from_str(&table_json()).unwrap();

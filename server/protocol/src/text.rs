@@ -109,7 +109,7 @@ fn bare(word: &str, args: &[&str]) -> Result<Line, TextError> {
         "state" => Line::Verb(Verb::GetState {}),
         "ping" => Line::Verb(Verb::Ping { t: 0.into() }),
         "quit" => Line::Quit,
-        _ => return Err(TextError::unknown_verb(word, &help::WORDS)),
+        _ => return Err(help::unknown(word)),
     };
     if args.is_empty() { Ok(line) } else { Err(usage(word)) }
 }
@@ -178,7 +178,10 @@ fn movement(args: &[&str]) -> Result<Line, TextError> {
         (Some((dx, dy)), Some(count)) => {
             Ok(Line::Move { steps: vec![Step { dx, dy, buttons: 0 }; count] })
         }
-        _ => Err(usage("move")),
+        _ => Err(TextError::bad_args(format!(
+            "{}: n, ne, e, se, s, sw, w or nw, 1 to {INPUT_STEPS_MAX} steps",
+            help::usage("move")
+        ))),
     }
 }
 

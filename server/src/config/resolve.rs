@@ -113,7 +113,7 @@ pub fn resolve(
         Err(e) if matches!(e.kind(), ErrorKind::DisplayHelp | ErrorKind::DisplayVersion) => {
             return Ok(Asked::Print(e.render().to_string()));
         }
-        Err(e) => return Err(ConfigError::Usage(e.render().to_string())),
+        Err(e) => return Err(ConfigError::Usage(usage_text(&e))),
     };
     if let Some(("leaderboard", below)) = matches.subcommand()
         && let Some(("rebuild", below)) = below.subcommand()
@@ -122,6 +122,17 @@ pub fn resolve(
     }
     let resolved = Box::new(layers(&matches, env, read_file)?);
     Ok(if matches.get_flag("dump-config") { Asked::Dump(resolved) } else { Asked::Serve(resolved) })
+}
+
+/// Clap's complaint, without the word that the program's name already stands for.
+fn usage_text(error: &clap::Error) -> String {
+    let text = error.render().to_string();
+    match error.kind() {
+        ErrorKind::DisplayHelpOnMissingArgumentOrSubcommand => {
+            format!("this command needs another word\n\n{text}")
+        }
+        _ => text.strip_prefix("error: ").unwrap_or(&text).to_owned(),
+    }
 }
 
 /// `serve` is what the program does anyway: its options are the program's.

@@ -66,6 +66,10 @@ fn lists_are_repeated_or_separated_and_replaced_as_a_whole() {
     assert_eq!(served(two, &[], "").settings.allow_origin, wanted);
     let env = [("HOLDFAST_ALLOW_ORIGIN", "https://a.example, https://b.example")];
     assert_eq!(served("--config a.toml", &env, TOML).settings.allow_origin, wanted);
+    let unknown = refused("--lisen 127.0.0.1:9000", &[], "");
+    assert!(unknown.starts_with("unexpected argument '--lisen'"), "{unknown}");
+    let half = refused("leaderboard", &[], "");
+    assert!(half.starts_with("this command needs another word"), "{half}");
     let error = refused("--allow-origin https://a.example/path", &[], "");
     assert!(error.starts_with("--allow-origin: ") && error.contains("without a path"), "{error}");
 }

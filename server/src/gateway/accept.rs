@@ -59,7 +59,7 @@ fn explain(address: SocketAddr, error: &io::Error) -> String {
     match error.kind() {
         io::ErrorKind::AddrInUse => format!(
             "address already in use: another server listens on {address}; stop it or choose \
-             another with --listen"
+             another with --listen (players) or --admin-listen (operators)"
         ),
         io::ErrorKind::PermissionDenied => format!(
             "not allowed to listen on {address}: ports below 1024 are reserved; choose another \

@@ -111,8 +111,12 @@ pub fn look(state: &PlayerState, members: &[Member]) -> String {
         .filter(|one| &*one.player != own)
         .map(|one| (one.name.to_string(), one.row))
         .collect();
-    let room: Option<&RoomInfo> = state.current_room.as_ref();
-    render::look(room, at, &others)
+    // The state knows how many there were when its player came in; who is here now is seen.
+    let room = state.current_room.clone().map(|room| RoomInfo {
+        player_count: u32::try_from(members.len()).unwrap_or(u32::MAX),
+        ..room
+    });
+    render::look(room.as_ref(), at, &others)
 }
 
 #[cfg(test)]

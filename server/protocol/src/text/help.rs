@@ -79,19 +79,29 @@ pub(super) fn usage(word: &str) -> String {
     format!("usage: {usage}")
 }
 
-/// What `help` answers: the overview, or one word explained. Lines begin with `* `.
+/// What `help` answers: the overview, or one word explained. One line, because tools such as
+/// websocat show one message as one line.
 ///
 /// # Errors
 /// [`TextError`] with `unknown_verb` when there is no such word.
 pub fn help(topic: Option<&str>) -> Result<String, TextError> {
     let Some(word) = topic else { return Ok(overview()) };
-    let help = find(word).ok_or_else(|| TextError::unknown_verb(word, &WORDS))?;
+    let help = find(word).ok_or_else(|| unknown(word))?;
     Ok(format!("* {}: {}", help.usage, help.what))
+}
+
+/// A word that is none of ours: the nearest one, or how to see them all.
+pub(super) fn unknown(word: &str) -> TextError {
+    let mut error = TextError::unknown_verb(word, &WORDS);
+    if !error.message.ends_with("?)") {
+        error.message.push_str(" (\"help\" lists the words)");
+    }
+    error
 }
 
 fn overview() -> String {
     let usages: Vec<&str> = HELP.iter().map(|help| help.usage).collect();
-    format!("* {}\n* \"help WORD\" says more.", usages.join(" · "))
+    format!("* {}. \"help WORD\" says more.", usages.join(" · "))
 }
 
 #[cfg(test)]
@@ -106,7 +116,7 @@ mod tests {
             assert!(help_row.what.ends_with('.'), "{word}");
             let text = help(Some(word)).unwrap();
             assert!(text.starts_with(&format!("* {word}")) && !text.contains('\n'), "{text}");
-            assert!(overview().contains(help_row.usage));
+            assert!(overview().contains(help_row.usage) && !overview().contains('\n'));
         }
     }
 
@@ -114,5 +124,7 @@ mod tests {
     fn help_on_an_unknown_word_suggests_one() {
         let error = help(Some("atack")).unwrap_err();
         assert_eq!(error.to_string(), "unknown_verb: atack (did you mean attack?)");
+        let error = help(Some("xyzzy")).unwrap_err();
+        assert_eq!(error.to_string(), r#"unknown_verb: xyzzy ("help" lists the words)"#);
     }
 }

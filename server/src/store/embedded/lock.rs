@@ -26,7 +26,10 @@ impl DirLock {
     /// Makes the directory if need be, and locks it.
     pub fn acquire(dir: &Path) -> Result<Self, Error> {
         DirBuilder::new().recursive(true).mode(DIR_MODE).create(dir).map_err(|error| {
-            Error::Open(format!("can't make the data directory {}: {error}", dir.display()))
+            Error::Open(format!(
+                "can't make the data directory {}: {error}; name another by --store embedded:DIR",
+                dir.display()
+            ))
         })?;
         let mut file = private_file(&dir.join(LOCK_FILE))?;
         match file.try_lock() {
@@ -67,5 +70,11 @@ pub(super) fn private_file(path: &Path) -> Result<File, Error> {
         file.set_permissions(std::fs::Permissions::from_mode(FILE_MODE))?;
         Ok::<_, std::io::Error>(file)
     };
-    open().map_err(|error| Error::Open(format!("can't open {}: {error}", path.display())))
+    open().map_err(|error| {
+        Error::Open(format!(
+            "can't open {}: {error}; let this user read and write it, or name another directory \
+             by --store embedded:DIR",
+            path.display()
+        ))
+    })
 }
