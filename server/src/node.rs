@@ -10,11 +10,13 @@ use std::io;
 use std::net::{SocketAddr, TcpListener};
 use std::path::{Path, PathBuf};
 use std::sync::Arc;
+use std::sync::atomic::{AtomicU64, Ordering};
 use std::time::Duration;
 
 use bytes::Bytes;
 use futures::FutureExt;
 use futures::future::BoxFuture;
+use holdfast_protocol::codes::{CloseCode, ErrorCode};
 use holdfast_protocol::ids::RoomId;
 use holdfast_protocol::server::TopRow;
 use tokio::sync::watch;
@@ -33,6 +35,7 @@ use crate::game;
 use crate::gateway::{self, Gateway, Hub};
 use crate::store::embedded::Embedded;
 use crate::store::{self, Store};
+use crate::telemetry::measured::Measured;
 use crate::telemetry::metrics::Metrics;
 
 /// The store's name for the key that signs tokens.
@@ -192,7 +195,7 @@ fn edge_config(
     let token = secret_file("--service-token-file", settings.service_token_file.as_deref())?;
     let capacity = rules(settings);
     Ok(gateway::Config {
-        advertise: settings.advertise.clone(),
+        advertise: settings.advertise.as_deref().map(websocket_url),
         guests: match settings.guests {
             Guests::Open => gateway::Guests::Open,
             Guests::Claim => gateway::Guests::Claim,
@@ -203,6 +206,7 @@ fn edge_config(
         beat_ms: settings.beat_ms,
         frame_ms: settings.frame_ms,
         room_capacity: Arc::new(move |room: &RoomId| capacity.capacity(room.as_str())),
+        token_life_ms: settings.token_ttl_ms,
         limits: edge_limits(settings),
         clock: clock.clone(),
         ..gateway::Config::new(listener, settings.node.clone(), token_key)
@@ -215,12 +219,16 @@ impl Node {
     /// # Errors
     /// [`StartError`], for the operator; nothing is left running.
     pub async fn start(settings: &Settings, clock: Clock) -> Result<Self, StartError> {
-        let listener = gateway::listen(settings.listen).map_err(StartError::Listen)?;
+        let backlog = small(settings.backlog);
+        let listener = gateway::listen(settings.listen, backlog).map_err(StartError::Listen)?;
         let address = listener.local_addr().map_err(StartError::Listen)?;
         let admin_listener =
-            settings.admin_listen.map(gateway::listen).transpose().map_err(StartError::Listen)?;
+            settings.admin_listen.map(|at| gateway::listen(at, backlog)).transpose();
+        let admin_listener = admin_listener.map_err(StartError::Listen)?;
         let StoreChoice::Embedded(directory) = &settings.store;
-        let store: Arc<dyn Store> = Arc::new(Embedded::open(directory, clock.clone())?);
+        let metrics = Metrics::default();
+        let inner: Arc<dyn Store> = Arc::new(Embedded::open(directory, clock.clone())?);
+        let store: Arc<dyn Store> = Arc::new(Measured { inner, metrics: metrics.clone() });
         let key = token_key(settings, &*store).await?;
         let config = edge_config(settings, listener, key, &clock)?;
 
@@ -249,7 +257,6 @@ impl Node {
             Arc::new(move || if fatal.is_cancelled() { failed() } else { Vec::new() });
         let window = Arc::new(BoardWindow(board));
         let gateway = Gateway::new(config, runtime.clone(), hub, window, health);
-        let metrics = Metrics::default();
         metrics.watch_runtime(&runtime.stats());
         watch_edge(&metrics, &gateway.handle());
         let served = gateway.run(edge.clone());
@@ -362,5 +369,46 @@ impl Node {
     }
 }
 
+/// Reads one of the edge's counters.
+type ReadEdge = fn(&gateway::Counters) -> &AtomicU64;
+
+/// The edge's counters: name, help, and which.
+const EDGE: [(&str, &str, ReadEdge); 10] = [
+    ("tcp_accepted", "TCP connections taken", |c| &c.accepted),
+    ("tcp_dropped", "TCP connections dropped because the node is full", |c| &c.dropped),
+    ("sockets_opened", "WebSockets opened", |c| &c.opened),
+    ("handshakes_refused", "Handshakes refused: origin, subprotocol, rate, number", |c| {
+        &c.turned_away
+    }),
+    ("messages_in", "Messages from clients", |c| &c.messages_in),
+    ("messages_out", "Messages to clients", |c| &c.messages_out),
+    ("input_frames", "Input frames taken into a batch", |c| &c.input_frames),
+    ("input_commands", "Input commands that the beat sent", |c| &c.input_commands),
+    ("room_frames", "Room frames sent", |c| &c.room_frames),
+    ("sockets_lost", "WebSockets whose peer went away without a close of ours", |c| &c.lost),
+];
+
 /// Shows the edge's own counters among the node's metrics.
-fn watch_edge(_metrics: &Metrics, _edge: &gateway::Handle) {}
+fn watch_edge(metrics: &Metrics, edge: &gateway::Handle) {
+    let open = edge.clone();
+    metrics.gauge("sockets", "WebSockets open now", move || open.connections_len() as u64);
+    for (name, help, read) in EDGE {
+        let edge = edge.clone();
+        metrics.counter(name, help, move || read(edge.counters()).load(Ordering::Relaxed));
+    }
+    let closed = edge.clone();
+    metrics.counters("sockets_closed", "WebSockets that the edge closed", "code", move || {
+        let count = |code: &CloseCode| (code.code().to_string(), closed.counters().closed(*code));
+        CloseCode::ALL.iter().map(count).collect()
+    });
+    let refused = edge.clone();
+    metrics.counters("messages_refused", "Messages that the edge refused", "code", move || {
+        let count = |code: &ErrorCode| (code.to_string(), refused.counters().refused(*code));
+        ErrorCode::ALL.iter().map(count).collect()
+    });
+}
+
+/// The WebSocket URL of an advertised `http(s)` origin.
+fn websocket_url(origin: &str) -> String {
+    format!("{}/ws", origin.trim_end_matches('/').replacen("http", "ws", 1))
+}

@@ -24,7 +24,6 @@ use tokio_util::sync::CancellationToken;
 use super::counters::add;
 use super::{Edge, http};
 
-const BACKLOG: i32 = 4_096;
 /// Connections that are not sockets (yet).
 const PENDING_MAX: usize = 4_096;
 /// Largest request head and read buffer of HTTP, in bytes.
@@ -38,17 +37,18 @@ const FAILED_PAUSE_MS: u64 = 50;
 #[derive(Debug, Clone, Copy)]
 pub(super) struct Peer(pub(super) SocketAddr);
 
-/// Binds `address` and listens.
+/// Binds `address` and listens; at most `backlog` connections wait to be accepted.
 ///
 /// # Errors
 /// What the OS said, with a sentence for people that names the address and the way out.
-pub fn listen(address: SocketAddr) -> io::Result<TcpListener> {
+pub fn listen(address: SocketAddr, backlog: u32) -> io::Result<TcpListener> {
+    let backlog = i32::try_from(backlog).unwrap_or(i32::MAX);
     let bind = || {
         let socket = Socket::new(Domain::for_address(address), Type::STREAM, Some(Protocol::TCP))?;
         #[cfg(unix)]
         socket.set_reuse_address(true)?;
         socket.bind(&address.into())?;
-        socket.listen(BACKLOG)?;
+        socket.listen(backlog)?;
         socket.set_nonblocking(true)?;
         Ok(socket.into())
     };
@@ -154,9 +154,9 @@ mod tests {
 
     #[test]
     fn an_address_in_use_is_explained() {
-        let first = listen("127.0.0.1:0".parse().unwrap()).unwrap();
+        let first = listen("127.0.0.1:0".parse().unwrap(), 16).unwrap();
         let address = first.local_addr().unwrap();
-        let error = listen(address).unwrap_err();
+        let error = listen(address, 16).unwrap_err();
         assert_eq!(error.kind(), io::ErrorKind::AddrInUse);
         let said = error.to_string();
         assert!(said.starts_with("address already in use: another server listens on"), "{said}");
