@@ -4,7 +4,7 @@ use loadtest::bot::Bot;
 use loadtest::socket::{Handshake, Incoming, Socket};
 
 use crate::scenario::{attack, join};
-use crate::support::{PATIENCE, Server};
+use crate::support::{Options, PATIENCE, Server};
 
 /// A person at a terminal.
 struct Terminal {
@@ -31,7 +31,11 @@ impl Terminal {
                 }
             }
             match self.socket.next(PATIENCE).await.unwrap() {
-                Incoming::Text(text) => self.lines.extend(text.lines().map(str::to_owned)),
+                Incoming::Text(text) => {
+                    // Tools such as websocat show a message as one line, whatever is in it.
+                    assert!(!text.trim_end().contains('\n'), "two lines in one message: {text}");
+                    self.lines.push_back(text.trim_end().to_owned());
+                }
                 other => panic!("{other:?} instead of a line"),
             }
         }
@@ -60,6 +64,13 @@ fn normal(line: &str) -> String {
     words.join(" ")
 }
 
+/// The lines of the README's transcript: what is typed, and what begins with `*`, `ok` or `!`.
+fn readme_transcript() -> Vec<&'static str> {
+    let blocks = include_str!("../README.md").split("```\n");
+    let transcript = blocks.skip(1).find(|block| block.starts_with("* holdfast gw-1."));
+    transcript.expect("the README has a transcript").lines().collect()
+}
+
 #[test]
 fn only_journal_numbers_are_normalised() {
     assert_eq!(normal("ok seq 12: 25 damage"), "ok seq N: 25 damage");
@@ -70,25 +81,26 @@ fn only_journal_numbers_are_normalised() {
 }
 
 #[tokio::test(flavor = "multi_thread")]
-async fn the_protocols_transcript_is_true() {
+async fn the_readmes_transcript_is_true() {
     let server = Server::start().await;
     let mut bob = Bot::enter(&server.ws(), "bob", None).await.unwrap();
     assert!(bob.command(join("dungeon-7")).await.unwrap().result.is_ok());
 
     let mut alice = Terminal::open(&server).await;
-    let greeting = r#"* holdfast gw-1. Say "login NAME" to play, "help" for more."#;
-    assert_eq!(alice.line().await, greeting);
-    let welcome = "* welcome alice (node gw-1, epoch N, seq N) health 100 gold 100";
-    assert_eq!(alice.ask("login Alice").await, welcome);
-    assert_eq!(alice.ask("join dungeon-7").await, "ok seq N: in Room dungeon-7 with bob");
-    let near = "! unknown_verb: atack (did you mean attack?)";
-    assert_eq!(alice.ask("atack bob").await, near);
-    assert_eq!(alice.ask("attack bob").await, "ok seq N: 25 damage to bob, 10 xp");
+    let mut said = 0;
+    for line in readme_transcript() {
+        if !line.starts_with(['*', '!']) && !line.starts_with("ok") {
+            alice.say(line).await;
+            said += 1;
+            continue;
+        }
+        if line.starts_with("* bob attacked") {
+            assert!(bob.command(attack("alice")).await.unwrap().result.is_ok());
+        }
+        assert_eq!(normal(&alice.line().await), normal(line), "the README is not true");
+    }
+    assert_eq!(said, 5, "login, join, a typo, a blow and a potion");
 
-    assert!(bob.command(attack("alice")).await.unwrap().result.is_ok());
-    let notice = "* bob attacked you for 25 damage (attack executed against alice)";
-    assert_eq!(alice.line().await, notice);
-    assert_eq!(alice.ask("use potion").await, "ok seq N: Health Potion used, health 100");
     assert_eq!(alice.ask("use potion").await.split(':').next(), Some("! not_useful"));
     let carried = alice.ask("inv").await;
     for item in ["Iron Sword x1", "Health Potion x4"] {
@@ -109,10 +121,30 @@ async fn the_protocols_transcript_is_true() {
 }
 
 #[tokio::test(flavor = "multi_thread")]
+async fn a_claimed_name_comes_with_the_line_to_type_next_time() {
+    let server = Server::start_with(Options::default().with(&["--guests", "claim"])).await;
+    let mut alice = Terminal::open(&server).await;
+    alice.line().await;
+    assert!(alice.ask("login alice").await.starts_with("* welcome alice "));
+    let yours = alice.line().await;
+    let again = yours.strip_prefix("* the name is yours; next time: ").expect(&yours).to_owned();
+
+    let mut thief = Terminal::open(&server).await;
+    thief.line().await;
+    assert!(thief.ask("login alice").await.starts_with("! unauthorized: "));
+    let mut owner = Terminal::open(&server).await;
+    owner.line().await;
+    assert!(owner.ask(&again).await.starts_with("* welcome alice "));
+}
+
+#[tokio::test(flavor = "multi_thread")]
 async fn help_movement_json_and_quit_work_by_hand() {
     let server = Server::start().await;
     let mut alice = Terminal::open(&server).await;
     alice.line().await;
+    let all = alice.ask("help").await;
+    assert!(all.contains("login NAME") && all.contains("quit"), "{all}");
+    assert_eq!(alice.ask("xyzzy").await, r#"! unknown_verb: xyzzy ("help" lists the words)"#);
     let early = alice.ask("help attack").await;
     assert!(early.starts_with("* attack [PLAYER]"), "help comes before login too: {early}");
     let welcome = "* welcome alice (node gw-1, epoch N, seq N) health 100 gold 100";

@@ -63,8 +63,10 @@ impl Socket {
             lines.begin(input);
         }
         self.sooner = true;
-        let welcome = self.welcome(&asked, &attached, token, now_ms);
-        self.feed(welcome).await?;
+        // In words it may be two lines: a message each, as terminals' tools show them.
+        for line in self.welcome(&asked, &attached, token, now_ms).lines() {
+            self.feed(line).await?;
+        }
         for (seq, evs) in &attached.replay {
             self.events(*seq, evs).await?;
         }
