@@ -3,12 +3,16 @@
 //! Both servers are processes of their own with as many threads as cores and the same WebSocket
 //! settings; one client on one thread asks, waits for the answer and asks again. Rounds
 //! alternate, so that the machine's moods touch both. The echo is this program again, started
-//! with `echo`. Run it with `cargo bench -p holdfast --bench roundtrip`.
+//! with `echo`. The third number of a round is the disk alone: a write of a page and its flush
+//! to the same file system, without which no answer may go out.
+//! Run it with `cargo bench -p holdfast --bench roundtrip`.
 
 #![allow(clippy::print_stdout, reason = "it prints its findings")]
 
 mod support;
 
+use std::fs::File;
+use std::os::unix::fs::FileExt as _;
 use std::process::Command;
 use std::time::Duration;
 
@@ -29,8 +33,12 @@ const WARM_UP_TRIPS: u64 = 500;
 /// Most times as long as the echo.
 const GOAL: f64 = 4.0;
 /// The server's own WebSocket settings.
-const BUFFER_LEN: usize = 4 * 1024;
+const READ_BUFFER_LEN: usize = 2 * 1024;
+const WRITE_BUFFER_LEN: usize = 4 * 1024;
 const MESSAGE_LEN_MAX: usize = 16 * 1024;
+/// A page of the store.
+const PAGE: [u8; 4096] = [0x5A; 4096];
+const FLUSHES_PER_ROUND: u64 = 1_000;
 const PATIENCE: Duration = Duration::from_secs(10);
 
 fn main() -> Outcome<()> {
@@ -50,8 +58,8 @@ async fn echo() -> Outcome<()> {
     });
     let upgrade = |asked: WebSocketUpgrade| async {
         asked
-            .read_buffer_size(BUFFER_LEN)
-            .write_buffer_size(BUFFER_LEN)
+            .read_buffer_size(READ_BUFFER_LEN)
+            .write_buffer_size(WRITE_BUFFER_LEN)
             .max_message_size(MESSAGE_LEN_MAX)
             .max_frame_size(MESSAGE_LEN_MAX)
             .on_upgrade(say_back)
@@ -81,17 +89,19 @@ async fn compare() -> Outcome<()> {
     println!("command: execute_move heal, each acknowledged with its place in the journal");
     println!("{ROUNDS} alternating rounds of {TRIPS_PER_ROUND} round trips, microseconds");
     println!(
-        "{:>6} {:>12} {:>12} {:>10} {:>10} {:>7}",
-        "round", "durable p50", "durable p99", "echo p50", "echo p99", "ratio"
+        "{:>6} {:>12} {:>12} {:>10} {:>10} {:>10} {:>7}",
+        "round", "durable p50", "durable p99", "echo p50", "echo p99", "disk p50", "ratio"
     );
+    let disk = tempfile::tempfile()?;
+    flushes(&disk)?;
     let mut ratios = Vec::new();
-    let (mut durable, mut echoed) = (Vec::new(), Vec::new());
+    let (mut durable, mut echoed, mut flushed) = (Vec::new(), Vec::new(), Vec::new());
     for round in 1..=ROUNDS {
         let (ours, theirs) =
             (player.trips(TRIPS_PER_ROUND).await?, bare.trips(TRIPS_PER_ROUND).await?);
-        let (p50, echo_p50) = (median(&ours), median(&theirs));
+        let (p50, echo_p50, disk_p50) = (median(&ours), median(&theirs), flushes(&disk)?);
         println!(
-            "{round:>6} {p50:>12.0} {:>12.0} {echo_p50:>10.0} {:>10.0} {:>7.2}",
+            "{round:>6} {p50:>12.0} {:>12.0} {echo_p50:>10.0} {:>10.0} {disk_p50:>10.0} {:>7.2}",
             quantile(&ours, 0.99),
             quantile(&theirs, 0.99),
             p50 / echo_p50
@@ -99,18 +109,31 @@ async fn compare() -> Outcome<()> {
         ratios.push(p50 / echo_p50);
         durable.push(p50);
         echoed.push(echo_p50);
+        flushed.push(disk_p50);
     }
-    report(&ratios, median(&durable), median(&echoed));
+    report(&ratios, [median(&durable), median(&echoed), median(&flushed)]);
     Ok(())
 }
 
-fn report(ratios: &[f64], durable: f64, echoed: f64) {
+/// Writes pages over and over, each flushed; the middle time in microseconds.
+fn flushes(disk: &File) -> Outcome<f64> {
+    let mut took = Vec::new();
+    for nth in 0..FLUSHES_PER_ROUND {
+        let began = instant();
+        disk.write_all_at(&PAGE, nth * PAGE.len() as u64)?;
+        disk.sync_data()?;
+        took.push(micros(began.elapsed()));
+    }
+    Ok(median(&took))
+}
+
+fn report(ratios: &[f64], [durable, echoed, flushed]: [f64; 3]) {
     support::print_load("at the end");
     let ratio = median(ratios);
-    println!("\n| durable p50 | echo p50 | ratio (least to most of the rounds) | goal | |");
-    println!("|---|---|---|---|---|");
+    println!("\n| durable p50 | echo p50 | disk p50 | ratio (least to most) | goal | |");
+    println!("|---|---|---|---|---|---|");
     println!(
-        "| {durable:.0} µs | {echoed:.0} µs | {ratio:.2} ({:.2} to {:.2}) | at most {GOAL} | {} |",
+        "| {durable:.0} µs | {echoed:.0} µs | {flushed:.0} µs | {ratio:.2} ({:.2} to {:.2}) | at most {GOAL} | {} |",
         quantile(ratios, 0.0),
         quantile(ratios, 1.0),
         verdict(ratio <= GOAL)
