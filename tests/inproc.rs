@@ -72,7 +72,7 @@ pub struct Client {
     runtime: Runtime,
     pub actor: ActorId,
     connection: Connection,
-    lane: mpsc::Receiver<Delivery>,
+    lane: mpsc::Receiver<Box<Delivery>>,
     pub session: u64,
     next_id: u64,
 }
@@ -103,7 +103,7 @@ impl Client {
     /// The next delivery.
     pub async fn next(&mut self) -> Delivery {
         let next = tokio::time::timeout(SOON, self.lane.recv()).await;
-        next.expect("no delivery in time").expect("the lane is closed")
+        *next.expect("no delivery in time").expect("the lane is closed")
     }
 
     /// Sends without waiting; returns the id.

@@ -7,9 +7,10 @@
 
 #![allow(clippy::print_stdout, reason = "it prints its findings")]
 
+mod support;
+
 use std::collections::VecDeque;
-use std::error::Error;
-use std::path::{Path, PathBuf};
+use std::path::Path;
 use std::time::Duration;
 
 use bytes::Bytes;
@@ -19,6 +20,7 @@ use holdfast::store::embedded::Embedded;
 use holdfast::store::{Append, Claim, Claimed, Epoch, Store};
 use holdfast_protocol::ids::ActorId;
 use rusqlite::{Connection, TransactionBehavior, params};
+use support::{Outcome, median, verdict};
 
 const ACTORS: usize = 10_000;
 const RECORD: &[u8] = &[0x5A; 100];
@@ -29,57 +31,56 @@ const IN_FLIGHT: [usize; 2] = [4, 1];
 /// Least share of the bare loop's pace, with batches in flight.
 const GOAL: f64 = 0.8;
 
-type Outcome<T> = Result<T, Box<dyn Error>>;
-
 fn main() -> Outcome<()> {
-    let place = std::env::temp_dir();
-    let cores = std::thread::available_parallelism()?;
-    println!("{cores} cores, file system {}, {} actors", file_system(&place)?, ACTORS);
-    println!("appends/s, medians of {ROUNDS} alternating rounds of {RECORDS_PER_ROUND}");
-    println!(
-        "{:>6} {:>10} {:>10} {:>10} {:>7} {:>8}",
-        "batch", "in flight", "store", "bare", "ratio", "commits"
-    );
+    support::print_machine()?;
+    println!("{ROUNDS} alternating rounds of {RECORDS_PER_ROUND} appends, {ACTORS} actors");
     let runtime = tokio::runtime::Builder::new_current_thread().build()?;
+    let mut rows = Vec::new();
     for in_flight in IN_FLIGHT {
         for batch in BATCHES {
-            runtime.block_on(compare(batch, in_flight))?;
+            rows.push(runtime.block_on(compare(batch, in_flight))?);
         }
     }
-    println!("goal: a ratio of at least {GOAL} with batches in flight");
+    support::print_load("at the end");
+    println!("\n| batch | in flight | store, appends/s | bare, appends/s | ratio | goal | |");
+    println!("|---|---|---|---|---|---|---|");
+    for row in rows {
+        println!("{row}");
+    }
     Ok(())
 }
 
-async fn compare(batch: usize, in_flight: usize) -> Outcome<()> {
+/// Measures one size of batch; gives its row of the table.
+async fn compare(batch: usize, in_flight: usize) -> Outcome<String> {
     let (store_dir, bare_dir) = (tempfile::tempdir()?, tempfile::tempdir()?);
     let mut ours = Ours::open(store_dir.path()).await?;
     let mut bare = Bare::open(bare_dir.path()).await?;
-    let (mut ours_paces, mut bare_paces) = (Vec::new(), Vec::new());
+    let (mut ours_paces, mut bare_paces, mut ratios) = (Vec::new(), Vec::new(), Vec::new());
     let commits_before = ours.store.commits();
     for _ in 0..ROUNDS {
         let began = instant();
         ours.round(batch, in_flight).await?;
-        ours_paces.push(pace(began.elapsed()));
+        let ours_pace = pace(began.elapsed());
         let began = instant();
         bare.round(batch)?;
-        bare_paces.push(pace(began.elapsed()));
+        let bare_pace = pace(began.elapsed());
+        ours_paces.push(ours_pace);
+        bare_paces.push(bare_pace);
+        ratios.push(ours_pace / bare_pace);
     }
     let commits = ours.store.commits() - commits_before;
-    let (ours, bare) = (median(ours_paces), median(bare_paces));
-    println!(
-        "{batch:>6} {in_flight:>10} {ours:>10.0} {bare:>10.0} {:>7.2} {commits:>8}",
-        ours / bare
-    );
-    Ok(())
+    let (ours, bare, ratio) = (median(&ours_paces), median(&bare_paces), median(&ratios));
+    println!("batch {batch}, {in_flight} in flight: ratio {ratio:.2}, {commits} commits");
+    let (goal, met) = if in_flight > 1 {
+        (format!("at least {GOAL}"), verdict(ratio >= GOAL))
+    } else {
+        (String::new(), "")
+    };
+    Ok(format!("| {batch} | {in_flight} | {ours:.0} | {bare:.0} | {ratio:.2} | {goal} | {met} |"))
 }
 
 fn pace(took: Duration) -> f64 {
     f64::from(u32::try_from(RECORDS_PER_ROUND).unwrap_or(u32::MAX)) / took.as_secs_f64()
-}
-
-fn median(mut paces: Vec<f64>) -> f64 {
-    paces.sort_by(f64::total_cmp);
-    paces.get(paces.len() / 2).copied().unwrap_or_default()
 }
 
 /// Spreads consecutive records over the actors; each actor is met once a cycle.
@@ -189,17 +190,4 @@ impl Bare {
         }
         Ok(())
     }
-}
-
-/// The type of the file system that holds `path`, as the kernel lists it.
-fn file_system(path: &Path) -> Outcome<String> {
-    let path = path.canonicalize()?;
-    let mounts = std::fs::read_to_string("/proc/mounts").unwrap_or_default();
-    let holding = mounts.lines().filter_map(|line| {
-        let mut words = line.split(' ').skip(1);
-        let point = PathBuf::from(words.next()?);
-        path.starts_with(&point).then(|| (point.as_os_str().len(), words.next()))
-    });
-    let kind = holding.max_by_key(|(len, _)| *len).and_then(|(_, kind)| kind);
-    Ok(kind.unwrap_or("unknown").to_owned())
 }

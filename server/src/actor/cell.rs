@@ -14,6 +14,7 @@ use tracing::{error, warn};
 use super::bring_up::{BroughtUp, Trouble};
 use super::core::{CallerId, Core, Input, Output, Tell, Verdict};
 use super::envelope::{CallReply, Connection, ConnectionId, Delivery, Nearby, Outcome};
+use super::ledger::clear_empty;
 use super::mail::{Envelope, Mail, Peers};
 use super::runner::Runner;
 use super::stats::Stats;
@@ -30,6 +31,8 @@ pub(super) struct Cell {
     pub wake_at_ms: Option<u64>,
     /// When it last had mail.
     pub used_ms: u64,
+    /// Has worked since it was last slimmed.
+    worked: bool,
 }
 
 /// How a cell's activation ended by itself.
@@ -104,6 +107,7 @@ impl Cell {
             next_caller: 0,
             wake_at_ms: None,
             used_ms: now_ms,
+            worked: true,
         }
     }
 
@@ -177,8 +181,20 @@ impl Cell {
 
     /// Hands an input to the core and does what it wants done.
     pub fn handle(&mut self, desk: &mut Desk, now_ms: u64, input: Input) -> Option<End> {
+        self.worked = true;
         self.core.handle(now_ms, input);
         self.carry_out(desk)
+    }
+
+    /// Gives back room that only work needs; once after each time of it.
+    pub fn slim(&mut self) {
+        if !self.worked || !self.core.is_idle() {
+            return;
+        }
+        self.worked = false;
+        self.core.slim();
+        self.connections.shrink_to_fit();
+        clear_empty(&mut self.callers);
     }
 
     /// Does what the core wants done.

@@ -26,8 +26,9 @@ pub type SessionId = u64;
 pub struct Connection {
     /// Names the socket.
     pub id: ConnectionId,
-    /// The reliable lane to the socket's task.
-    pub lane: mpsc::Sender<Delivery>,
+    /// The reliable lane to the socket's task. Boxed: the channel keeps room for 32 items from the
+    /// start, most of which an idle player never needs.
+    pub lane: mpsc::Sender<Box<Delivery>>,
     /// Cancelled when the lane overflowed; the socket's task closes as a slow consumer.
     pub slow: CancellationToken,
 }
@@ -35,7 +36,7 @@ pub struct Connection {
 impl Connection {
     /// Hands a delivery to the socket's task without waiting. A full lane cancels `slow`.
     pub fn deliver(&self, delivery: Delivery) {
-        if let Err(mpsc::error::TrySendError::Full(_)) = self.lane.try_send(delivery) {
+        if let Err(mpsc::error::TrySendError::Full(_)) = self.lane.try_send(Box::new(delivery)) {
             self.slow.cancel();
         }
     }

@@ -167,8 +167,8 @@ pub struct Ledger {
     pub heard: BTreeMap<ActorId, Watermark>,
     /// By name, Unix milliseconds.
     pub timers: BTreeMap<Cow<'static, str>, u64>,
-    /// By id.
-    pub activities: BTreeMap<ActivityId, Activity>,
+    /// By id. Boxed: a map's node has room for eleven, and most actors have one at a time.
+    pub activities: BTreeMap<ActivityId, Box<Activity>>,
     /// The newest activity.
     pub activity: ActivityId,
     /// Oldest first.
@@ -188,6 +188,13 @@ fn push_bounded<T>(queue: &mut VecDeque<T>, item: T, max: usize) {
         queue.pop_front();
     }
     queue.push_back(item);
+}
+
+/// Gives back the node that an empty map keeps.
+pub(super) fn clear_empty<K, V>(map: &mut BTreeMap<K, V>) {
+    if map.is_empty() {
+        *map = BTreeMap::new();
+    }
 }
 
 impl Ledger {
@@ -244,6 +251,21 @@ impl Ledger {
         let timers = self.timers.values().min().copied();
         let activities = self.activities.values().map(|a| a.not_before_ms).min();
         [now, timers, activities].into_iter().flatten().min()
+    }
+
+    /// Gives back room that what is left does not need: an ordered map keeps a node for eleven
+    /// entries after its last one is gone. Changes no value.
+    pub(super) fn slim(&mut self) {
+        self.sessions.shrink_to_fit();
+        self.sessions.iter_mut().for_each(|session| session.kept.shrink_to_fit());
+        self.service.kept.shrink_to_fit();
+        self.keys.shrink_to_fit();
+        self.outbox.shrink_to_fit();
+        self.frames.shrink_to_fit();
+        clear_empty(&mut self.pending);
+        clear_empty(&mut self.heard);
+        clear_empty(&mut self.timers);
+        clear_empty(&mut self.activities);
     }
 
     /// Begins the fold of a record.
@@ -394,7 +416,7 @@ impl Ledger {
                     not_before_ms: self.now_ms,
                     heartbeat: None,
                 };
-                self.activities.insert(self.activity, activity);
+                self.activities.insert(self.activity, Box::new(activity));
             }
             Fact::ActivityTried { activity, retry_at_ms } => {
                 if let Some(activity) = self.activities.get_mut(activity) {
@@ -409,6 +431,7 @@ impl Ledger {
             }
             Fact::ActivityEnded { activity } => {
                 self.activities.remove(activity);
+                clear_empty(&mut self.activities);
             }
             _ => {}
         }

@@ -389,6 +389,17 @@ impl Worker {
             self.sweep_at_ms = now_ms + SWEEP_MS;
             let idle_ms = self.config.idle_ms;
             self.passivate(usize::MAX, |cell| cell.used_ms + idle_ms <= now_ms);
+            self.slim(now_ms);
+        }
+    }
+
+    /// Activations stay as long as their players do, and most of them have nothing to do.
+    fn slim(&mut self, now_ms: u64) {
+        for slot in self.slots.values_mut() {
+            match slot {
+                Slot::Active(cell) if cell.used_ms + SWEEP_MS <= now_ms => cell.slim(),
+                _ => {}
+            }
         }
     }
 

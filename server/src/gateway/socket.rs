@@ -54,7 +54,7 @@ pub(super) type Flow = Result<(), End>;
 pub(super) struct Socket {
     pub(super) edge: Arc<Edge>,
     websocket: WebSocket,
-    lane: mpsc::Receiver<Delivery>,
+    lane: mpsc::Receiver<Box<Delivery>>,
     pub(super) seat: Arc<Seat>,
     pub(super) session: Session,
     pub(super) gate: Gate,
@@ -159,7 +159,7 @@ impl Socket {
             tokio::select! {
                 biased;
                 () = slow.as_mut() => return Err(End::Close(CloseCode::SlowConsumer)),
-                Some(delivery) = self.lane.recv() => Box::pin(self.tell_all(delivery)).await?,
+                Some(delivery) = self.lane.recv() => Box::pin(self.tell_all(*delivery)).await?,
                 heard = self.websocket.recv(), if hears => Box::pin(self.hear(heard)).await?,
                 marks = self.seat.due() => Box::pin(self.show(marks)).await?,
                 () = timer.as_mut() => {
@@ -194,7 +194,7 @@ impl Socket {
         self.tell(first).await?;
         for _ in 1..BURST_LEN {
             let Ok(next) = self.lane.try_recv() else { break };
-            self.tell(next).await?;
+            self.tell(*next).await?;
         }
         self.flush().await?;
         self.catch_up().await

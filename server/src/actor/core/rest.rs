@@ -1,8 +1,11 @@
 //! When an activation wants to be woken, and when it may end.
 
+use std::collections::BTreeSet;
+
 use super::Core;
 use super::Output;
 use crate::actor::envelope::{Closing, Delivery};
+use crate::actor::ledger::clear_empty;
 
 impl Core {
     /// When [`super::Input::Tick`] is wanted next.
@@ -42,6 +45,25 @@ impl Core {
     #[must_use]
     pub fn is_idle(&self) -> bool {
         self.flight.is_none() && self.mailbox.is_empty() && self.out.is_empty()
+    }
+
+    /// Gives back room that queues and maps keep from busier times. Changes nothing else.
+    pub fn slim(&mut self) {
+        self.mailbox.shrink_to_fit();
+        self.waiting.shrink_to_fit();
+        self.lazy.shrink_to_fit();
+        self.riders.shrink_to_fit();
+        self.settled.shrink_to_fit();
+        self.out.shrink_to_fit();
+        clear_empty(&mut self.waiters);
+        clear_empty(&mut self.sent);
+        if self.running.is_empty() {
+            self.running = BTreeSet::new();
+        }
+        if self.turned_away.is_empty() {
+            self.turned_away = BTreeSet::new();
+        }
+        self.durable.ledger.slim();
     }
 
     /// Whether there is, or is about to be, a record.

@@ -136,3 +136,20 @@ fn an_activation_may_sleep_only_when_nothing_is_owed() {
     assert!(!may(&rig), "an append");
     assert_eq!(rig.core.due_at_ms(), Some(rig.now_ms));
 }
+
+#[test]
+fn an_idle_activation_gives_room_back_and_loses_nothing() {
+    let mut rig = Rig::new();
+    let attempt = begin(&mut rig, 1);
+    let at_ms = rig.now_ms + 60_000;
+    rig.put(call(2, "k", &Script { timer: Some(("t".into(), at_ms)), ..Script::default() }));
+    rig.put(Input::ActivityEnded(attempt.activity, Ok(Bytes::new())));
+    rig.wait(1_000);
+    assert_ne!((rig.core.mailbox.capacity(), rig.core.out.capacity()), (0, 0));
+    let before = rig.core.durable.save();
+    rig.core.slim();
+    assert_eq!((rig.core.mailbox.capacity(), rig.core.out.capacity()), (0, 0));
+    assert_eq!(rig.core.durable.save(), before);
+    rig.wait(59_000);
+    assert_eq!(rig.said(), "worked,timer t");
+}

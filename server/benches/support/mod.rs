@@ -1,0 +1,160 @@
+//! What the benchmarks share: the machine's description, a real server as a process of its own,
+//! medians, and the lines of the final tables.
+
+#![allow(dead_code, reason = "each benchmark takes what it needs")]
+#![allow(clippy::print_stdout, reason = "benchmarks print their findings")]
+
+use std::error::Error;
+use std::fs;
+use std::io::{BufRead, BufReader};
+use std::path::{Path, PathBuf};
+use std::process::{Child, ChildStdout, Command, Stdio};
+use std::time::Duration;
+
+use tempfile::TempDir;
+
+/// What a benchmark's steps give.
+pub type Outcome<T> = Result<T, Box<dyn Error>>;
+
+/// Prints what was on the machine: cores, kernel, file system of the stores, load.
+pub fn print_machine() -> Outcome<()> {
+    let cores = std::thread::available_parallelism()?;
+    let kernel = fs::read_to_string("/proc/sys/kernel/osrelease").unwrap_or_default();
+    let cpus = fs::read_to_string("/proc/cpuinfo").unwrap_or_default();
+    let model = cpus.lines().find_map(|line| line.strip_prefix("model name")?.split_once(": "));
+    println!(
+        "machine: {cores} cores ({}), kernel {}, store on {}",
+        model.map_or("model unknown", |(_, name)| name),
+        kernel.trim(),
+        file_system(&std::env::temp_dir())?,
+    );
+    print_load("at the start");
+    Ok(())
+}
+
+/// Prints the load average: a machine that does other things as well gives other numbers.
+pub fn print_load(when: &str) {
+    let load = fs::read_to_string("/proc/loadavg").unwrap_or_default();
+    let averages: Vec<_> = load.split(' ').take(3).collect();
+    println!("load average {when}: {} (1, 5 and 15 minutes)", averages.join(" "));
+}
+
+/// The type of the file system that holds `path`, as the kernel lists it.
+pub fn file_system(path: &Path) -> Outcome<String> {
+    let path = path.canonicalize()?;
+    let mounts = fs::read_to_string("/proc/mounts").unwrap_or_default();
+    let holding = mounts.lines().filter_map(|line| {
+        let mut words = line.split(' ').skip(1);
+        let point = PathBuf::from(words.next()?);
+        path.starts_with(&point).then(|| (point.as_os_str().len(), words.next()))
+    });
+    let kind = holding.max_by_key(|(len, _)| *len).and_then(|(_, kind)| kind);
+    Ok(kind.unwrap_or("unknown").to_owned())
+}
+
+/// The value below which `share` of the samples lie.
+pub fn quantile(samples: &[f64], share: f64) -> f64 {
+    let mut sorted = samples.to_vec();
+    sorted.sort_by(f64::total_cmp);
+    #[expect(
+        clippy::cast_possible_truncation,
+        clippy::cast_sign_loss,
+        clippy::cast_precision_loss,
+        reason = "an index into at most millions"
+    )]
+    let at = (sorted.len() as f64 * share) as usize;
+    sorted.get(at.min(sorted.len().saturating_sub(1))).copied().unwrap_or_default()
+}
+
+/// The middle value.
+pub fn median(samples: &[f64]) -> f64 {
+    quantile(samples, 0.5)
+}
+
+/// Microseconds.
+pub fn micros(took: Duration) -> f64 {
+    took.as_secs_f64() * 1e6
+}
+
+/// Whether a goal was met, in a table's words.
+pub const fn verdict(met: bool) -> &'static str {
+    if met { "met" } else { "missed" }
+}
+
+/// A child of this process, killed with its owner.
+pub struct Process {
+    child: Child,
+    output: BufReader<ChildStdout>,
+}
+
+impl Process {
+    /// Starts `command`; its first line that `find` makes something of is the answer.
+    pub fn start<T>(command: &mut Command, find: impl Fn(&str) -> Option<T>) -> Outcome<(Self, T)> {
+        let mut child = command.stdin(Stdio::null()).stdout(Stdio::piped()).spawn()?;
+        let output = child.stdout.take().ok_or("no standard output")?;
+        let mut process = Self { child, output: BufReader::new(output) };
+        let mut line = String::new();
+        while process.output.read_line(&mut line)? > 0 {
+            if let Some(found) = find(line.trim()) {
+                return Ok((process, found));
+            }
+            line.clear();
+        }
+        Err("the process ended before it served".into())
+    }
+
+    /// Its process id.
+    pub fn id(&self) -> u32 {
+        self.child.id()
+    }
+
+    /// Resident memory in bytes, as the kernel counts it.
+    pub fn resident(&self) -> Outcome<u64> {
+        self.status_kib("VmRSS:").map(|kib| kib * 1024)
+    }
+
+    fn status_kib(&self, field: &str) -> Outcome<u64> {
+        let status = fs::read_to_string(format!("/proc/{}/status", self.id()))?;
+        let line = status.lines().find_map(|line| line.strip_prefix(field));
+        let number = line.and_then(|line| line.split_whitespace().next());
+        Ok(number.ok_or_else(|| format!("no {field} in the status"))?.parse()?)
+    }
+}
+
+impl Drop for Process {
+    fn drop(&mut self) {
+        let _ = self.child.kill();
+        let _ = self.child.wait();
+    }
+}
+
+/// The built server on a fresh store.
+pub struct Server {
+    /// The process.
+    pub process: Process,
+    /// Where players connect.
+    pub url: String,
+    _dir: TempDir,
+}
+
+impl Server {
+    /// Starts `holdfast serve` with default settings but for `args`, on a free port.
+    pub fn start(args: &[&str]) -> Outcome<Self> {
+        let dir = tempfile::tempdir()?;
+        let mut command = Command::new(env!("CARGO_BIN_EXE_holdfast"));
+        for (name, _) in std::env::vars().filter(|(name, _)| name.starts_with("HOLDFAST_")) {
+            command.env_remove(name);
+        }
+        let store = format!("embedded:{}", dir.path().join("store").display());
+        let log = fs::File::create(dir.path().join("log"))?;
+        command.current_dir(dir.path()).stderr(log);
+        command.args(["serve", "--listen", "127.0.0.1:0", "--admin-listen", "off"]);
+        command.args(["--store", &store]).args(args);
+        let address = |line: &str| {
+            let address = line.strip_prefix("play")?.trim().strip_prefix("http://")?;
+            Some(format!("ws://{}/ws", address.trim_end_matches('/')))
+        };
+        let (process, url) = Process::start(&mut command, address)?;
+        Ok(Self { process, url, _dir: dir })
+    }
+}
