@@ -2,6 +2,7 @@
 //! one file per behaviour.
 #![cfg(test)]
 
+mod activities;
 mod drain;
 mod errors;
 mod inproc;
@@ -16,4 +17,5 @@ mod support;
 mod text;
 mod tidy;
 mod timers;
+mod toy;
 mod traps;
