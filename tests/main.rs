@@ -17,5 +17,6 @@ mod support;
 mod text;
 mod tidy;
 mod timers;
+mod timers_asleep;
 mod toy;
 mod traps;
