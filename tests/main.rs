@@ -3,8 +3,12 @@
 #![cfg(test)]
 
 mod activities;
+mod cap;
+mod creation;
 mod drain;
+mod draining;
 mod errors;
+mod faults;
 mod inproc;
 mod input;
 mod kill;
@@ -20,3 +24,4 @@ mod timers;
 mod timers_asleep;
 mod toy;
 mod traps;
+mod two_nodes;

@@ -154,6 +154,7 @@ impl Runtime {
             batch: Vec::new(),
             local: std::collections::VecDeque::new(),
             jobs: FuturesUnordered::new(),
+            verifying: 0,
         }
     }
 
