@@ -25,7 +25,7 @@ use tokio_util::sync::CancellationToken;
 pub const SOON: Duration = Duration::from_secs(20);
 
 #[derive(Debug)]
-struct Nobody;
+pub struct Nobody;
 
 impl Nearby for Nobody {
     fn view(&self, _: &ActorId, _: u64, _: u64, _: Option<View>) {}

@@ -2,8 +2,13 @@
 //! one file per behaviour.
 #![cfg(test)]
 
+mod activities;
+mod cap;
+mod creation;
 mod drain;
+mod draining;
 mod errors;
+mod faults;
 mod inproc;
 mod input;
 mod kill;
@@ -16,4 +21,7 @@ mod support;
 mod text;
 mod tidy;
 mod timers;
+mod timers_asleep;
+mod toy;
 mod traps;
+mod two_nodes;

@@ -56,7 +56,7 @@ pub(super) async fn bring_up(
         store.release(&actor, epoch, None).await?;
         return Err(Trouble::Absent);
     }
-    let (durable, since_snapshot) = read(&*store, &kind, &actor).await?;
+    let (durable, since_snapshot) = read(&*store, &kind, &actor, epoch).await?;
     Ok(Box::new(BroughtUp { epoch, seq, durable, since_snapshot }))
 }
 
@@ -82,15 +82,24 @@ async fn read(
     store: &dyn Store,
     kind: &Kind,
     actor: &ActorId,
+    epoch: u64,
 ) -> Result<(Durable, (u64, u64)), Trouble> {
-    match fold(kind, actor, store.load(actor, Base::Newest).await?) {
+    let newest = store.load(actor, Base::Newest).await?;
+    if newest.tip.epoch != epoch {
+        return Err(Trouble::Busy("another has claimed the actor meanwhile".into()));
+    }
+    match fold(kind, actor, newest) {
         Err(ReplayError::Snapshot(what)) => {
             warn!(%actor, what, "the newest snapshot can't be read; trying the one before");
             fold(kind, actor, store.load(actor, Base::Older).await?)
         }
         other => other,
     }
-    .map_err(|error| Trouble::Unreadable(error.to_string()))
+    .map_err(|error| match error {
+        // A later version can read it, and does not find it quarantined.
+        ReplayError::Newer(error) => Trouble::Busy(error.to_string()),
+        error => Trouble::Unreadable(error.to_string()),
+    })
 }
 
 fn fold(

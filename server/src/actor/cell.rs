@@ -29,10 +29,12 @@ pub(super) struct Cell {
     next_caller: CallerId,
     /// When the worker has it down to be woken.
     pub wake_at_ms: Option<u64>,
-    /// When it last had mail.
+    /// When someone last used it.
     pub used_ms: u64,
     /// Has worked since it was last slimmed.
     worked: bool,
+    /// The store refused the last append for now.
+    stalled: bool,
 }
 
 /// How a cell's activation ended by itself.
@@ -67,16 +69,41 @@ pub(super) struct Desk {
     /// Mail for actors of the same worker.
     pub local: VecDeque<Envelope>,
     pub jobs: FuturesUnordered<BoxFuture<'static, Done>>,
+    /// Linearizable queries that wait for a tip.
+    pub verifying: usize,
 }
+
+/// I7: mail between actors of one worker; beyond, senders try again.
+const LOCAL_MAX: usize = 65_536;
+/// I7: linearizable queries of one worker under way; more are answered `busy`.
+const VERIFYING_MAX: usize = 1_024;
+/// How long a store that stalls is left alone.
+const STALL_MS: u64 = 100;
 
 impl Desk {
     /// Sends mail to an actor without waiting; `false` when its worker's queue is full.
     fn post(&mut self, to: ActorId, mail: Mail) -> bool {
-        if self.peers.index(&to) == self.index {
-            self.local.push_back(Envelope { to, mail });
-            return true;
+        if self.peers.index(&to) != self.index {
+            return self.peers.try_send(&to, mail);
         }
-        self.peers.try_send(&to, mail)
+        let room = self.local.len() < LOCAL_MAX;
+        if room {
+            self.local.push_back(Envelope { to, mail });
+        }
+        room
+    }
+
+    /// Reads the journal's tip for an activation in doubt, after a pause.
+    pub fn read_tip(&mut self, id: ActorId, epoch: u64, pause_ms: u64) {
+        let (store, clock) = (Arc::clone(&self.store), self.runner.clock.clone());
+        let job = async move {
+            if pause_ms > 0 {
+                clock.sleep_ms(pause_ms).await;
+            }
+            let tip = store.tip(&id).await;
+            Done::Tip(id, epoch, tip)
+        };
+        self.jobs.push(job.boxed());
     }
 
     /// Hands this round's appends to the store: one group for all actors that have one.
@@ -108,12 +135,13 @@ impl Cell {
             wake_at_ms: None,
             used_ms: now_ms,
             worked: true,
+            stalled: false,
         }
     }
 
     /// Hands mail to the core.
     pub fn take(&mut self, desk: &mut Desk, now_ms: u64, mail: Mail) -> Option<End> {
-        if mail.activates() {
+        if mail.is_use() {
             self.used_ms = now_ms;
         }
         let epoch = self.core.epoch();
@@ -159,11 +187,16 @@ impl Cell {
 
     /// A linearizable read: the journal's tip is read after the request came.
     fn verify(&mut self, desk: &mut Desk, payload: Bytes, reply: CallReply) {
+        if desk.verifying >= VERIFYING_MAX {
+            return super::mail::answer(reply, super::envelope::CallError::Busy);
+        }
+        desk.verifying += 1;
         let (actor, tip) = (self.core.id().clone(), desk.store.tip(self.core.id()));
         desk.jobs.push(async move { Done::Verified(actor, payload, reply, tip.await) }.boxed());
     }
 
-    /// The tip was read: the answer is this activation's to give if it still owns the journal.
+    /// The tip was read: the answer is this activation's to give unless a newer one writes. An
+    /// older tip was read for an activation before this one, which was claimed after the query.
     pub fn verified(
         &mut self,
         desk: &mut Desk,
@@ -172,7 +205,7 @@ impl Cell {
         reply: CallReply,
         tip: Option<Tip>,
     ) -> Option<End> {
-        if tip.is_none_or(|tip| tip.epoch != self.core.epoch()) {
+        if tip.is_none_or(|tip| tip.epoch > self.core.epoch()) {
             return Some(End::Fenced);
         }
         let caller = self.caller(reply);
@@ -229,8 +262,8 @@ impl Cell {
         let epoch = self.core.epoch();
         match output {
             Output::ReadTip => {
-                let tip = desk.store.tip(&id);
-                desk.jobs.push(async move { Done::Tip(id, epoch, tip.await) }.boxed());
+                let pause_ms = if std::mem::take(&mut self.stalled) { STALL_MS } else { 0 };
+                desk.read_tip(id, epoch, pause_ms);
             }
             Output::Snapshot { seq, bytes, due_ms } => {
                 let retain = desk.retain;
@@ -265,9 +298,8 @@ impl Cell {
     fn send_tell(&mut self, desk: &mut Desk, from: ActorId, to: ActorId, tell: Tell) {
         let id = tell.id;
         desk.stats.tells.add(1);
-        if !desk.post(to.clone(), Mail::Tell(from.clone(), Box::new(tell))) {
-            let busy = Mail::Verdict(to, id, Verdict::Busy);
-            desk.local.push_back(Envelope { to: from, mail: busy });
+        if !desk.post(to.clone(), Mail::Tell(from, Box::new(tell))) {
+            self.core.handle(desk.store.now_ms(), Input::Verdict(to, id, Verdict::Busy));
         }
     }
 
@@ -299,6 +331,7 @@ impl Cell {
                 let (actor, epoch, seq) = (self.core.id(), self.core.epoch(), self.core.seq());
                 warn!(%actor, epoch, seq, %error, "an append is in doubt");
                 desk.stats.doubts.add(1);
+                self.stalled = matches!(error, store::Error::Stalled(_));
                 Input::AppendDoubt
             }
         };
@@ -339,6 +372,8 @@ pub(super) fn refuse(
             connection.deliver(Delivery::Reply { id: Some(id), outcome: Box::new(outcome) });
         }
         Mail::Call(_, reply) | Mail::Query { reply, .. } => super::mail::answer(reply, error),
+        // Its sender tries again by itself, less and less often.
+        Mail::Tell(..) if matches!(why, Refusal::Quarantined) => {}
         Mail::Tell(from, tell) => {
             let absent = matches!(why, Refusal::NoSuchActor);
             let verdict = if absent { Verdict::NoSuchActor } else { Verdict::Busy };

@@ -34,8 +34,12 @@ pub struct Connection {
 }
 
 impl Connection {
-    /// Hands a delivery to the socket's task without waiting. A full lane cancels `slow`.
+    /// Hands a delivery to the socket's task without waiting. A full lane cancels `slow`, and
+    /// nothing comes after what was dropped: a resume goes on from there.
     pub fn deliver(&self, delivery: Delivery) {
+        if self.slow.is_cancelled() {
+            return;
+        }
         if let Err(mpsc::error::TrySendError::Full(_)) = self.lane.try_send(Box::new(delivery)) {
             self.slow.cancel();
         }
@@ -239,4 +243,23 @@ pub trait Nearby: Send + Sync + fmt::Debug + 'static {
     fn view(&self, actor: &ActorId, epoch: u64, seq: u64, view: Option<View>);
     /// Shows `message` (JSON text) to every socket at `topic`, the actor's own included.
     fn broadcast(&self, actor: &ActorId, topic: &Arc<str>, message: Bytes);
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn nothing_follows_a_delivery_that_found_no_room() {
+        let (lane, mut received) = mpsc::channel(1);
+        let connection = Connection { id: 1, lane, slow: CancellationToken::new() };
+        let events = |seq| Delivery::Events { seq, evs: Bytes::new() };
+        connection.deliver(events(1));
+        connection.deliver(events(2));
+        let first = received.try_recv().map(|delivery| *delivery);
+        assert!(matches!(first, Ok(Delivery::Events { seq: 1, .. })));
+        connection.deliver(events(3));
+        assert!(received.try_recv().is_err(), "events after a gap");
+        assert!(connection.slow.is_cancelled());
+    }
 }

@@ -35,7 +35,7 @@ pub struct Config {
     pub limits: Limits,
     /// Tasks that own activations; one a core.
     pub workers: usize,
-    /// Actors in memory at most; the idlest go first.
+    /// Actors in memory at most, shared evenly among the workers; the idlest go first.
     pub activations_max: usize,
     /// Idle time after which an activation ends.
     pub idle_ms: u64,
@@ -121,7 +121,8 @@ impl Runtime {
             let worker = Worker::new(own, parts.clock.clone(), desk, inbox, fatal);
             runtime.tasks.spawn(worker.run(runtime.shutdown.clone()));
         }
-        let due = due::run(parts.store, runtime.peers.clone(), parts.clock);
+        let fatal = runtime.fatal.clone();
+        let due = due::run(parts.store, runtime.peers.clone(), parts.clock, fatal);
         let stop = runtime.shutdown.clone();
         runtime.tasks.spawn(async move {
             tokio::select! { () = due => {}, () = stop.cancelled() => {} }
@@ -153,6 +154,7 @@ impl Runtime {
             batch: Vec::new(),
             local: std::collections::VecDeque::new(),
             jobs: FuturesUnordered::new(),
+            verifying: 0,
         }
     }
 

@@ -129,7 +129,8 @@ impl<A: Actor> Behaviour for Typed<A> {
     }
 
     fn view(&self) -> Option<View> {
-        self.state.view()
+        // A view is for others' eyes only; one that can't be made shows nothing.
+        catch_unwind(AssertUnwindSafe(|| self.state.view())).unwrap_or(None)
     }
 }
 

@@ -54,16 +54,31 @@ impl Mail {
         }
     }
 
-    /// Whether it needs the actor in memory. What is about an activation that is gone does not.
+    /// Whether it needs the actor in memory. What is about an activation that is gone does not;
+    /// neither do commands and reads of a socket that no activation knows: by them a lost
+    /// connection would take the actor back from the node that has it now.
     pub fn activates(&self) -> bool {
         !matches!(
             self,
             Self::Detach(_)
+                | Self::Command(_)
+                | Self::Read(..)
                 | Self::Verdict(..)
                 | Self::Settled(..)
                 | Self::ActivityEnded(..)
                 | Self::Heartbeat(..)
         )
+    }
+
+    /// Whether someone uses the actor by it, rather than looks after it.
+    pub fn is_use(&self) -> bool {
+        let speaks = matches!(self, Self::Command(_) | Self::Read(..));
+        speaks || (self.activates() && !matches!(self, Self::Wake | Self::SettleAsked(..)))
+    }
+
+    /// Whether it attaches that socket.
+    pub fn attaches(&self, connection: ConnectionId) -> bool {
+        matches!(self, Self::Attach(with, _) if with.id == connection)
     }
 }
 

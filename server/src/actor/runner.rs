@@ -7,7 +7,7 @@ use bytes::Bytes;
 use holdfast_protocol::ids::ActorId;
 use tokio::sync::Semaphore;
 use tokio_util::sync::CancellationToken;
-use tokio_util::task::TaskTracker;
+use tokio_util::task::{AbortOnDropHandle, TaskTracker};
 use tracing::{debug, warn};
 
 use super::activity::{Activities, Activity, Attempt, Failure, Heart};
@@ -47,7 +47,7 @@ impl Runner {
         self.stats.attempts.add(1);
         debug!(%actor, epoch, activity = run.activity, name = run.name, attempt = run.attempt, "run");
         let result = match self.activities.get(&run.name) {
-            Some(activity) => self.guarded(&*activity, &actor, epoch, &run).await,
+            Some(activity) => self.guarded(activity, &actor, epoch, &run).await,
             None => Err(Failure::lasting(format!("no activity is named {}", run.name))),
         };
         if let Err(failure) = &result {
@@ -61,7 +61,7 @@ impl Runner {
     /// One attempt under its start-to-close and heartbeat timeouts.
     async fn guarded(
         &self,
-        activity: &dyn Activity,
+        activity: Arc<dyn Activity>,
         actor: &ActorId,
         epoch: u64,
         run: &RunOut,
@@ -76,8 +76,10 @@ impl Runner {
             heartbeat: run.heartbeat.clone(),
             heart,
         };
-        // A task of its own: a panic of the activity is a failed attempt, not ours.
-        let mut work = tokio::spawn(activity.run(attempt));
+        // A task of its own: a panic of the activity, even before its first step, is a failed
+        // attempt, not ours. It ends with this future, also when that is dropped at shutdown.
+        let work = tokio::spawn(async move { activity.run(attempt).await });
+        let mut work = AbortOnDropHandle::new(work);
         let timeout = tokio::select! {
             result = &mut work => {
                 return result.unwrap_or_else(|e| Err(Failure::passing(format!("it panicked: {e}"))));
@@ -85,7 +87,6 @@ impl Runner {
             () = self.clock.sleep_ms(run.options.start_to_close_ms) => "start-to-close",
             () = self.silence(&beaten, run.options.heartbeat_timeout_ms) => "heartbeat",
         };
-        work.abort();
         Err(Failure::passing(format!("{timeout} timeout")))
     }
 

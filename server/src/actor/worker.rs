@@ -5,21 +5,24 @@
 //! node under load writes large groups and a lone player is served at once, with no timer in
 //! between.
 
+mod idle;
+
 use std::collections::{BTreeSet, HashMap};
 use std::sync::Arc;
 
+use bytes::Bytes;
 use futures::{FutureExt, StreamExt};
 use holdfast_protocol::ids::ActorId;
 use tokio::sync::mpsc;
 use tokio_util::sync::CancellationToken;
-use tracing::{debug, error, info, warn};
+use tracing::{debug, error, warn};
 
 use super::bring_up::{BroughtUp, Trouble, bring_up};
 use super::cell::{Cell, Desk, Done, End, refuse};
 use super::core::{Core, Input, Limits, Start};
-use super::envelope::{CallError, Closing, Refusal};
+use super::envelope::{CallError, CallReply, Closing, Refusal};
 use super::kind::Kinds;
-use super::mail::{Envelope, Mail};
+use super::mail::{self, Envelope, Mail};
 use crate::clock::Clock;
 use crate::store::{self, NodeSession};
 
@@ -29,10 +32,8 @@ const ROUND_MAX: usize = 512;
 const WAITING_MAX: usize = 256;
 /// How often idle activations are looked for.
 const SWEEP_MS: u64 = 1_000;
-/// A timer this near keeps its actor in memory.
-const SOON_MS: u64 = 5_000;
-/// Activations ended by one sweep that was forced by the cap.
-const EVICT_MAX: usize = 32;
+/// How long the store is left alone after it failed to read.
+const AGAIN_MS: u64 = 100;
 
 /// What a worker is told at start.
 pub(super) struct Config {
@@ -68,7 +69,13 @@ pub(super) struct Worker {
     /// Cancelled by a store that can't go on: the node stops and recovers on restart.
     fatal: CancellationToken,
     sweep_at_ms: u64,
+    /// Not before then is someone looked for who can go.
+    evict_at_ms: u64,
+    /// Slots of actors that are being given up.
+    going: usize,
     draining: bool,
+    /// No mail will come any more.
+    cut_off: bool,
 }
 
 impl Worker {
@@ -79,13 +86,31 @@ impl Worker {
         inbox: mpsc::Receiver<Envelope>,
         fatal: CancellationToken,
     ) -> Self {
-        let (slots, wakes) = (HashMap::new(), BTreeSet::new());
-        let sweep_at_ms = clock.now_ms() + SWEEP_MS;
-        Self { config, clock, slots, wakes, desk, inbox, fatal, sweep_at_ms, draining: false }
+        Self {
+            sweep_at_ms: clock.now_ms() + SWEEP_MS,
+            config,
+            clock,
+            slots: HashMap::new(),
+            wakes: BTreeSet::new(),
+            desk,
+            inbox,
+            fatal,
+            evict_at_ms: 0,
+            going: 0,
+            draining: false,
+            cut_off: false,
+        }
     }
 
     /// Serves until `shutdown`, then finishes what is in flight and gives every actor up.
     pub async fn run(mut self, shutdown: CancellationToken) {
+        // A worker that panics takes its actors with it: the node must not go on half alive.
+        let guard = self.fatal.clone().drop_guard();
+        self.serve(shutdown).await;
+        guard.disarm();
+    }
+
+    async fn serve(&mut self, shutdown: CancellationToken) {
         let mut mail = Vec::with_capacity(ROUND_MAX);
         loop {
             let wake_at = self.wake_at_ms();
@@ -98,10 +123,8 @@ impl Worker {
                     self.more_jobs();
                     self.more_mail(&mut mail);
                 }
-                got = self.inbox.recv_many(&mut mail, ROUND_MAX) => {
-                    if got == 0 {
-                        return;
-                    }
+                got = self.inbox.recv_many(&mut mail, ROUND_MAX), if !self.cut_off => {
+                    self.cut_off = got == 0;
                     self.more_jobs();
                 }
                 () = self.clock.sleep_until(wake_at) => {}
@@ -109,9 +132,11 @@ impl Worker {
             for envelope in mail.drain(..) {
                 self.sort(envelope);
             }
-            self.local();
-            self.wake();
-            self.local();
+            if !self.draining {
+                self.local();
+                self.wake();
+                self.local();
+            }
             self.desk.flush();
             if self.draining && self.drained() {
                 return;
@@ -142,6 +167,9 @@ impl Worker {
     }
 
     fn wake_at_ms(&self) -> u64 {
+        if self.draining {
+            return self.clock.now_ms() + AGAIN_MS;
+        }
         let next = self.wakes.first().map_or(u64::MAX, |(at, _)| *at);
         let local = if self.desk.local.is_empty() { u64::MAX } else { 0 };
         next.min(self.sweep_at_ms).min(local)
@@ -161,7 +189,10 @@ impl Worker {
                 self.after(&to, end);
             }
             Some(Slot::Coming(waiting) | Slot::Going(waiting)) => {
-                if waiting.len() < WAITING_MAX {
+                if let Mail::Detach(gone) = mail {
+                    // Always heard: a socket that is gone must not be attached.
+                    waiting.retain(|mail| !mail.attaches(gone));
+                } else if waiting.len() < WAITING_MAX {
                     waiting.push(mail);
                 } else {
                     refuse(&mut self.desk, &to, mail, &Refusal::Busy, CallError::Busy);
@@ -171,11 +202,8 @@ impl Worker {
                 let (why, error) = (Refusal::Quarantined, CallError::Quarantined);
                 refuse(&mut self.desk, &to, mail, &why, error);
             }
-            None => {
-                if mail.activates() {
-                    self.activate(to, vec![mail]);
-                }
-            }
+            None if mail.activates() => self.activate(to, vec![mail]),
+            None => refuse(&mut self.desk, &to, mail, &Refusal::Busy, CallError::Busy),
         }
     }
 
@@ -184,10 +212,10 @@ impl Worker {
         let Some(kind) = self.config.kinds.of(&id).cloned() else {
             return self.refuse_all(&id, waiting, &Refusal::NoSuchActor, &CallError::NoSuchActor);
         };
-        if self.slots.len() >= self.config.activations_max {
+        if self.full() {
             self.evict();
         }
-        if self.draining || self.slots.len() >= self.config.activations_max {
+        if self.draining || self.full() {
             self.desk.stats.refused_at_cap.add(1);
             return self.refuse_all(&id, waiting, &Refusal::Busy, &CallError::Busy);
         }
@@ -227,12 +255,7 @@ impl Worker {
                 self.with(&id, epoch, |cell, desk| cell.handle(desk, now_ms, Input::Tip(tip)));
             }
             Done::Tip(id, epoch, Err(error)) => self.tip_failed(&id, epoch, &error),
-            Done::Verified(id, payload, reply, tip) => {
-                let Some(Slot::Active(cell)) = self.slots.get_mut(&id) else { return };
-                let tip = tip.unwrap_or_default();
-                let end = cell.verified(&mut self.desk, now_ms, payload, reply, tip);
-                self.after(&id, end);
-            }
+            Done::Verified(id, payload, reply, tip) => self.verified(&id, payload, reply, tip),
             Done::Snapshot(id, epoch, result) => {
                 if let Err(error) = &result {
                     warn!(actor = %id, epoch, %error, "a snapshot was not stored");
@@ -242,6 +265,7 @@ impl Worker {
             }
             Done::Released(id) => {
                 if let Some(Slot::Going(waiting)) = self.slots.remove(&id) {
+                    self.going -= 1;
                     self.redeliver(&id, waiting);
                 }
             }
@@ -268,12 +292,31 @@ impl Worker {
             error!(actor = %id, epoch, "{why}");
             return self.fatal.cancel();
         }
-        let (tip, clock, actor) = (self.desk.store.tip(id), self.clock.clone(), id.clone());
-        let again = async move {
-            clock.sleep_ms(100).await;
-            Done::Tip(actor, epoch, tip.await)
+        self.desk.read_tip(id.clone(), epoch, AGAIN_MS);
+    }
+
+    /// The tip was read for a linearizable query.
+    fn verified(
+        &mut self,
+        id: &ActorId,
+        payload: Bytes,
+        reply: CallReply,
+        tip: Result<Option<store::Tip>, store::Error>,
+    ) {
+        self.desk.verifying -= 1;
+        let tip = match tip {
+            Ok(tip) => tip,
+            Err(error) => {
+                warn!(actor = %id, %error, "the tip could not be read for a query");
+                return mail::answer(reply, CallError::Busy);
+            }
         };
-        self.desk.jobs.push(again.boxed());
+        let Some(Slot::Active(cell)) = self.slots.get_mut(id) else {
+            return mail::answer(reply, CallError::Busy);
+        };
+        let now_ms = self.desk.store.now_ms();
+        let end = cell.verified(&mut self.desk, now_ms, payload, reply, tip);
+        self.after(id, end);
     }
 
     fn up(&mut self, id: ActorId, up: Result<Box<BroughtUp>, Trouble>) {
@@ -387,8 +430,7 @@ impl Worker {
         }
         if now_ms >= self.sweep_at_ms {
             self.sweep_at_ms = now_ms + SWEEP_MS;
-            let idle_ms = self.config.idle_ms;
-            self.passivate(usize::MAX, |cell| cell.used_ms + idle_ms <= now_ms);
+            self.sweep(now_ms);
             self.slim(now_ms);
         }
     }
@@ -401,58 +443,5 @@ impl Worker {
                 _ => {}
             }
         }
-    }
-
-    /// The idlest go first when there is no room.
-    fn evict(&mut self) {
-        let used = |slot: &Slot| match slot {
-            Slot::Active(cell) => Some(cell.used_ms),
-            _ => None,
-        };
-        let mut ages: Vec<u64> = self.slots.values().filter_map(used).collect();
-        ages.sort_unstable();
-        let Some(&limit) = ages.get(EVICT_MAX.min(ages.len().saturating_sub(1))) else { return };
-        self.passivate(EVICT_MAX, |cell| cell.used_ms <= limit);
-    }
-
-    fn passivate(&mut self, most: usize, ripe: impl Fn(&Cell) -> bool) {
-        let now_ms = self.desk.store.now_ms();
-        let may = |slot: &Slot| match slot {
-            Slot::Active(cell) => ripe(cell) && cell.core.can_passivate(now_ms, SOON_MS),
-            _ => false,
-        };
-        let ripe = self.slots.iter().filter(|(_, slot)| may(slot)).map(|(id, _)| id.clone());
-        for id in ripe.take(most).collect::<Vec<_>>() {
-            self.release(&id);
-        }
-    }
-
-    /// Gives an actor up, with its earliest obligation.
-    fn release(&mut self, id: &ActorId) {
-        let Some(Slot::Active(cell)) = self.slots.get(id) else { return };
-        let (epoch, due_ms) = (cell.core.epoch(), cell.core.due_at_ms());
-        debug!(actor = %id, epoch, seq = cell.core.seq(), due_ms, "passivate");
-        let released = self.desk.store.release(id, epoch, due_ms);
-        self.drop_cell(id, Closing::HandedOver);
-        let actor = id.clone();
-        let job = async move {
-            if let Err(error) = released.await {
-                warn!(%actor, epoch, %error, "an actor could not be released");
-            }
-            Done::Released(actor)
-        };
-        self.desk.jobs.push(job.boxed());
-        self.slots.insert(id.clone(), Slot::Going(Vec::new()));
-    }
-
-    fn begin_drain(&mut self) {
-        info!(worker = self.desk.index, activations = self.slots.len(), "drain");
-        self.draining = true;
-    }
-
-    /// Whether nothing is in flight any more. What actors owe to others stays in their journals.
-    fn drained(&self) -> bool {
-        let busy = |slot: &Slot| matches!(slot, Slot::Active(cell) if !cell.core.is_idle());
-        self.desk.jobs.is_empty() && self.inbox.is_empty() && !self.slots.values().any(busy)
     }
 }
