@@ -113,7 +113,7 @@ impl Runtime {
             let own = worker::Config {
                 session,
                 kinds: parts.kinds.clone(),
-                limits: config.limits.clone(),
+                limits: Arc::new(config.limits.clone()),
                 activations_max: config.activations_max.div_ceil(workers),
                 idle_ms: config.idle_ms,
             };

@@ -39,7 +39,7 @@ const AGAIN_MS: u64 = 100;
 pub(super) struct Config {
     pub session: NodeSession,
     pub kinds: Kinds,
-    pub limits: Limits,
+    pub limits: Arc<Limits>,
     /// Activations that this worker holds at most.
     pub activations_max: usize,
     /// Idle time after which an activation ends.
@@ -354,7 +354,7 @@ impl Worker {
             seq: up.seq,
             durable: up.durable,
             since_snapshot: up.since_snapshot,
-            limits: self.config.limits.clone(),
+            limits: Arc::clone(&self.config.limits),
             seed: rand::random(),
         });
         self.desk.stats.activations.add(1);

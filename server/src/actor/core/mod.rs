@@ -29,6 +29,7 @@ mod tell;
 mod tests;
 
 use std::collections::{BTreeMap, BTreeSet, VecDeque};
+use std::sync::Arc;
 
 use bytes::Bytes;
 use holdfast_protocol::ids::ActorId;
@@ -86,7 +87,7 @@ pub struct Core {
     epoch: u64,
     /// The newest record that is durable.
     acked: u64,
-    limits: Limits,
+    limits: Arc<Limits>,
     durable: Durable,
     mailbox: VecDeque<Input>,
     /// Commands of the session that wait for the pending one before them.
@@ -168,7 +169,7 @@ pub struct Start {
     /// Records and bytes since the snapshot that it was loaded from.
     pub since_snapshot: (u64, u64),
     /// Bounds and spans.
-    pub limits: Limits,
+    pub limits: Arc<Limits>,
     /// Seed for append ids and the rules' random numbers.
     pub seed: u64,
 }

@@ -322,8 +322,15 @@ impl World {
         let (durable, since_snapshot) = self.journals[actor].claim(self.now_ms, older)?;
         let (epoch, seq) = (self.journals[actor].epoch, self.journals[actor].tip());
         let (id, seed) = (name(actor), self.rng.next());
-        let start =
-            Start { id, epoch, seq, durable, since_snapshot, limits: limits(self.profile), seed };
+        let start = Start {
+            id,
+            epoch,
+            seq,
+            durable,
+            since_snapshot,
+            limits: limits(self.profile).into(),
+            seed,
+        };
         let mut core = Core::new(start);
         core.off = match self.off {
             Some(Off::Core(guard)) => Some(guard),

@@ -199,7 +199,7 @@ impl Rig {
             true => Durable::fresh(&kind, &id("me")),
             false => replay(&kind, &id("me"), None, stored).unwrap(),
         };
-        let limits = limits.clone();
+        let limits = limits.clone().into();
         Start { id: id("me"), epoch, seq, durable, since_snapshot, limits, seed: 7 }
     }
 
