@@ -44,6 +44,9 @@ use super::ledger::Position;
 use super::record::{ActivityId, Fact, Place, TellId};
 use super::replay::Durable;
 
+/// Watermarks in a snapshot below which its shrinking is no reason for another.
+const SHRUNK_MIN: usize = 32;
+
 /// What can ride in a later record, and forces one of its own only after a while.
 #[derive(Debug)]
 enum Rider {
@@ -115,6 +118,8 @@ pub struct Core {
     due_ms: Option<u64>,
     since_snapshot: (u64, u64),
     snapshot_in_flight: bool,
+    /// Watermarks that the newest snapshot holds.
+    snapshot_heard: usize,
     random: u64,
     stopped: bool,
     out: VecDeque<Output>,
@@ -180,6 +185,7 @@ impl Core {
     #[must_use]
     pub fn new(start: Start) -> Self {
         let mut mailbox = VecDeque::new();
+        let snapshot_heard = start.durable.ledger.heard.len();
         if start.durable.ledger.connected {
             mailbox.push_back(Input::Orphaned);
         }
@@ -211,6 +217,7 @@ impl Core {
             due_ms: None,
             since_snapshot: start.since_snapshot,
             snapshot_in_flight: false,
+            snapshot_heard,
             random: start.seed,
             stopped: false,
             out: VecDeque::new(),
@@ -259,7 +266,7 @@ impl Core {
             Input::AppendFenced => self.stop(Output::Fenced),
             Input::AppendDoubt => self.doubt(),
             Input::Tip(tip) => self.tip(now_ms, tip),
-            Input::SnapshotDone(_) => self.snapshot_in_flight = false,
+            Input::SnapshotDone(_) => self.snapshot_done(),
             Input::Settled(from, through) => self.settle(now_ms, from, through),
             Input::SettleAsked(from, through) => self.settle_asked(from, through),
             Input::Verdict(to, id, verdict) => self.verdict(now_ms, to, id, verdict),
@@ -515,15 +522,27 @@ impl Core {
     /// Sends a snapshot when one is due. It holds acknowledged state only, and changes none.
     fn snapshot(&mut self) {
         let (records, bytes) = self.since_snapshot;
+        let heard = self.durable.ledger.heard.len();
+        // I8: a snapshot of a crowd is not what the actor is loaded from when the crowd is gone.
+        let shrunk = self.snapshot_heard > SHRUNK_MIN && heard * 8 <= self.snapshot_heard;
         let due = records >= self.limits.snapshot_records || bytes >= self.limits.snapshot_bytes;
-        if self.snapshot_in_flight || !due {
+        if self.snapshot_in_flight || records == 0 || !(due || shrunk) {
             return;
         }
+        self.snapshot_heard = heard;
         self.since_snapshot = (0, 0);
         self.snapshot_in_flight = true;
         self.due_ms = self.durable.ledger.due_ms();
         let bytes = self.durable.save();
         self.out.push_back(Output::Snapshot { seq: self.acked, bytes, due_ms: self.due_ms });
+    }
+
+    /// What came due while a snapshot was in flight is taken now, if the state is acknowledged.
+    fn snapshot_done(&mut self) {
+        self.snapshot_in_flight = false;
+        if self.flight.is_none() {
+            self.snapshot();
+        }
     }
 
     fn next_random(&mut self) -> u64 {
