@@ -170,7 +170,7 @@ pub enum Attach {
 }
 
 /// A command of a session, over its socket.
-#[derive(Debug)]
+#[derive(Debug, Clone)]
 pub struct Command {
     /// The session it belongs to.
     pub session: SessionId,

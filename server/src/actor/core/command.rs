@@ -236,14 +236,7 @@ impl Core {
         if !pending || !guard!(self, WaitWhilePending) {
             return false;
         }
-        let waits = Command {
-            session: command.session,
-            connection: command.connection,
-            id: command.id,
-            key: command.key.clone(),
-            payload: command.payload.clone(),
-        };
-        self.waiting.push_back(waits);
+        self.waiting.push_back(command.clone());
         true
     }
 
