@@ -15,7 +15,6 @@ mod kill;
 mod longevity;
 mod presence;
 mod rebuild;
-mod redis_port;
 mod scenario;
 mod support;
 mod text;

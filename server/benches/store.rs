@@ -138,7 +138,7 @@ impl Ours {
             let (actor, epoch) = self.actors.get(actor_of(nth))?.clone();
             let (seq, append_id) = (seq_of(nth), nth.try_into().ok()?);
             let record = Bytes::from_static(RECORD);
-            Some(Append { actor, epoch, seq, append_id, record, due_ms: None })
+            Some(Append { actor, epoch, seq, append_id, history: 0, record, due_ms: None })
         };
         (self.written..self.written + len).filter_map(append).collect()
     }
@@ -176,7 +176,7 @@ impl Bare {
             let transaction =
                 self.conn.transaction_with_behavior(TransactionBehavior::Immediate)?;
             let mut insert = transaction.prepare_cached(
-                "INSERT INTO journal(actor, seq, epoch, append_id, record)
+                "INSERT INTO journal(actor, seq, epoch, append_id, history: 0, record)
                  VALUES (?1, ?2, ?3, ?4, ?5)",
             )?;
             for nth in self.written..self.written + batch {

@@ -9,8 +9,8 @@ use futures::future::{BoxFuture, ready};
 use holdfast::clock::Clock;
 use holdfast::store::memory::Memory;
 use holdfast::store::{
-    Answer, Append, Base, Claim, Claimed, Description, Epoch, Error, Loaded, RecordRow, Score, Seq,
-    SessionMetrics, Snapshot, Store, Tip,
+    Answer, Append, Base, Claim, Claimed, Description, Epoch, Error, Loaded, Owner, Partition,
+    Reassert, Reasserted, RecordRow, Score, Seq, SessionMetrics, Snapshot, Store, Tip,
 };
 use holdfast_protocol::ids::ActorId;
 
@@ -136,8 +136,17 @@ impl Store for Bent {
         self.memory.release(actor, epoch, due_ms)
     }
 
+    fn reassert(&self, reassert: Reassert) -> Answer<Reasserted> {
+        self.memory.reassert(reassert)
+    }
+
+    fn owners(&self, actors: Vec<ActorId>) -> Answer<Vec<Option<Owner>>> {
+        self.memory.owners(actors)
+    }
+
     fn due(
         &self,
+        partition: Partition,
         after: Option<(u64, ActorId)>,
         until_ms: u64,
         limit: usize,
@@ -148,7 +157,7 @@ impl Store for Bent {
         if self.switches.no_due.load(Ordering::SeqCst) {
             return ready(Ok(Vec::new())).boxed();
         }
-        self.memory.due(after, until_ms, limit)
+        self.memory.due(partition, after, until_ms, limit)
     }
 
     fn actors(&self, kind: &str, after: Option<ActorId>, limit: usize) -> Answer<Vec<ActorId>> {

@@ -69,7 +69,10 @@ async fn claim(
     let mut claim = Claim { actor: actor.clone(), session, creates, replaces: None };
     for _ in 0..3 {
         match store.claim(claim.clone()).await? {
-            Claimed::Granted { epoch, seq } => return Ok((epoch, seq)),
+            Claimed::Granted { epoch, seq, .. } => return Ok((epoch, seq)),
+            Claimed::Wait(ms) => {
+                return Err(Trouble::Busy(format!("holders come first for {ms} ms")));
+            }
             Claimed::Absent => return Err(Trouble::Absent),
             Claimed::Held(owner) => claim.replaces = Some(owner),
         }

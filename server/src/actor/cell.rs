@@ -239,6 +239,7 @@ impl Cell {
                     epoch: append.epoch,
                     seq: append.seq,
                     append_id: append.append_id,
+                    history: 0,
                     record: append.record,
                     due_ms: append.due_ms,
                 }),

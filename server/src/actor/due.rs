@@ -31,7 +31,7 @@ pub(super) async fn run(
     let (mut after, mut again_at_ms) = (None, store.now_ms() + AGAIN_MS);
     loop {
         let until = store.now_ms();
-        match store.due(after.clone(), until, PAGE).await {
+        match store.due(0, after.clone(), until, PAGE).await {
             Ok(page) => {
                 let full = page.len() == PAGE;
                 for (at, actor) in page {

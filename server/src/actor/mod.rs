@@ -13,6 +13,7 @@ mod bring_up;
 mod cell;
 pub mod contract;
 pub mod core;
+pub mod doubt;
 mod due;
 pub mod envelope;
 pub mod handle;

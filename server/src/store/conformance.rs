@@ -93,7 +93,11 @@ fn append(actor: &ActorId, epoch: Epoch, seq: Seq) -> Append {
     // Ids are random: the upper half must survive too.
     let append_id = u64::MAX - seq;
     let record = record(actor, seq);
-    Append { actor: actor.clone(), epoch, seq, append_id, record, due_ms: None }
+    Append { actor: actor.clone(), epoch, seq, append_id, history: 0, record, due_ms: None }
+}
+
+fn tip_of(epoch: Epoch, seq: Seq) -> Tip {
+    Tip { epoch, seq, append_id: u64::MAX - seq, continues: None, history: 0 }
 }
 
 async fn put(store: &Subject, append: Append) -> Result<(), Error> {
@@ -133,7 +137,7 @@ fn assert_loaded(loaded: &Loaded, base: Option<Seq>, tail: std::ops::RangeInclus
 async fn claims_grant_rising_epochs(store: Subject) {
     let actor = id("player:alice");
     let before_ms = store.now_ms();
-    let Claimed::Granted { epoch, seq } = store.claim(claim(&actor, ME)).await.unwrap() else {
+    let Claimed::Granted { epoch, seq, .. } = store.claim(claim(&actor, ME)).await.unwrap() else {
         panic!("a new actor was not granted");
     };
     assert!(epoch >= before_ms, "epochs are milliseconds of the store's clock");
@@ -143,13 +147,13 @@ async fn claims_grant_rising_epochs(store: Subject) {
     // All at once, so that the clock does not move between them.
     let claims: Vec<_> = (0..5).map(|_| store.claim(claim(&actor, ME))).collect();
     for claimed in join_all(claims).await {
-        let Ok(Claimed::Granted { epoch, seq: 1 }) = claimed else {
+        let Ok(Claimed::Granted { epoch, seq: 1, .. }) = claimed else {
             panic!("the holder itself was not granted: {claimed:?}");
         };
         assert!(epoch > last, "epoch {epoch} after {last}");
         last = epoch;
     }
-    let tip = Tip { epoch: last, seq: 1, append_id: u64::MAX - 1 };
+    let tip = tip_of(last, 1);
     assert_eq!(store.tip(&actor).await.unwrap(), Some(tip));
 }
 
@@ -184,7 +188,7 @@ async fn a_holder_is_replaced_by_name_only(store: Subject) {
 
     let replaces = Some(owner);
     let granted = store.claim(Claim { replaces, ..claim(&actor, OTHER) }).await.unwrap();
-    let Claimed::Granted { epoch: newest, seq: 3 } = granted else {
+    let Claimed::Granted { epoch: newest, seq: 3, .. } = granted else {
         panic!("the named owner was not replaced: {granted:?}");
     };
     assert!(newest > epoch);
@@ -198,7 +202,7 @@ async fn released_actors_are_free(store: Subject) {
     store.release(&actor, epoch, None).await.unwrap();
     store.release(&actor, epoch, None).await.expect("a repeat does no harm");
     let granted = store.claim(claim(&actor, OTHER)).await.unwrap();
-    let Claimed::Granted { epoch: newest, seq: 1 } = granted else {
+    let Claimed::Granted { epoch: newest, seq: 1, .. } = granted else {
         panic!("a released actor was not granted: {granted:?}");
     };
     assert!(newest > epoch);
@@ -209,11 +213,11 @@ async fn released_actors_are_free(store: Subject) {
 
 async fn appends_follow_the_tip(store: Subject) {
     let (actor, epoch) = grown(&store, "player:alice", 0).await;
-    let empty = Tip { epoch, seq: 0, append_id: 0 };
+    let empty = Tip { append_id: 0, ..tip_of(epoch, 0) };
     assert_eq!(store.tip(&actor).await.unwrap(), Some(empty));
     for seq in 1..=3 {
         put(&store, append(&actor, epoch, seq)).await.unwrap();
-        let tip = Tip { epoch, seq, append_id: u64::MAX - seq };
+        let tip = tip_of(epoch, seq);
         assert_eq!(store.tip(&actor).await.unwrap(), Some(tip));
     }
     for seq in [0, 1, 3, 5, 100] {
@@ -238,7 +242,7 @@ async fn older_epochs_are_fenced(store: Subject) {
     assert_loaded(&loaded, None, 1..=3);
     let epochs: Vec<_> = loaded.records.iter().map(|row| row.epoch).collect();
     assert_eq!(epochs, [old, old, newest]);
-    assert_eq!(store.due(None, u64::MAX, 10).await.unwrap(), []);
+    assert_eq!(store.due(0, None, u64::MAX, 10).await.unwrap(), []);
 }
 
 async fn batches_answer_in_order(store: Subject) {
@@ -384,7 +388,7 @@ async fn appends_only_lower_the_due_time(store: Subject) {
 }
 
 async fn assert_due(store: &Subject, actor: &ActorId, expected: Option<u64>) {
-    let due = store.due(None, 1_000, 10).await.unwrap();
+    let due = store.due(0, None, 1_000, 10).await.unwrap();
     assert_eq!(due, expected.map(|at_ms| (at_ms, actor.clone())).into_iter().collect::<Vec<_>>());
 }
 
@@ -398,11 +402,11 @@ async fn due_actors_come_earliest_first(store: Subject) {
     }
     let all = [(10, "room:c"), (20, "room:b"), (20, "room:e"), (30, "room:a")];
     let all = all.map(|(at_ms, name)| (at_ms, id(name)));
-    assert_eq!(store.due(None, 30, 10).await.unwrap(), all);
-    assert_eq!(store.due(None, 30, 2).await.unwrap(), all[..2]);
-    assert_eq!(store.due(Some(all[1].clone()), 30, 10).await.unwrap(), all[2..]);
-    assert_eq!(store.due(Some(all[3].clone()), 30, 10).await.unwrap(), []);
-    assert_eq!(store.due(None, 9, 10).await.unwrap(), []);
+    assert_eq!(store.due(0, None, 30, 10).await.unwrap(), all);
+    assert_eq!(store.due(0, None, 30, 2).await.unwrap(), all[..2]);
+    assert_eq!(store.due(0, Some(all[1].clone()), 30, 10).await.unwrap(), all[2..]);
+    assert_eq!(store.due(0, Some(all[3].clone()), 30, 10).await.unwrap(), []);
+    assert_eq!(store.due(0, None, 9, 10).await.unwrap(), []);
 }
 
 async fn actors_are_listed_by_kind(store: Subject) {

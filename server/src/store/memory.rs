@@ -13,7 +13,8 @@ use holdfast_protocol::ids::ActorId;
 
 use super::{
     Answer, Append, Base, Claim, Claimed, Description, Epoch, Error, Loaded, NodeSession, Owner,
-    RecordRow, Score, Seq, SessionMetrics, Snapshot, SnapshotRow, Store, Tip, check_contiguous,
+    Partition, Reassert, Reasserted, RecordRow, Score, Seq, SessionMetrics, Snapshot, SnapshotRow,
+    Store, Term, Tip, check_contiguous,
 };
 use crate::clock::Clock;
 
@@ -41,6 +42,9 @@ struct Actor {
     journal: BTreeMap<Seq, Entry>,
     newest: Option<SnapshotRow>,
     older: Option<SnapshotRow>,
+    terms: Vec<Term>,
+    /// The newest reassertion: its random id and the epoch that it goes on from.
+    reasserted: Option<Marker>,
     due_ms: Option<u64>,
 }
 
@@ -49,6 +53,15 @@ struct Entry {
     epoch: Epoch,
     append_id: u64,
     record: Bytes,
+}
+
+/// What a reassertion leaves in the journal.
+#[derive(Debug, Clone, Copy)]
+struct Marker {
+    append_id: u64,
+    continues: Epoch,
+    seq: Seq,
+    epoch: Epoch,
 }
 
 impl Memory {
@@ -121,8 +134,24 @@ impl Store for Memory {
         })
     }
 
+    fn reassert(&self, reassert: Reassert) -> Answer<Reasserted> {
+        let now_ms = self.now_ms();
+        self.answer(|tables| Ok(tables.actor(&reassert.actor)?.reassert(reassert, now_ms)))
+    }
+
+    fn owners(&self, actors: Vec<ActorId>) -> Answer<Vec<Option<Owner>>> {
+        self.answer(|tables| {
+            let owner = |id: &ActorId| {
+                let actor = tables.actors.get(id)?;
+                Some(Owner { session: actor.owner?, epoch: actor.epoch })
+            };
+            Ok(actors.iter().map(owner).collect())
+        })
+    }
+
     fn due(
         &self,
+        _: Partition,
         after: Option<(u64, ActorId)>,
         until_ms: u64,
         limit: usize,
@@ -204,9 +233,8 @@ impl Tables {
                 return Claimed::Held(owner);
             }
         }
-        actor.epoch = now_ms.max(actor.epoch + 1);
-        actor.owner = Some(claim.session);
-        Claimed::Granted { epoch: actor.epoch, seq: actor.seq }
+        actor.begin_term(claim.session, now_ms);
+        Claimed::Granted { epoch: actor.epoch, seq: actor.seq, history: 0 }
     }
 
     fn append(&mut self, append: Append) -> Result<(), Error> {
@@ -225,8 +253,37 @@ impl Tables {
 
 impl Actor {
     fn tip(&self) -> Tip {
-        let append_id = self.journal.get(&self.seq).map_or(0, |entry| entry.append_id);
-        Tip { epoch: self.epoch, seq: self.seq, append_id }
+        let record = self.journal.get(&self.seq).map_or(0, |entry| entry.append_id);
+        // A claim or a record after it ends what a reassertion says.
+        let marker = self.reasserted.filter(|marker| marker.seq == self.seq);
+        let append_id = marker.map_or(record, |marker| marker.append_id);
+        let newest = self.terms.last().map(|term| term.epoch);
+        let continues = marker.filter(|m| Some(m.epoch) == newest).map(|marker| marker.continues);
+        Tip { epoch: self.epoch, seq: self.seq, append_id, continues, history: 0 }
+    }
+
+    fn begin_term(&mut self, session: NodeSession, now_ms: u64) {
+        self.epoch = now_ms.max(self.epoch + 1);
+        self.owner = Some(session);
+        self.terms.push(Term { epoch: self.epoch, from: self.seq });
+    }
+
+    fn reassert(&mut self, reassert: Reassert, now_ms: u64) -> Reasserted {
+        if self.tip() != reassert.observed || reassert.seq < self.seq {
+            return Reasserted::Changed;
+        }
+        if let Some(bytes) = reassert.snapshot {
+            self.seq = reassert.seq;
+            self.journal.clear();
+            self.terms.clear();
+            self.newest = Some(SnapshotRow { seq: reassert.seq, bytes });
+            self.older = self.newest.clone();
+        }
+        self.begin_term(reassert.session, now_ms.max(reassert.continues + 1));
+        self.due_ms = reassert.due_ms;
+        let Reassert { append_id, continues, seq, .. } = reassert;
+        self.reasserted = Some(Marker { append_id, continues, seq, epoch: self.epoch });
+        Reasserted::Granted { epoch: self.epoch, history: 0 }
     }
 
     /// I1: only the newest epoch writes. One that was never claimed is an older history's.
@@ -256,7 +313,8 @@ impl Actor {
         let base_seq = snapshot.as_ref().map_or(0, |snapshot| snapshot.seq);
         let (records, tip) = (self.records(base_seq + 1).collect::<Vec<_>>(), self.tip());
         check_contiguous(id, base_seq, &records, tip)?;
-        Ok(Loaded { snapshot, records, tip })
+        let terms = self.terms.clone();
+        Ok(Loaded { snapshot, records, terms, tip })
     }
 
     fn snapshot(&mut self, snapshot: Snapshot) -> Result<(), Error> {

@@ -13,23 +13,25 @@
 use std::fmt;
 
 use bytes::Bytes;
+use futures::FutureExt;
 use futures::future::BoxFuture;
 use holdfast_protocol::ids::ActorId;
+use tokio::sync::watch;
 
 #[cfg(any(test, feature = "testing"))]
 pub mod conformance;
 pub mod embedded;
+pub mod fleet;
 pub mod memory;
+pub mod tip;
 
-/// An ownership term of one actor: milliseconds of the store's clock, at least one more than the
-/// last. The greater epoch writes.
-pub type Epoch = u64;
-
-/// A record's position in its actor's journal: counts from 1 without gaps for the actor's life.
-pub type Seq = u64;
+pub use tip::{Epoch, History, Seq, Term, Tip};
 
 /// One run of one node, random; the owner that claims are made for.
 pub type NodeSession = u64;
+
+/// A part of the actors, all keys of which live together: see [`Store::partitions`].
+pub type Partition = u16;
 
 /// Boxed because the port is used as `dyn Store`.
 pub type Answer<T> = BoxFuture<'static, Result<T, Error>>;
@@ -75,9 +77,14 @@ pub enum Claimed {
         epoch: Epoch,
         /// The journal's last record; 0 for an actor without any.
         seq: Seq,
+        /// The history that granted it.
+        history: History,
     },
     /// Held by another; nothing was changed.
     Held(Owner),
+    /// The store's history has changed, and its holders come first: ask again after so many
+    /// milliseconds. Nothing was changed.
+    Wait(u64),
     /// No such actor, and the claim does not create. No key was left.
     Absent,
 }
@@ -93,21 +100,49 @@ pub struct Append {
     pub seq: Seq,
     /// Random; tells a re-read tip apart from another writer's.
     pub append_id: u64,
+    /// The history that the writer was claimed in, or last read its tip in. The store sends
+    /// nothing to another one and answers [`Error::Doubt`]: the tip decides first.
+    pub history: History,
     /// The record.
     pub record: Bytes,
     /// An obligation that this record may create: lowers the actor's due time to it.
     pub due_ms: Option<u64>,
 }
 
-/// The newest entry of a journal.
-#[derive(Debug, Clone, Copy, PartialEq, Eq)]
-pub struct Tip {
-    /// Newest epoch written, by claim or append.
-    pub epoch: Epoch,
-    /// Newest record.
+/// Memory that is written back over what the store has: after the store went back in time, or
+/// when a holder goes on under a new node session.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct Reassert {
+    /// Whose journal.
+    pub actor: ActorId,
+    /// For whom.
+    pub session: NodeSession,
+    /// The tip that was read; if it is another by now, nothing is changed.
+    pub observed: Tip,
+    /// The term that the holder goes on from.
+    pub continues: Epoch,
+    /// The newest record that memory holds; at least the observed one.
     pub seq: Seq,
-    /// The newest record's append id; 0 where there is none.
+    /// Random: finds this reassertion again in a tip, when its answer was lost.
     pub append_id: u64,
+    /// The state after record `seq`. `None`: the store has every record up to it.
+    pub snapshot: Option<Bytes>,
+    /// The actor's earliest obligation.
+    pub due_ms: Option<u64>,
+}
+
+/// The answer to a reassertion.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub enum Reasserted {
+    /// The holder owns the actor under a new term.
+    Granted {
+        /// The term.
+        epoch: Epoch,
+        /// The history that granted it.
+        history: History,
+    },
+    /// The tip is another than the observed one; nothing was changed.
+    Changed,
 }
 
 /// A stored record.
@@ -146,6 +181,8 @@ pub struct Loaded {
     pub snapshot: Option<SnapshotRow>,
     /// Contiguous, from the snapshot's seq plus one to the tip.
     pub records: Vec<RecordRow>,
+    /// The terms since the base, as far as the journal still tells, oldest first.
+    pub terms: Vec<Term>,
     /// The tip at the time of reading.
     pub tip: Tip,
 }
@@ -224,9 +261,13 @@ pub enum Error {
     /// Whether it was written is not known. The activation holds, then reads the tip.
     #[error("the outcome is in doubt: {0}")]
     Doubt(String),
-    /// The store refuses for now (full, read-only). Tried again; callers hear `busy`.
+    /// The store refuses for now (full, too few replicas). Tried again; callers hear `busy`.
     #[error("the store is stalled: {0}")]
     Stalled(String),
+    /// The part of the store that keeps this actor is empty or belongs to another world. Nothing
+    /// is served from it, and nothing made anew, until an operator has looked.
+    #[error("a partition of the store was wiped: {0}")]
+    Wiped(String),
     /// The store can't go on; everything after this fails. The node stops and recovers on restart.
     #[error("the store has failed and the server must be restarted: {0}")]
     Poisoned(String),
@@ -254,6 +295,39 @@ pub trait Store: Send + Sync + fmt::Debug + 'static {
     /// order of the batch; one actor's refusal does not touch another's append.
     fn append(&self, batch: Vec<Append>) -> BoxFuture<'static, Vec<Result<(), Error>>>;
 
+    /// The history that an actor's appends go to now. Changes are announced by
+    /// [`Store::changes`].
+    fn history_of(&self, actor: &ActorId) -> History {
+        let _ = actor;
+        0
+    }
+
+    /// Moves whenever [`Store::history_of`] may have changed for some actor: whoever holds one
+    /// reads its tip.
+    fn changes(&self) -> watch::Receiver<u64> {
+        watch::channel(0).1
+    }
+
+    /// Writes memory back under a new epoch, if the tip is still the one observed: a marker that
+    /// names the epoch that it goes on from, and the snapshot where one is given. Both kept
+    /// snapshots are replaced by it, and the journal is trimmed to the marker.
+    /// A store that has one history and one node is never asked, and refuses.
+    fn reassert(&self, reassert: Reassert) -> Answer<Reasserted> {
+        let refused = Error::Stalled(format!("{} can't be reasserted here", reassert.actor));
+        futures::future::ready(Err(refused)).boxed()
+    }
+
+    /// Who holds each of these actors, by the newest claim; `None` where no one does, or where
+    /// there is no other node that could.
+    fn owners(&self, actors: Vec<ActorId>) -> Answer<Vec<Option<Owner>>> {
+        futures::future::ready(Ok(vec![None; actors.len()])).boxed()
+    }
+
+    /// Into how many parts actors are divided, for good; each has its own index of what is due.
+    fn partitions(&self) -> Partition {
+        1
+    }
+
     /// Reads the newest entry; `None` for an actor that does not exist.
     fn tip(&self, actor: &ActorId) -> Answer<Option<Tip>>;
 
@@ -264,16 +338,17 @@ pub trait Store: Send + Sync + fmt::Debug + 'static {
     /// Gives an actor up, with its earliest obligation. Fenced if a newer epoch was written.
     fn release(&self, actor: &ActorId, epoch: Epoch, due_ms: Option<u64>) -> Answer<()>;
 
-    /// Actors whose earliest obligation is at or before `until_ms`, by time and then id, from
-    /// the first after `after` on.
+    /// Actors of one partition whose earliest obligation is at or before `until_ms`, by time and
+    /// then id, from the first after `after` on.
     fn due(
         &self,
+        partition: Partition,
         after: Option<(u64, ActorId)>,
         until_ms: u64,
         limit: usize,
     ) -> Answer<Vec<(u64, ActorId)>>;
 
-    /// Ids of actors of one kind that have records, in order, after `after`.
+    /// Ids of actors of one kind that have records, after `after` in an order of the store's own.
     fn actors(&self, kind: &str, after: Option<ActorId>, limit: usize) -> Answer<Vec<ActorId>>;
 
     /// Retained records from `from` on, for operators.

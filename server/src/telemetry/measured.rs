@@ -6,12 +6,13 @@ use futures::FutureExt as _;
 use futures::future::BoxFuture;
 use holdfast_protocol::ids::ActorId;
 use std::sync::Arc;
+use tokio::sync::watch;
 
 use super::metrics::Metrics;
 use crate::clock;
 use crate::store::{
-    Answer, Append, Base, Claim, Claimed, Description, Epoch, Error, Loaded, RecordRow, Score, Seq,
-    SessionMetrics, Snapshot, Store, Tip,
+    Answer, Append, Base, Claim, Claimed, Description, Epoch, Error, History, Loaded, Owner,
+    Partition, Reassert, Reasserted, RecordRow, Score, Seq, SessionMetrics, Snapshot, Store, Tip,
 };
 
 /// See the module.
@@ -60,13 +61,34 @@ impl Store for Measured {
         self.inner.release(actor, epoch, due_ms)
     }
 
+    fn history_of(&self, actor: &ActorId) -> History {
+        self.inner.history_of(actor)
+    }
+
+    fn changes(&self) -> watch::Receiver<u64> {
+        self.inner.changes()
+    }
+
+    fn reassert(&self, reassert: Reassert) -> Answer<Reasserted> {
+        self.inner.reassert(reassert)
+    }
+
+    fn owners(&self, actors: Vec<ActorId>) -> Answer<Vec<Option<Owner>>> {
+        self.inner.owners(actors)
+    }
+
+    fn partitions(&self) -> Partition {
+        self.inner.partitions()
+    }
+
     fn due(
         &self,
+        partition: Partition,
         after: Option<(u64, ActorId)>,
         until_ms: u64,
         limit: usize,
     ) -> Answer<Vec<(u64, ActorId)>> {
-        self.inner.due(after, until_ms, limit)
+        self.inner.due(partition, after, until_ms, limit)
     }
 
     fn actors(&self, kind: &str, after: Option<ActorId>, limit: usize) -> Answer<Vec<ActorId>> {

@@ -62,7 +62,8 @@ impl Bench {
         let actor = ActorId::new(PLAYER, key).unwrap();
         let claim = Claim { actor: actor.clone(), session: 1, creates: true, replaces: None };
         let Ok(Claimed::Granted { epoch, .. }) = self.store.claim(claim).await else { panic!() };
-        let append = Append { actor, epoch, seq: 1, append_id: 1, record, due_ms: None };
+        let append =
+            Append { actor, epoch, seq: 1, append_id: 1, history: 0, record, due_ms: None };
         assert_eq!(self.store.append(vec![append]).await, vec![Ok(())]);
     }
 

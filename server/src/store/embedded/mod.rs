@@ -36,8 +36,8 @@ use self::queue::Queue;
 use self::reader::Read;
 use self::writer::{Job, Reply, Writer};
 use super::{
-    Answer, Append, Base, Claim, Claimed, Description, Epoch, Error, Loaded, RecordRow, Score, Seq,
-    SessionMetrics, Snapshot, Store, Tip,
+    Answer, Append, Base, Claim, Claimed, Description, Epoch, Error, Loaded, Partition, RecordRow,
+    Score, Seq, SessionMetrics, Snapshot, Store, Tip,
 };
 use crate::clock::Clock;
 
@@ -267,6 +267,7 @@ impl Store for Embedded {
 
     fn due(
         &self,
+        _: Partition,
         after: Option<(u64, ActorId)>,
         until_ms: u64,
         limit: usize,

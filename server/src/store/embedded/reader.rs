@@ -11,7 +11,7 @@ use rusqlite::{Connection, ErrorCode, OptionalExtension, Row, params};
 use super::Shared;
 use super::tables::to_sql;
 use crate::store::{
-    Base, Epoch, Error, Loaded, RecordRow, Score, Seq, SnapshotRow, Tip, check_contiguous,
+    Base, Epoch, Error, Loaded, RecordRow, Score, Seq, SnapshotRow, Term, Tip, check_contiguous,
 };
 
 /// A read: runs on a reader's thread, and answers its caller itself.
@@ -38,7 +38,9 @@ pub(super) fn load(conn: &mut Connection, actor: &ActorId, base: Base) -> Result
         let base_seq = snapshot.as_ref().map_or(0, |snapshot| snapshot.seq);
         let tip = tip_of(conn, found)?;
         let records = records(conn, found.row, base_seq + 1, usize::MAX)?;
-        Ok(Loaded { snapshot, records, tip })
+        // The newest claim is all that is kept of terms: this store has one history.
+        let terms = vec![Term { epoch: tip.epoch, from: tip.seq }];
+        Ok(Loaded { snapshot, records, terms, tip })
     })?;
     let loaded = loaded.ok_or(Error::Absent)?;
     let base_seq = loaded.snapshot.as_ref().map_or(0, |snapshot| snapshot.seq);
@@ -133,7 +135,7 @@ fn tip_of(conn: &Connection, found: &Found) -> rusqlite::Result<Tip> {
         .prepare_cached("SELECT max(seq) FROM snapshot WHERE actor = ?1")?
         .query_row([found.row], |row| row.get(0))?;
     let (seq, append_id) = last.unwrap_or((snapshot.unwrap_or(0).cast_unsigned(), 0));
-    Ok(Tip { epoch: found.epoch, seq, append_id })
+    Ok(Tip { epoch: found.epoch, seq, append_id, continues: None, history: 0 })
 }
 
 fn snapshot(conn: &Connection, row: i64, base: Base) -> rusqlite::Result<Option<SnapshotRow>> {

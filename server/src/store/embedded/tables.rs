@@ -95,7 +95,7 @@ pub(super) fn claim(
 
 fn grant(heads: &mut Heads, claim: Claim, head: Head) -> Claimed {
     heads.insert(claim.actor, Head { owner: Some(claim.session), ..head });
-    Claimed::Granted { epoch: head.epoch, seq: head.seq }
+    Claimed::Granted { epoch: head.epoch, seq: head.seq, history: 0 }
 }
 
 fn find_head(conn: &Connection, heads: &Heads, actor: &ActorId) -> rusqlite::Result<Option<Head>> {

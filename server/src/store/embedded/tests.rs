@@ -42,7 +42,7 @@ async fn hold(store: &Embedded, actor: &ActorId) -> Epoch {
 
 fn append(actor: &ActorId, epoch: Epoch, seq: Seq) -> Append {
     let record = Bytes::from(format!("record {seq}"));
-    Append { actor: actor.clone(), epoch, seq, append_id: seq, record, due_ms: None }
+    Append { actor: actor.clone(), epoch, seq, append_id: seq, history: 0, record, due_ms: None }
 }
 
 async fn grown(store: &Embedded, actor: &ActorId, len: Seq) -> Epoch {
@@ -115,8 +115,8 @@ async fn everything_acknowledged_survives_a_kill() {
     let after = open(copy.path());
     let loaded = after.load(&alice(), Base::Newest).await.unwrap();
     assert_eq!(loaded.snapshot, Some(SnapshotRow { seq: 4, bytes: "state 4".into() }));
-    assert_eq!(loaded.tip, Tip { epoch, seq: 5, append_id: 5 });
-    assert_eq!(after.due(None, 100, 9).await.unwrap(), [(77, alice())]);
+    assert_eq!(loaded.tip, Tip { epoch, seq: 5, append_id: 5, continues: None, history: 0 });
+    assert_eq!(after.due(0, None, 100, 9).await.unwrap(), [(77, alice())]);
     let newest = hold(&after, &alice()).await;
     assert!(newest > epoch, "the owner died with its process, its epoch did not");
     assert_eq!(
@@ -267,9 +267,12 @@ async fn version_1_stays_readable() {
     assert_eq!(loaded.snapshot, Some(SnapshotRow { seq: 3, bytes: vec![3, 3].into() }));
     let records: Vec<_> = loaded.records.iter().map(|row| row.record.to_vec()).collect();
     assert_eq!(records, [[4], [5], [6]]);
-    assert_eq!(loaded.tip, Tip { epoch: 1_700_000_000_500, seq: 6, append_id: u64::MAX });
     assert_eq!(
-        store.due(None, u64::MAX, 9).await.unwrap(),
+        loaded.tip,
+        Tip { epoch: 1_700_000_000_500, seq: 6, append_id: u64::MAX, continues: None, history: 0 }
+    );
+    assert_eq!(
+        store.due(0, None, u64::MAX, 9).await.unwrap(),
         [(1_700_000_009_000, id("room:lobby"))]
     );
     assert_eq!(store.top_scores(9).await.unwrap()[0].score, 120);

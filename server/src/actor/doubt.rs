@@ -1,0 +1,188 @@
+//! The doubt table: what a holder does about what the store has. Pure.
+//!
+//! A holder in doubt (a lost answer, a new history of the store, a lease that had run out) does
+//! nothing until it has read its journal's tip; [`judge`] then says how it goes on. The runtime
+//! and the model that checks the protocol exhaustively (`tests/model`) use this one function.
+//!
+//! | tip that was read | verdict |
+//! |---|---|
+//! | the append in doubt, by its random id | [`Verdict::Applied`] |
+//! | my last acknowledged record | [`Verdict::Resend`], or [`Verdict::GoOn`] without one in doubt |
+//! | my own reassertion, by its random id | [`Verdict::Reasserted`] |
+//! | any of these in another history, or under a new node session | [`Verdict::Reassert`]: a new epoch, and who continues the higher one wins |
+//! | older than mine, on my lineage or not | [`Verdict::Reassert`] with all of memory; a fork is counted |
+//! | newer, a reassertion that continues a lower epoch than mine | [`Verdict::Reassert`] over it |
+//! | newer | [`Verdict::Fenced`] |
+//! | none | [`Verdict::Wiped`] |
+
+use crate::store::tip::{Epoch, History, Seq, Term, Tip};
+
+/// What a holder has in memory.
+#[derive(Debug, Clone, Copy)]
+pub struct Mine<'a> {
+    /// Its term.
+    pub epoch: Epoch,
+    /// The newest record that the store acknowledged.
+    pub acked: Seq,
+    /// The random id of the append in doubt, which is for record `acked + 1`.
+    pub in_doubt: Option<u64>,
+    /// The random id of a reassertion in doubt.
+    pub reasserting: Option<u64>,
+    /// The history in which it last knew its tip.
+    pub history: History,
+    /// The terms before and including its own, oldest first, as far as they are known.
+    pub lineage: &'a [Term],
+    /// It must take a new term whatever the tip is: its node session is another now.
+    pub reclaim: bool,
+}
+
+/// How a holder goes on.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub enum Verdict {
+    /// The append in doubt was written: acknowledge it.
+    Applied,
+    /// It was not: send the same bytes again.
+    Resend,
+    /// Nothing is in doubt.
+    GoOn,
+    /// Write memory back under a new epoch, against the tip that was read.
+    Reassert {
+        /// The store lacks records that memory has.
+        snapshot: bool,
+        /// What the store has instead is another line of history, whose tail is lost.
+        fork: bool,
+    },
+    /// The reassertion in doubt was written, under this epoch.
+    Reasserted(Epoch),
+    /// A newer term writes: drop the activation.
+    Fenced {
+        /// Records that only this memory holds: they are lost to the winner, and are kept aside.
+        lost: bool,
+    },
+    /// The store has a record of this term that the holder did not write.
+    Contradiction,
+    /// The journal is gone.
+    Wiped,
+}
+
+/// Judges a tip.
+#[must_use]
+pub fn judge(mine: &Mine<'_>, tip: Option<&Tip>) -> Verdict {
+    let Some(tip) = tip else { return Verdict::Wiped };
+    if tip.epoch > mine.epoch {
+        return newer(mine, tip);
+    }
+    if tip.epoch < mine.epoch {
+        return Verdict::Reassert { snapshot: true, fork: !on_lineage(mine.lineage, tip) };
+    }
+    let renew = mine.reclaim || tip.history != mine.history;
+    let written = mine.in_doubt == Some(tip.append_id) && tip.seq == mine.acked + 1;
+    if written {
+        let again = Verdict::Reassert { snapshot: false, fork: false };
+        return if renew { again } else { Verdict::Applied };
+    }
+    if tip.seq > mine.acked {
+        return Verdict::Contradiction;
+    }
+    let behind = tip.seq < mine.acked;
+    if behind || renew {
+        let snapshot = behind || mine.in_doubt.is_some();
+        return Verdict::Reassert { snapshot, fork: false };
+    }
+    if mine.in_doubt.is_some() { Verdict::Resend } else { Verdict::GoOn }
+}
+
+fn newer(mine: &Mine<'_>, tip: &Tip) -> Verdict {
+    if mine.reasserting == Some(tip.append_id) && tip.continues == Some(mine.epoch) {
+        return Verdict::Reasserted(tip.epoch);
+    }
+    match tip.continues {
+        // Its writer read an older history than mine. All of memory goes over it.
+        Some(continues) if continues < mine.epoch => {
+            Verdict::Reassert { snapshot: true, fork: tip.seq > mine.acked }
+        }
+        _ => Verdict::Fenced { lost: tip.seq < mine.acked },
+    }
+}
+
+/// Whether a tip of an older epoch is a point that this holder's own history went through.
+#[must_use]
+pub fn on_lineage(lineage: &[Term], tip: &Tip) -> bool {
+    let Some(at) = lineage.iter().position(|term| term.epoch == tip.epoch) else { return false };
+    let begun = lineage.get(at).is_some_and(|term| term.from <= tip.seq);
+    let ended = lineage.get(at + 1).is_some_and(|next| tip.seq <= next.from);
+    begun && ended
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    const LINEAGE: [Term; 3] =
+        [Term { epoch: 10, from: 0 }, Term { epoch: 20, from: 5 }, Term { epoch: 30, from: 7 }];
+
+    fn mine() -> Mine<'static> {
+        Mine {
+            epoch: 30,
+            acked: 9,
+            in_doubt: None,
+            reasserting: None,
+            history: 1,
+            lineage: &LINEAGE,
+            reclaim: false,
+        }
+    }
+
+    fn tip(epoch: Epoch, seq: Seq) -> Tip {
+        Tip { epoch, seq, append_id: 77, continues: None, history: 1 }
+    }
+
+    #[test]
+    fn the_same_history_resolves_a_doubt_by_the_random_id() {
+        let doubt = Mine { in_doubt: Some(77), ..mine() };
+        assert_eq!(judge(&doubt, Some(&tip(30, 10))), Verdict::Applied);
+        assert_eq!(judge(&doubt, Some(&tip(30, 9))), Verdict::Resend);
+        assert_eq!(judge(&mine(), Some(&tip(30, 9))), Verdict::GoOn);
+        let other = Mine { in_doubt: Some(78), ..mine() };
+        assert_eq!(judge(&other, Some(&tip(30, 10))), Verdict::Contradiction);
+        assert_eq!(judge(&mine(), None), Verdict::Wiped);
+    }
+
+    #[test]
+    fn another_history_or_session_takes_a_new_term() {
+        let marker = Verdict::Reassert { snapshot: false, fork: false };
+        let whole = Verdict::Reassert { snapshot: true, fork: false };
+        let moved = |seq| Tip { history: 2, ..tip(30, seq) };
+        assert_eq!(judge(&mine(), Some(&moved(9))), marker);
+        let doubt = Mine { in_doubt: Some(77), ..mine() };
+        assert_eq!(judge(&doubt, Some(&moved(10))), marker);
+        assert_eq!(judge(&doubt, Some(&moved(9))), whole);
+        assert_eq!(judge(&doubt, Some(&moved(8))), whole);
+        let reclaim = Mine { reclaim: true, ..mine() };
+        assert_eq!(judge(&reclaim, Some(&tip(30, 9))), marker);
+    }
+
+    #[test]
+    fn an_older_tip_is_written_over_and_a_fork_is_seen() {
+        let lineage = |epoch, seq| judge(&mine(), Some(&tip(epoch, seq)));
+        let reassert = |fork| Verdict::Reassert { snapshot: true, fork };
+        assert_eq!(lineage(20, 5), reassert(false));
+        assert_eq!(lineage(20, 7), reassert(false));
+        assert_eq!(lineage(10, 3), reassert(false));
+        assert_eq!(lineage(20, 8), reassert(true));
+        assert_eq!(lineage(15, 3), reassert(true));
+    }
+
+    #[test]
+    fn a_newer_tip_fences_unless_it_continues_less() {
+        assert_eq!(judge(&mine(), Some(&tip(40, 9))), Verdict::Fenced { lost: false });
+        assert_eq!(judge(&mine(), Some(&tip(40, 8))), Verdict::Fenced { lost: true });
+        let by = |continues, seq| Tip { continues: Some(continues), ..tip(40, seq) };
+        let over = |fork| Verdict::Reassert { snapshot: true, fork };
+        assert_eq!(judge(&mine(), Some(&by(20, 7))), over(false));
+        assert_eq!(judge(&mine(), Some(&by(20, 12))), over(true));
+        assert_eq!(judge(&mine(), Some(&by(30, 9))), Verdict::Fenced { lost: false });
+        let lost_answer = Mine { reasserting: Some(77), ..mine() };
+        assert_eq!(judge(&lost_answer, Some(&by(30, 9))), Verdict::Reasserted(40));
+    }
+}

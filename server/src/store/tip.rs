@@ -1,0 +1,39 @@
+//! What is known of a journal without reading it: who wrote last, and what. Pure types, which the
+//! runtime's pure files may name too.
+
+/// An ownership term of one actor: milliseconds of the store's clock, at least one more than the
+/// last. The greater epoch writes.
+pub type Epoch = u64;
+
+/// A record's position in its actor's journal: counts from 1 without gaps for the actor's life.
+pub type Seq = u64;
+
+/// A number for one history of the store, local to this process: another one after a primary was
+/// restarted or replaced, for the actors that it keeps. A store that has one history for its life
+/// calls it 0.
+pub type History = u64;
+
+/// The newest entry of a journal.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub struct Tip {
+    /// Newest epoch written, by claim, append or reassertion.
+    pub epoch: Epoch,
+    /// Newest record.
+    pub seq: Seq,
+    /// The random id of the newest record, or of the newest reassertion if that came later; 0
+    /// where there is neither.
+    pub append_id: u64,
+    /// If the newest entry is a reassertion: the epoch that it goes on from.
+    pub continues: Option<Epoch>,
+    /// The history that it was read in.
+    pub history: History,
+}
+
+/// One term of an actor's ownership, as the journal tells it.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub struct Term {
+    /// The term.
+    pub epoch: Epoch,
+    /// The newest record when it began.
+    pub from: Seq,
+}
