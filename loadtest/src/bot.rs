@@ -20,7 +20,7 @@ pub use error::Error;
 
 /// How long a bot waits for what must come, unless told otherwise.
 pub const PATIENCE: Duration = Duration::from_secs(10);
-/// Between two attempts to connect to a server that is not there yet.
+/// Between two attempts to connect to a server that is not there yet, unless told otherwise.
 const RETRY_EVERY: Duration = Duration::from_millis(50);
 
 /// See the module.
@@ -28,7 +28,14 @@ const RETRY_EVERY: Duration = Duration::from_millis(50);
 pub struct Bot {
     /// How long to wait for what must come.
     pub patience: Duration,
-    url: String,
+    /// How long to wait for a socket to open.
+    pub open_patience: Duration,
+    /// Between two attempts to connect to a server that is not there yet.
+    pub retry_every: Duration,
+    /// The gateways of one world; a resume that finds one gone goes to the next.
+    urls: Vec<String>,
+    /// Which of them is connected to.
+    at: usize,
     socket: Option<Socket>,
     close_code: Option<u16>,
     resume: Option<String>,
@@ -48,7 +55,10 @@ impl Bot {
     pub async fn connect(url: &str) -> Result<Self, Error> {
         let mut bot = Self {
             patience: PATIENCE,
-            url: url.to_owned(),
+            open_patience: PATIENCE,
+            retry_every: RETRY_EVERY,
+            urls: vec![url.to_owned()],
+            at: 0,
             socket: None,
             close_code: None,
             resume: None,
@@ -75,7 +85,8 @@ impl Bot {
     async fn open(&mut self) -> Result<(), Error> {
         let handshake = Handshake { subprotocol: Some(JSON), origin: None };
         self.close_code = None;
-        self.socket = Some(Socket::open(&self.url, handshake, self.patience).await?);
+        let url = self.urls.get(self.at).ok_or(Error::NotConnected)?;
+        self.socket = Some(Socket::open(url, handshake, self.open_patience).await?);
         Ok(())
     }
 
@@ -148,7 +159,18 @@ impl Bot {
         Ok(welcome)
     }
 
-    /// Resumes as soon as a server is there: tries again while the connection is refused or lost.
+    /// Makes the other gateways of the same world known.
+    pub fn know(&mut self, others: impl IntoIterator<Item = String>) {
+        self.urls.extend(others);
+    }
+
+    /// The next connection is opened at the next gateway.
+    pub fn turn(&mut self) {
+        self.at = (self.at + 1) % self.urls.len().max(1);
+    }
+
+    /// Resumes as soon as a server is there: tries again, at the next gateway, while the connection
+    /// is refused or lost.
     ///
     /// # Errors
     /// The last error, once `deadline` has passed or it is one that resuming can't mend.
@@ -156,7 +178,12 @@ impl Bot {
         let end = Instant::now() + deadline;
         loop {
             match self.resume().await {
-                Err(error) if error.is_lost() && Instant::now() < end => sleep(RETRY_EVERY).await,
+                Err(error) if error.is_lost() && Instant::now() < end => {
+                    self.turn();
+                    if self.at == 0 {
+                        sleep(self.retry_every).await;
+                    }
+                }
                 done => return done,
             }
         }

@@ -3,7 +3,7 @@
 
 use std::time::Duration;
 
-use holdfast_protocol::client::{Class, Verb};
+use holdfast_protocol::client::{Class, MoveType, Verb};
 use holdfast_protocol::codes::ErrorCode;
 use tokio::sync::watch;
 use tokio::time::{Instant, MissedTickBehavior, interval};
@@ -20,16 +20,23 @@ pub struct Pace {
     pub absence: Duration,
     /// After a resume: how many done commands to repeat, to see the same replies.
     pub repeats: usize,
+    /// A gateway that owes an answer for so long is given up: the next one is resumed at.
+    pub silence: Option<Duration>,
 }
 
 impl Default for Pace {
     fn default() -> Self {
-        Self { every: Duration::from_millis(250), absence: Duration::from_secs(30), repeats: 2 }
+        Self {
+            every: Duration::from_millis(250),
+            absence: Duration::from_secs(30),
+            repeats: 2,
+            silence: None,
+        }
     }
 }
 
 /// What happened.
-#[derive(Debug, Clone, Copy, Default, PartialEq, Eq)]
+#[derive(Debug, Clone, Default, PartialEq, Eq)]
 pub struct Tally {
     /// Connections lost and taken up again.
     pub resumes: u64,
@@ -39,6 +46,8 @@ pub struct Tally {
     pub repeated: u64,
     /// Longest time from a loss to the resumed session.
     pub longest_absence: Duration,
+    /// Each time from a loss to the next acknowledged command.
+    pub recoveries: Vec<Duration>,
 }
 
 /// How far back a repeat goes: well within the 64 replies that are kept.
@@ -55,6 +64,7 @@ pub async fn play(
     mut stop: watch::Receiver<bool>,
 ) -> Result<Tally, Error> {
     let mut tally = Tally::default();
+    bot.patience = pace.silence.unwrap_or(bot.patience);
     let mut beat = interval(pace.every);
     beat.set_missed_tick_behavior(MissedTickBehavior::Delay);
     loop {
@@ -64,6 +74,11 @@ pub async fn play(
             Ok(()) if stopped => return Ok(tally),
             Ok(()) => {}
             Err(error) if error.is_lost() => come_back(bot, pace, &mut tally).await?,
+            Err(Error::Deadline { .. }) if pace.silence.is_some() => {
+                bot.kill();
+                bot.turn();
+                come_back(bot, pace, &mut tally).await?;
+            }
             Err(error) => return Err(error),
         }
         if !stopped {
@@ -111,24 +126,42 @@ async fn come_back(bot: &mut Bot, pace: Pace, tally: &mut Tally) -> Result<(), E
     let is_command = |verb: &Verb| verb.class() == Class::Command;
     let owed = bot.ledger().iter().filter(|(_, e)| e.answer.is_none() && is_command(&e.verb));
     let owed = owed.count() as u64;
+    let mut recovery = None;
     loop {
-        match resume_and_repeat(bot, pace).await {
+        match resume_and_repeat(bot, pace, lost_at, &mut recovery).await {
             Ok(repeated) => {
                 tally.resumes += 1;
                 tally.repeated += repeated;
                 tally.learnt_late += owed;
                 tally.longest_absence = tally.longest_absence.max(lost_at.elapsed());
+                tally.recoveries.extend(recovery);
                 return Ok(());
             }
             // Killed again meanwhile: the time allowed counts from the first loss.
             Err(error) if error.is_lost() && lost_at.elapsed() < pace.absence => {}
+            Err(Error::Deadline { .. })
+                if pace.silence.is_some() && lost_at.elapsed() < pace.absence =>
+            {
+                bot.kill();
+                bot.turn();
+            }
             Err(error) => return Err(error),
         }
     }
 }
 
-async fn resume_and_repeat(bot: &mut Bot, pace: Pace) -> Result<u64, Error> {
+async fn resume_and_repeat(
+    bot: &mut Bot,
+    pace: Pace,
+    lost_at: Instant,
+    recovery: &mut Option<Duration>,
+) -> Result<u64, Error> {
     bot.resume_within(pace.absence).await?;
+    let probe =
+        Verb::ExecuteMove { move_type: MoveType::Defend, target_player_id: None, event_id: None };
+    let probe = bot.send(probe).await?;
+    bot.reply(probe).await?;
+    recovery.get_or_insert_with(|| lost_at.elapsed());
     settle(bot).await?;
     let mut done = bot.ledger().recent_done(REPEAT_AMONG);
     done.truncate(pace.repeats);

@@ -49,7 +49,10 @@ impl Error {
     #[must_use]
     pub fn is_lost(&self) -> bool {
         match self {
-            Self::Socket(socket::Error::Connect(_) | socket::Error::Broken(_))
+            // A deadline here is one of opening: a gateway that does not answer at all.
+            Self::Socket(
+                socket::Error::Connect(_) | socket::Error::Broken(_) | socket::Error::Deadline(_),
+            )
             | Self::NotConnected
             | Self::Closed(None) => true,
             Self::Closed(Some(code)) => CloseCode::from_code(*code)
