@@ -176,7 +176,7 @@ impl Bare {
             let transaction =
                 self.conn.transaction_with_behavior(TransactionBehavior::Immediate)?;
             let mut insert = transaction.prepare_cached(
-                "INSERT INTO journal(actor, seq, epoch, append_id, history: 0, record)
+                "INSERT INTO journal(actor, seq, epoch, append_id, record)
                  VALUES (?1, ?2, ?3, ?4, ?5)",
             )?;
             for nth in self.written..self.written + batch {
