@@ -1,52 +1,24 @@
 //! kill -9 under load: 200 players, more than twenty kills at random moments. Every acknowledged
 //! command counts exactly once, none by half, and every repeated id gets its first reply.
 
-use std::collections::{BTreeMap, BTreeSet};
 use std::time::Duration;
 
 use holdfast_protocol::client::Verb;
-use holdfast_protocol::ids::{PlayerId, RoomId};
-use holdfast_protocol::server::{PlayerState, RoomsBody, TopBody, WhoBody};
-use loadtest::bot::Bot;
-use loadtest::expect::Expected;
-use loadtest::player::{RandomPlayer, World};
-use loadtest::scenario::{Pace, Tally, play};
+use holdfast_protocol::ids::RoomId;
+use holdfast_protocol::server::PlayerState;
+use loadtest::scenario::Pace;
 use rand::rngs::StdRng;
 use rand::{RngExt, SeedableRng};
-use tokio::sync::watch;
-use tokio::task::JoinSet;
 use tokio::time::sleep;
 
-use crate::support::{Options, PATIENCE, Server, eventually, seed};
+use crate::storm::{
+    CAPACITY, Storm, Survivor, check_blows, check_gold, check_leaderboard, check_own_state,
+    check_rooms,
+};
+use crate::support::{Options, PATIENCE, Server, seed};
 
 const PLAYERS: usize = 200;
 const KILLS: u32 = 22;
-/// Players who share their rooms.
-const GROUP: usize = 20;
-/// A group has two rooms, which together hold fewer than all of it wants at times.
-const CAPACITY: &str = "12";
-
-/// One player at the end of the storm.
-struct Survivor {
-    bot: Bot,
-    name: String,
-    tally: Tally,
-    expected: Expected,
-    state: PlayerState,
-}
-
-fn name(player: usize) -> String {
-    format!("p{player:03}")
-}
-
-fn world(player: usize) -> World {
-    let group = player / GROUP;
-    let mates = (group * GROUP..(group + 1) * GROUP).filter(|mate| *mate != player);
-    World {
-        players: mates.map(|mate| name(mate).parse().unwrap()).collect(),
-        rooms: ["a", "b"].map(|side| format!("den-{group}-{side}").parse().unwrap()).to_vec(),
-    }
-}
 
 #[tokio::test(flavor = "multi_thread")]
 async fn no_acknowledged_command_is_lost_or_done_twice_through_twenty_kills() {
@@ -60,9 +32,9 @@ async fn no_acknowledged_command_is_lost_or_done_twice_through_twenty_kills() {
     }
     check_meaning(&survivors);
     check_blows(&survivors);
-    let gold: u64 = survivors.iter().map(|survivor| survivor.state.gold).sum();
-    assert_eq!(gold, 100 * PLAYERS as u64, "gold was made or lost");
-    check_rooms(&server, &mut survivors).await;
+    check_gold(&survivors);
+    check_rooms(&mut survivors).await;
+    check_pages(&server, &survivors).await;
     check_leaderboard(&mut survivors).await;
     // What replay gives is what was live.
     server.crash().await;
@@ -76,19 +48,7 @@ async fn no_acknowledged_command_is_lost_or_done_twice_through_twenty_kills() {
 
 /// Plays everybody through the kills, until every command has an outcome.
 async fn storm(server: &mut Server, seed: u64) -> Vec<Survivor> {
-    let (stop, stopped) = watch::channel(false);
-    let mut players = JoinSet::new();
-    for player in 0..PLAYERS {
-        let mut bot = Bot::enter(&server.ws(), &name(player), None).await.unwrap();
-        bot.patience = Duration::from_secs(30);
-        let mut random = RandomPlayer::new(seed.wrapping_add(player as u64), world(player));
-        let stopped = stopped.clone();
-        players.spawn(async move {
-            let tally = play(&mut bot, &mut random, Pace::default(), stopped).await;
-            let tally = tally.unwrap_or_else(|error| panic!("{}: {error}", name(player)));
-            survive(bot, name(player), tally).await
-        });
-    }
+    let storm = Storm::begin(PLAYERS, &[server.ws()], seed, Pace::default()).await;
     let mut rng = StdRng::seed_from_u64(seed);
     for _ in 0..KILLS {
         // A random moment is what this test is about, not a wait for something.
@@ -96,30 +56,16 @@ async fn storm(server: &mut Server, seed: u64) -> Vec<Survivor> {
         server.crash().await;
     }
     sleep(Duration::from_secs(2)).await;
-    stop.send(true).unwrap();
-    players.join_all().await
+    storm.end().await
 }
 
-async fn survive(mut bot: Bot, name: String, tally: Tally) -> Survivor {
-    let state = bot.query(Verb::GetState {}).await.unwrap();
-    let expected = Expected::of(bot.ledger()).unwrap_or_else(|odd| panic!("{name}: {odd}"));
-    Survivor { bot, name, tally, expected, state }
-}
-
-fn check_own_state(survivor: &Survivor) {
-    let Survivor { bot, name, expected, state, .. } = survivor;
-    let odd = expected.differences(state);
-    assert!(odd.is_empty(), "{name}: {odd:?}");
-    assert!(state.health <= state.max_health, "{name} has {} health", state.health);
-    // What events told, folded, is what a query says.
-    let told = bot.state().unwrap();
-    let facts = |state: &PlayerState| {
-        let room = state.current_room.as_ref().map(|room| room.room_id.clone());
-        let mut items = state.inventory.clone();
-        items.sort_by(|a, b| a.item_id.cmp(&b.item_id));
-        (state.xp, state.level, state.score, state.gold, room, items)
-    };
-    assert_eq!(facts(told), facts(state), "{name}: events and query differ");
+/// Services see everybody where the players know themselves to be.
+async fn check_pages(server: &Server, survivors: &[Survivor]) {
+    for survivor in survivors {
+        let page = server.player(&survivor.name).await;
+        let room = page["current_room"]["room_id"].as_str();
+        assert_eq!(room, survivor.expected.room.as_ref().map(RoomId::as_str), "{page}");
+    }
 }
 
 /// The storm was one: without this, a quiet run would pass.
@@ -139,87 +85,4 @@ fn check_meaning(survivors: &[Survivor]) {
     assert!(repeated >= players, "only {repeated} ids were repeated");
     assert!(done >= 20 * players, "only {done} commands were done");
     assert!(blows >= players, "only {blows} blows landed");
-}
-
-/// A blow that its striker was told of is one that its target was told of, in the same order.
-fn check_blows(survivors: &[Survivor]) {
-    let mut whole = 0;
-    let mut struck: BTreeMap<(&PlayerId, &str), Vec<u64>> = BTreeMap::new();
-    for striker in survivors {
-        for blow in &striker.expected.blows {
-            struck.entry((&blow.target, &*striker.name)).or_default().push(blow.damage);
-        }
-    }
-    for target in survivors.iter().filter(|target| target.bot.mirror().resyncs == 0) {
-        whole += 1;
-        let me = &target.state.player_id;
-        let mut felt: BTreeMap<(&PlayerId, &str), Vec<u64>> = BTreeMap::new();
-        for (_, combat) in target.bot.mirror().combats() {
-            if combat.target.as_ref() == Some(me) && combat.damage > 0 {
-                felt.entry((me, combat.by.as_str())).or_default().push(combat.damage);
-            }
-        }
-        let mine = struck.iter().filter(|((target, _), _)| *target == me);
-        let mine = mine.map(|(key, damages)| (*key, damages.clone())).collect();
-        assert_eq!(felt, mine, "blows that {me} felt, and blows that others were told of");
-        let told = target.bot.mirror().notices();
-        let told = told.filter(|(_, notice)| notice.text.contains(" attacked you for ")).count();
-        let blows: usize = felt.values().map(Vec::len).sum();
-        assert_eq!(told, blows, "notices of {me}");
-    }
-    assert!(whole > survivors.len() / 2, "only {whole} players saw every event");
-}
-
-/// Everybody is where the last acknowledged join says, and in no other room.
-async fn check_rooms(server: &Server, survivors: &mut [Survivor]) {
-    let mut members: BTreeMap<RoomId, BTreeSet<String>> = BTreeMap::new();
-    for survivor in &*survivors {
-        if let Some(room) = &survivor.expected.room {
-            members.entry(room.clone()).or_default().insert(survivor.name.clone());
-        }
-        let page = server.player(&survivor.name).await;
-        let room = page["current_room"]["room_id"].as_str();
-        assert_eq!(room, survivor.expected.room.as_ref().map(RoomId::as_str), "{page}");
-    }
-    let counts: BTreeMap<_, _> =
-        members.iter().map(|(room, names)| (room.clone(), names.len())).collect();
-    let who: BTreeSet<_> =
-        survivors.iter().map(|s| (s.name.clone(), s.expected.room.clone())).collect();
-    let asker = &mut survivors[0].bot;
-    eventually("rooms and who to agree with the players", PATIENCE, async || {
-        let rooms: RoomsBody = asker.query(Verb::Rooms {}).await.unwrap();
-        let rooms = rooms.rooms.into_iter().filter(|room| room.player_count > 0);
-        let rooms: BTreeMap<_, _> =
-            rooms.map(|room| (room.room_id, room.player_count as usize)).collect();
-        let seen: WhoBody = asker.query(Verb::Who {}).await.unwrap();
-        let seen: BTreeSet<_> =
-            seen.players.into_iter().map(|row| (row.player.to_string(), row.room)).collect();
-        (rooms == counts && seen == who).then_some(())
-    })
-    .await;
-    for (room, names) in members {
-        let inside = survivors.iter_mut().find(|s| s.expected.room.as_ref() == Some(&room));
-        let bot = &mut inside.unwrap().bot;
-        let what = format!("the roster of {room} to be {names:?}");
-        let roster = |bot: &Bot| {
-            let rows = bot.mirror().room.roster.values();
-            rows.map(|(player, _)| player.to_string()).collect::<BTreeSet<_>>()
-        };
-        bot.wait_for(&what, |bot| roster(bot) == names).await.unwrap();
-    }
-}
-
-/// The activities that carry scores have all ended, kills or not.
-async fn check_leaderboard(survivors: &mut [Survivor]) {
-    let mut best: Vec<_> = survivors.iter().map(|s| (s.expected.score, s.name.clone())).collect();
-    best.sort_by(|(a, a_name), (b, b_name)| b.cmp(a).then(a_name.cmp(b_name)));
-    let best: Vec<_> = best.into_iter().take(10).collect();
-    let asker = &mut survivors[0].bot;
-    eventually("the ten best on the leaderboard", PATIENCE, async || {
-        let top: TopBody = asker.query(Verb::Top {}).await.unwrap();
-        let top: Vec<_> =
-            top.top.into_iter().map(|row| (row.score, row.player.to_string())).collect();
-        (top.get(..10) == Some(&best[..])).then_some(())
-    })
-    .await;
 }

@@ -16,6 +16,7 @@ mod longevity;
 mod presence;
 mod rebuild;
 mod scenario;
+mod storm;
 mod support;
 mod text;
 mod tidy;
