@@ -13,6 +13,9 @@ use tokio::sync::mpsc;
 
 use super::{Answer, NodeSession};
 
+#[cfg(any(test, feature = "testing"))]
+pub mod conformance;
+
 /// What a node says of itself when it renews its lease.
 #[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
 pub struct NodeInfo {

@@ -4,11 +4,13 @@
 //! two snapshots, and the time of its earliest obligation. It promises:
 //!
 //! - I1: an append of any epoch older than the newest it has written is refused, in the same
-//!   atomic step that would write it; so is one whose seq is not the tip's plus one.
+//!   atomic step that would write it; so is one whose seq is not above the tip's. A store that
+//!   does not see a gap says so; its writers count, and a load finds what they skipped.
 //! - I2: an operation that answers `Ok` is durable at the level that [`Store::describe`] names.
 //! - I8: a load reads one snapshot and the records after it, however old the actor is.
 //!
-//! One conformance suite ([`conformance`]) runs against every backend.
+//! One conformance suite ([`conformance`]) runs against every backend, and one more
+//! ([`nodes_conformance`]) against those that many nodes share.
 
 use std::fmt;
 
@@ -20,9 +22,13 @@ use tokio::sync::watch;
 
 #[cfg(any(test, feature = "testing"))]
 pub mod conformance;
+pub mod durability;
 pub mod embedded;
 pub mod fleet;
 pub mod memory;
+#[cfg(any(test, feature = "testing"))]
+pub mod nodes_conformance;
+pub mod redis;
 pub mod tip;
 
 pub use tip::{Epoch, History, Seq, Term, Tip};
@@ -326,6 +332,12 @@ pub trait Store: Send + Sync + fmt::Debug + 'static {
     /// Into how many parts actors are divided, for good; each has its own index of what is due.
     fn partitions(&self) -> Partition {
         1
+    }
+
+    /// Which of [`Store::partitions`] keeps an actor; the same for ever.
+    fn partition_of(&self, actor: &ActorId) -> Partition {
+        let _ = actor;
+        0
     }
 
     /// Reads the newest entry; `None` for an actor that does not exist.

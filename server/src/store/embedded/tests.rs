@@ -55,7 +55,7 @@ async fn grown(store: &Embedded, actor: &ActorId, len: Seq) -> Epoch {
 #[tokio::test]
 async fn the_embedded_store_keeps_the_port() {
     let dirs = Mutex::new(Vec::new());
-    conformance::run(async || {
+    conformance::run(&[conformance::CHECKS, conformance::STRICT], async || {
         let dir = TempDir::new().unwrap();
         let store = Arc::new(open(dir.path())) as Arc<dyn Store>;
         dirs.lock().unwrap_or_else(PoisonError::into_inner).push(dir);
