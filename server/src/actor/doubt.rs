@@ -4,14 +4,20 @@
 //! nothing until it has read its journal's tip; [`judge`] then says how it goes on. The runtime
 //! and the model that checks the protocol exhaustively (`tests/model`) use this one function.
 //!
+//! A granted reassertion does not raise its holder yet: it is quiet for a while, in which one who
+//! stands for a higher epoch may replace it, and goes on only after a second reassertion, which
+//! continues the epoch of the first ([`Mine::stands_for`]). A read of the tip would not do: it
+//! leaves nothing behind, and whoever comes late would still write over what was acknowledged.
+//!
 //! | tip that was read | verdict |
 //! |---|---|
 //! | the append in doubt, by its random id | [`Verdict::Applied`] |
 //! | my last acknowledged record | [`Verdict::Resend`], or [`Verdict::GoOn`] without one in doubt |
 //! | my own reassertion, by its random id | [`Verdict::Reasserted`] |
 //! | any of these in another history, or under a new node session | [`Verdict::Reassert`]: a new epoch, and who continues the higher one wins |
-//! | older than mine, on my lineage or not | [`Verdict::Reassert`] with all of memory; a fork is counted |
-//! | newer, a reassertion that continues a lower epoch than mine | [`Verdict::Reassert`] over it |
+//! | older than mine, on my lineage | [`Verdict::Reassert`] with all of memory |
+//! | older, known to be another's, who went on there | [`Verdict::Fenced`]: clients were answered from it |
+//! | a reassertion of another that continues less than I stand for | [`Verdict::Reassert`] over it |
 //! | newer | [`Verdict::Fenced`] |
 //! | none | [`Verdict::Wiped`] |
 
@@ -22,6 +28,9 @@ use crate::store::tip::{Epoch, History, Seq, Term, Tip};
 pub struct Mine<'a> {
     /// Its term.
     pub epoch: Epoch,
+    /// The epoch that it stands for: its own; or, from a granted reassertion until that is
+    /// confirmed, the one that the reassertion continues.
+    pub stands_for: Epoch,
     /// The newest record that the store acknowledged.
     pub acked: Seq,
     /// The random id of the append in doubt, which is for record `acked + 1`.
@@ -30,7 +39,8 @@ pub struct Mine<'a> {
     pub reasserting: Option<u64>,
     /// The history in which it last knew its tip.
     pub history: History,
-    /// The terms before and including its own, oldest first, as far as they are known.
+    /// The terms before and including its own, oldest first, as far as they are known: from some
+    /// term on, all of them, its own reassertions included.
     pub lineage: &'a [Term],
     /// It must take a new term whatever the tip is: its node session is another now.
     pub reclaim: bool,
@@ -73,7 +83,7 @@ pub fn judge(mine: &Mine<'_>, tip: Option<&Tip>) -> Verdict {
         return newer(mine, tip);
     }
     if tip.epoch < mine.epoch {
-        return Verdict::Reassert { snapshot: true, fork: !on_lineage(mine.lineage, tip) };
+        return older(mine, tip);
     }
     let renew = mine.reclaim || tip.history != mine.history;
     let written = mine.in_doubt == Some(tip.append_id) && tip.seq == mine.acked + 1;
@@ -93,16 +103,42 @@ pub fn judge(mine: &Mine<'_>, tip: Option<&Tip>) -> Verdict {
 }
 
 fn newer(mine: &Mine<'_>, tip: &Tip) -> Verdict {
-    if mine.reasserting == Some(tip.append_id) && tip.continues == Some(mine.epoch) {
+    if mine.reasserting == Some(tip.append_id) && tip.continues.is_some() {
         return Verdict::Reasserted(tip.epoch);
     }
     match tip.continues {
-        // Its writer read an older history than mine. All of memory goes over it.
-        Some(continues) if continues < mine.epoch => {
-            Verdict::Reassert { snapshot: true, fork: tip.seq > mine.acked }
-        }
-        _ => Verdict::Fenced { lost: tip.seq < mine.acked },
+        Some(continues) => contest(mine, tip, continues),
+        None => Verdict::Fenced { lost: tip.seq < mine.acked },
     }
+}
+
+/// The tip's term is older than mine: the store went back, or it is another line of history.
+/// A foreign line that someone has gone on in is past its quiet time: clients have been answered
+/// from it, by the primary that the others use.
+fn older(mine: &Mine<'_>, tip: &Tip) -> Verdict {
+    let own = mine.lineage.iter().any(|term| term.epoch == tip.epoch);
+    let went_on_from = tip.continues.filter(|_| !own).unwrap_or(tip.epoch);
+    if is_foreign(mine.lineage, went_on_from) {
+        return Verdict::Fenced { lost: true };
+    }
+    match tip.continues {
+        Some(continues) if !own => contest(mine, tip, continues),
+        _ => Verdict::Reassert { snapshot: true, fork: !on_lineage(mine.lineage, tip) },
+    }
+}
+
+/// Another holder's reassertion is there: who continues the higher epoch wins.
+fn contest(mine: &Mine<'_>, tip: &Tip, continues: Epoch) -> Verdict {
+    if continues < mine.stands_for {
+        return Verdict::Reassert { snapshot: true, fork: tip.seq > mine.acked };
+    }
+    Verdict::Fenced { lost: tip.seq < mine.acked }
+}
+
+/// Whether a term is known not to be one that this holder's history went through.
+fn is_foreign(lineage: &[Term], epoch: Epoch) -> bool {
+    let reaches_back = lineage.first().is_some_and(|oldest| oldest.epoch <= epoch);
+    reaches_back && lineage.iter().all(|term| term.epoch != epoch)
 }
 
 /// Whether a tip of an older epoch is a point that this holder's own history went through.
@@ -124,6 +160,7 @@ mod tests {
     fn mine() -> Mine<'static> {
         Mine {
             epoch: 30,
+            stands_for: 30,
             acked: 9,
             in_doubt: None,
             reasserting: None,
@@ -170,7 +207,31 @@ mod tests {
         assert_eq!(lineage(20, 7), reassert(false));
         assert_eq!(lineage(10, 3), reassert(false));
         assert_eq!(lineage(20, 8), reassert(true));
-        assert_eq!(lineage(15, 3), reassert(true));
+        assert_eq!(lineage(9, 3), reassert(true));
+        assert_eq!(lineage(15, 3), Verdict::Fenced { lost: true });
+    }
+
+    #[test]
+    fn a_foreign_line_that_was_gone_on_with_fences() {
+        let fenced = Verdict::Fenced { lost: true };
+        let by = |epoch, continues, seq| {
+            let tip = Tip { continues, ..tip(epoch, seq) };
+            judge(&mine(), Some(&tip))
+        };
+        assert_eq!(by(25, None, 12), fenced);
+        assert_eq!(by(26, Some(25), 12), fenced);
+        assert_eq!(by(25, Some(20), 7), Verdict::Reassert { snapshot: true, fork: false });
+        assert_eq!(by(25, Some(20), 12), Verdict::Reassert { snapshot: true, fork: true });
+        assert_eq!(by(20, Some(10), 7), Verdict::Reassert { snapshot: true, fork: false });
+    }
+
+    #[test]
+    fn a_reassertion_does_not_raise_its_holder_before_it_is_confirmed() {
+        let over = Tip { continues: Some(25), ..tip(40, 12) };
+        let quiet = Mine { stands_for: 20, ..mine() };
+        assert_eq!(judge(&quiet, Some(&over)), Verdict::Fenced { lost: false });
+        let confirmed = judge(&mine(), Some(&over));
+        assert_eq!(confirmed, Verdict::Reassert { snapshot: true, fork: true });
     }
 
     #[test]

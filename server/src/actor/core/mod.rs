@@ -9,16 +9,24 @@
 //! Outputs that are obligations (tells, activities) are derived from the acknowledged state, not
 //! remembered beside it (I5): a fresh activation finds and does the same.
 //!
-//! | state | meaning | leaves to |
+//! | state | what it does | leaves to |
 //! |---|---|---|
-//! | idle | no append in flight | in flight, released |
-//! | in flight | outputs held, mailbox fills | idle, in doubt, fenced |
-//! | in doubt | the append's fate unknown: hold everything, read the tip | idle, in flight, fenced, quarantined |
-//! | fenced | a newer epoch writes | dropped |
-//! | quarantined | the rules or the journal can't be trusted | operator |
+//! | free | decides what comes | in flight, asked, frozen, stopped |
+//! | in flight | outputs wait for the append, the mailbox fills | free, asked, frozen |
+//! | asked | an append in doubt, a suspicion or a thaw: the tip was asked for; holds | free, in flight, reasserting, quiet, asked, frozen, stopped |
+//! | reasserting | memory is being written back; holds | quiet, asked, frozen |
+//! | quiet | it was; holds for a while, then writes so once more | confirming, asked, frozen |
+//! | confirming | the second reassertion, over the first one's marker, is under way; holds | free, asked, frozen |
+//! | frozen | the node may not answer for its actors; holds | asked |
+//! | stopped | fenced, halted or quarantined; said so, and does nothing more | |
+//!
+//! "In flight" is free with a flight; the others are `Hold` in `hold.rs`, which may each have a
+//! flight too, whose record is then in doubt. Who holds decides nothing, appends nothing and lets
+//! nothing out, but that its mailbox is full.
 
 mod command;
 mod draft;
+mod hold;
 mod port;
 mod rest;
 #[cfg(test)]
@@ -35,7 +43,12 @@ use bytes::Bytes;
 use holdfast_protocol::ids::ActorId;
 
 use self::draft::Draft;
-pub use self::port::{AppendOut, CallerId, Input, Limits, Output, RunOut, Tell, Verdict};
+use self::hold::{Hold, Reassertion};
+pub use self::port::{
+    AppendOut, Ask, CallerId, Input, Limits, Lost, Output, ReassertOut, Reasserted, RunOut, Tell,
+    Verdict,
+};
+use self::tell::Sent;
 use super::contract::{Reject, Token, View};
 use super::envelope::{
     Attach, Attachment, CallError, Closing, Command, ConnectionId, Delivery, Refusal,
@@ -43,6 +56,7 @@ use super::envelope::{
 use super::ledger::Position;
 use super::record::{ActivityId, Fact, Place, TellId};
 use super::replay::Durable;
+use crate::store::tip::{History, Term, Tip};
 
 /// Watermarks in a snapshot below which its shrinking is no reason for another.
 const SHRUNK_MIN: usize = 32;
@@ -73,23 +87,34 @@ struct Waiter {
 struct Flight {
     append: AppendOut,
     outputs: Vec<Output>,
-    doubt: bool,
-}
-
-/// When a tell was last sent, and how it went.
-#[derive(Debug, Clone, Copy)]
-struct Sent {
-    again_at_ms: u64,
-    tries: u32,
-    received: bool,
 }
 
 /// One activation. See the module.
 pub struct Core {
     id: ActorId,
     epoch: u64,
+    /// In which the tip was last known.
+    history: History,
+    /// The terms before and including this one, oldest first.
+    lineage: Vec<Term>,
     /// The newest record that is durable.
     acked: u64,
+    hold: Hold,
+    /// The newest question to the store.
+    ask: Ask,
+    /// Sent, and not known to be granted.
+    reassertion: Option<Reassertion>,
+    /// The node session is another than the one that this term was granted to.
+    reclaim: bool,
+    quiet_until_ms: u64,
+    /// The epoch that this core stands for: its own, or what an unconfirmed reassertion continues.
+    stands_for: u64,
+    /// The marker of a reassertion that is not confirmed.
+    marker: Option<Tip>,
+    /// Outputs of a record that a reassertion made durable.
+    withheld: Vec<Output>,
+    /// The claimed term, and when it was first heard from.
+    begun: (u64, Option<u64>),
     limits: Arc<Limits>,
     durable: Durable,
     mailbox: VecDeque<Input>,
@@ -106,6 +131,9 @@ pub struct Core {
     connection: Option<ConnectionId>,
     waiters: BTreeMap<Token, Waiter>,
     sent: BTreeMap<TellId, Sent>,
+    /// What attempts are counted from: random, so that no verdict on another activation's attempt
+    /// is taken for one on this one's.
+    attempts_from: u32,
     running: BTreeSet<ActivityId>,
     /// The newest activity that the journal already held at activation.
     #[cfg(test)]
@@ -121,7 +149,6 @@ pub struct Core {
     /// Watermarks that the newest snapshot holds.
     snapshot_heard: usize,
     random: u64,
-    stopped: bool,
     out: VecDeque<Output>,
     /// Guards switched off by a simulation that shows that they are needed.
     #[cfg(test)]
@@ -134,6 +161,12 @@ pub struct Core {
 pub(super) enum Guard {
     WaitForAppend,
     HoldInDoubt,
+    HoldWhileFrozen,
+    VoidLateAnswers,
+    ReassertOnNewHistory,
+    ConfirmAfterQuiet,
+    StandForContinued,
+    SnapshotHoldsDoubt,
     Watermark,
     KeptReplies,
     BusyIsTrue,
@@ -145,6 +178,8 @@ pub(super) enum Guard {
     TellPredecessor,
     ForgetSettled,
     UndeliveredInOrder,
+    NewestAttempt,
+    NoneUnderWay,
     Resend,
     RestartActivities,
 }
@@ -169,6 +204,10 @@ pub struct Start {
     pub epoch: u64,
     /// The newest record.
     pub seq: u64,
+    /// The history that the claim was granted in.
+    pub history: History,
+    /// The terms before and including this one, oldest first, as far as the journal tells.
+    pub terms: Vec<Term>,
     /// What the journal says.
     pub durable: Durable,
     /// Records and bytes since the snapshot that it was loaded from.
@@ -194,7 +233,18 @@ impl Core {
             activities_found: start.durable.ledger.activity,
             id: start.id,
             epoch: start.epoch,
+            history: start.history,
+            lineage: hold::lineage(start.terms, start.epoch, start.seq),
             acked: start.seq,
+            hold: Hold::Free,
+            ask: 0,
+            reassertion: None,
+            reclaim: false,
+            quiet_until_ms: 0,
+            stands_for: start.epoch,
+            marker: None,
+            withheld: Vec::new(),
+            begun: (start.epoch, None),
             limits: start.limits,
             durable: start.durable,
             mailbox,
@@ -208,6 +258,7 @@ impl Core {
             connection: None,
             waiters: BTreeMap::new(),
             sent: BTreeMap::new(),
+            attempts_from: (start.seed >> 32) as u32,
             running: BTreeSet::new(),
             settled: VecDeque::new(),
             sweep_at_ms: 0,
@@ -219,7 +270,6 @@ impl Core {
             snapshot_in_flight: false,
             snapshot_heard,
             random: start.seed,
-            stopped: false,
             out: VecDeque::new(),
             #[cfg(test)]
             off: None,
@@ -258,23 +308,28 @@ impl Core {
 
     /// Takes an input at `now_ms` of the store's clock.
     pub fn handle(&mut self, now_ms: u64, input: Input) {
-        if self.stopped {
+        if self.stopped() {
             return;
         }
+        self.begun.1.get_or_insert(now_ms);
         match input {
-            Input::Appended => self.appended(now_ms),
-            Input::AppendFenced => self.stop(Output::Fenced),
-            Input::AppendDoubt => self.doubt(),
-            Input::Tip(tip) => self.tip(now_ms, tip),
+            Input::Appended(id) if self.awaits(id) => self.settle_flight(now_ms),
+            Input::AppendDoubt(id) if self.awaits(id) => self.suspect(),
+            Input::Appended(_) | Input::AppendDoubt(_) | Input::Tick => {}
+            Input::Suspect => self.suspect(),
+            Input::Tip(ask, tip) => self.tip(now_ms, ask, tip),
+            Input::Reasserted(ask, result) => self.reasserted(now_ms, ask, result),
+            Input::Freeze => self.hold = Hold::Frozen,
+            Input::Thaw { reclaim } => self.thaw(reclaim),
             Input::SnapshotDone(_) => self.snapshot_done(),
             Input::Settled(from, through) => self.settle(now_ms, from, through),
             Input::SettleAsked(from, through) => self.settle_asked(from, through),
             Input::Verdict(to, id, verdict) => self.verdict(now_ms, to, id, verdict),
             Input::Heartbeat(activity, payload) => self.heartbeat(now_ms, activity, payload),
             Input::ActivityEnded(id, result) => self.activity_ended(now_ms, id, result),
-            Input::Tick => {}
             other => self.receive(other),
         }
+        self.end_quiet(now_ms);
         self.advance(now_ms);
     }
 
@@ -305,6 +360,14 @@ impl Core {
             Input::Tell(from, tell) if full => {
                 self.out.push_back(Output::Verdict(from, tell.id, Verdict::Busy));
             }
+            Input::Detach(connection) => {
+                // Whoever comes back elsewhere meanwhile must not be replaced by a socket that
+                // is gone.
+                let stale =
+                    |input: &Input| matches!(input, Input::Attach(c, _) if *c == connection);
+                self.mailbox.retain(|input| !stale(input));
+                self.mailbox.push_back(Input::Detach(connection));
+            }
             input => self.mailbox.push_back(input),
         }
     }
@@ -325,20 +388,21 @@ impl Core {
 
     /// Refuses a command for want of room. I4: that says "not executed", and the client sends it
     /// under a new id; so a copy of what may have been executed is not told so, and a later copy
-    /// of what was told so is told it again.
+    /// of what was told so is told it again. What can be neither ends the connection: on the next
+    /// one the client says what it has no answer for.
     fn turn_away(&mut self, command: &Command, reject: Reject) {
         let Some(id) = command.id else { return };
         let queued = self.queued().any(|c| (c.session, c.id) == (command.session, command.id));
         let seen = queued || id <= self.watermark(command.session);
-        if seen && guard!(self, BusyIsTrue) {
+        let refused = (command.connection, id);
+        // I7: while a core holds, each try of a refused command comes under an id of its own.
+        let noted = self.turned_away.contains(&refused)
+            || self.turned_away.len() < self.limits.mailbox_len_max;
+        if seen && guard!(self, BusyIsTrue) || !noted {
             let lost = Delivery::Close(Closing::Lost);
             return self.out.push_back(Output::Deliver(command.connection, lost));
         }
-        // I7: only a client that takes no notice fills this.
-        if self.turned_away.len() >= self.limits.mailbox_len_max {
-            self.turned_away.pop_first();
-        }
-        self.turned_away.insert((command.connection, id));
+        self.turned_away.insert(refused);
         self.out.push_back(draft::reply_err(command.connection, command.id, reject));
     }
 
@@ -347,12 +411,12 @@ impl Core {
         while !self.held() {
             let mut draft = self.open_draft(now_ms);
             self.fire_timers(&mut draft);
-            while !self.stopped && draft.has_room(&self.limits) {
+            while !self.stopped() && draft.has_room(&self.limits) {
                 let Some(input) = self.next_input() else { break };
                 self.process(&mut draft, input);
             }
             self.board_riders(&mut draft);
-            if self.stopped {
+            if self.stopped() {
                 return;
             }
             if draft.facts.is_empty() {
@@ -365,17 +429,8 @@ impl Core {
                 self.launch(draft);
             }
         }
-        if !self.stopped {
+        if self.hold == Hold::Free {
             self.remind(now_ms);
-        }
-    }
-
-    fn held(&self) -> bool {
-        match &self.flight {
-            _ if self.stopped => true,
-            Some(flight) if flight.doubt => guard!(self, HoldInDoubt),
-            Some(_) => true,
-            None => false,
         }
     }
 
@@ -423,13 +478,14 @@ impl Core {
             seq: draft.seq,
             epoch: self.epoch,
             append_id: self.next_random(),
+            history: self.history,
             record: record.encode(),
             due_ms: lowers,
         };
         self.since_snapshot.0 += 1;
         self.since_snapshot.1 += append.record.len() as u64;
         self.out.push_back(Output::Append(append.clone()));
-        let mut flight = Flight { append, outputs, doubt: false };
+        let mut flight = Flight { append, outputs };
         if !guard!(self, WaitForAppend) {
             self.out.extend(flight.outputs.drain(..));
         }
@@ -459,15 +515,8 @@ impl Core {
         outputs
     }
 
-    fn appended(&mut self, now_ms: u64) {
-        // A late answer to an append that went into doubt is void: the tip decides.
-        if self.flight.as_ref().is_none_or(|flight| flight.doubt) {
-            return;
-        }
-        self.settle_flight(now_ms);
-    }
-
     fn settle_flight(&mut self, now_ms: u64) {
+        self.hold = Hold::Free;
         let Some(flight) = self.flight.take() else { return };
         self.acked = flight.append.seq;
         self.out.extend(flight.outputs);
@@ -475,35 +524,8 @@ impl Core {
         self.snapshot();
     }
 
-    fn doubt(&mut self) {
-        if let Some(flight) = &mut self.flight {
-            flight.doubt = true;
-            self.out.push_back(Output::ReadTip);
-        }
-    }
-
-    /// The doubt table: what the journal's tip says about the append in flight.
-    fn tip(&mut self, now_ms: u64, tip: Option<(u64, u64, u64)>) {
-        let Some(flight) = self.flight.as_mut().filter(|flight| flight.doubt) else { return };
-        let Some((epoch, seq, append_id)) = tip else {
-            return self.stop(Output::Quarantine("the journal is gone from the store".into()));
-        };
-        if seq == flight.append.seq && append_id == flight.append.append_id {
-            flight.doubt = false;
-            self.settle_flight(now_ms);
-        } else if epoch > self.epoch {
-            self.stop(Output::Fenced);
-        } else if seq == self.acked {
-            flight.doubt = false;
-            self.out.push_back(Output::Append(flight.append.clone()));
-        } else {
-            let text = format!("the journal's tip is {seq}, the last acknowledged {}", self.acked);
-            self.stop(Output::Quarantine(text));
-        }
-    }
-
     fn stop(&mut self, last: Output) {
-        self.stopped = true;
+        self.hold = Hold::Stopped;
         self.out.push_back(last);
     }
 
@@ -540,7 +562,7 @@ impl Core {
     /// What came due while a snapshot was in flight is taken now, if the state is acknowledged.
     fn snapshot_done(&mut self) {
         self.snapshot_in_flight = false;
-        if self.flight.is_none() {
+        if self.hold == Hold::Free && self.flight.is_none() {
             self.snapshot();
         }
     }

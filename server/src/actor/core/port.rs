@@ -9,9 +9,13 @@ use crate::actor::activity::Failure;
 use crate::actor::contract::{ActivityOptions, View};
 use crate::actor::envelope::{Answered, Attach, Call, CallError, Command, ConnectionId, Delivery};
 use crate::actor::record::{ActivityId, TellId};
+use crate::store::tip::{Epoch, History, Seq, Tip};
 
 /// Names a caller that waits for an answer; the driver's.
 pub type CallerId = u64;
+
+/// Numbers a question to the store; its answer names it, and only the newest one's counts.
+pub type Ask = u64;
 
 /// Bounds and spans of an activation. I7: each has a named overflow.
 #[derive(Debug, Clone, PartialEq, Eq)]
@@ -38,6 +42,14 @@ pub struct Limits {
     pub forget_ms: u64,
     /// How long a session without a connection can be resumed.
     pub resume_ms: u64,
+    /// How long nothing is decided or let out after a reassertion, so that whoever goes on from
+    /// a newer term can write over it first.
+    pub quiet_ms: u64,
+    /// After how long what was sent between nodes is not taken any more: it is refused for its age
+    /// at an inbox, and may then wait for a worker.
+    pub under_way_ms: u64,
+    /// For how long an activation that was taken over may not know of it.
+    pub unaware_ms: u64,
 }
 
 impl Default for Limits {
@@ -54,6 +66,9 @@ impl Default for Limits {
             snapshot_bytes: 64 * 1024,
             forget_ms: 60_000,
             resume_ms: 24 * 60 * 60 * 1_000,
+            quiet_ms: 300,
+            under_way_ms: 45_000,
+            unaware_ms: 60_000,
         }
     }
 }
@@ -63,8 +78,8 @@ impl Default for Limits {
 pub enum Verdict {
     /// It is in the receiver's journal, now or from an earlier delivery.
     Received,
-    /// The receiver does not exist.
-    NoSuchActor,
+    /// The receiver did not exist when it was handed this attempt, see [`Tell::attempt`].
+    NoSuchActor(u32),
     /// An earlier tell of the pair is missing at the receiver: send again from the oldest.
     Gap,
     /// The receiver's mailbox is full: send again later.
@@ -84,6 +99,22 @@ pub struct Tell {
     pub creates: bool,
     /// Hands that its cause has passed through.
     pub hops: u8,
+    /// Another one each time that it is sent. An attempt is handed over at most once.
+    pub attempt: u32,
+}
+
+/// What became of a reassertion.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub enum Reasserted {
+    /// Memory is durable again, under a new term.
+    Granted {
+        /// The term.
+        epoch: Epoch,
+        /// The history that granted it.
+        history: History,
+    },
+    /// The tip is another by now; nothing was changed.
+    Changed,
 }
 
 /// What happens to an activation.
@@ -115,14 +146,25 @@ pub enum Input {
     ActivityEnded(ActivityId, Result<Bytes, Failure>),
     /// An activity says how far it is.
     Heartbeat(ActivityId, Bytes),
-    /// The append in flight is durable.
-    Appended,
-    /// The append in flight was refused: a newer epoch has been written.
-    AppendFenced,
-    /// The fate of the append in flight is not known.
-    AppendDoubt,
-    /// The journal's tip, read because of a doubt: epoch, seq, append id.
-    Tip(Option<(u64, u64, u64)>),
+    /// The append with this random id is durable.
+    Appended(u64),
+    /// The fate of the append with this random id is not known, or it was refused: the tip says
+    /// who writes.
+    AppendDoubt(u64),
+    /// The store's history may have changed, or someone wants to know who writes: hold, and read
+    /// the tip. No append need be in flight.
+    Suspect,
+    /// The journal's tip; `None`: there is no journal.
+    Tip(Ask, Option<Tip>),
+    /// What became of a reassertion; `Err`: that is not known.
+    Reasserted(Ask, Result<Reasserted, ()>),
+    /// The node may no longer answer for its actors: decide nothing, let nothing out.
+    Freeze,
+    /// It may again: read the tip, and go on as it says.
+    Thaw {
+        /// The node session is another now, so that a new term is needed whatever the tip is.
+        reclaim: bool,
+    },
     /// The snapshot in flight was stored, or not.
     SnapshotDone(bool),
     /// Time has passed.
@@ -134,8 +176,10 @@ pub enum Input {
 pub enum Output {
     /// Append this record.
     Append(AppendOut),
-    /// Read the journal's tip and hand it back.
-    ReadTip,
+    /// Read the journal's tip and hand it back, however often that takes.
+    ReadTip(Ask),
+    /// Write memory back over what the store has, and say what became of it.
+    Reassert(Box<ReassertOut>),
     /// Keep this snapshot of the state after record `seq`.
     Snapshot {
         /// The last record that it contains.
@@ -166,7 +210,13 @@ pub enum Output {
     /// Something for an operator's eyes.
     Alarm(String),
     /// A newer epoch writes: drop this activation.
-    Fenced,
+    Fenced {
+        /// Records that only this memory holds, to be kept aside.
+        lost: Option<Box<Lost>>,
+    },
+    /// The journal is gone from the store: drop this activation, and serve nothing of that part
+    /// of the store until an operator has looked.
+    Halted(String),
     /// The actor can't be served: drop this activation and let no other be made.
     Quarantine(String),
 }
@@ -180,10 +230,44 @@ pub struct AppendOut {
     pub epoch: u64,
     /// Random.
     pub append_id: u64,
+    /// The history that the writer knows its tip in.
+    pub history: History,
     /// The record.
     pub record: Bytes,
     /// An obligation that it creates, earlier than those recorded.
     pub due_ms: Option<u64>,
+}
+
+/// A reassertion, as the store port wants it.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct ReassertOut {
+    /// Names it in the answer.
+    pub ask: Ask,
+    /// The tip that was read.
+    pub observed: Tip,
+    /// The term that it goes on from.
+    pub continues: Epoch,
+    /// The newest record that memory holds, one in doubt included.
+    pub seq: Seq,
+    /// Random, the same for every attempt from one term.
+    pub append_id: u64,
+    /// The state after record `seq`, where the store may lack records.
+    pub snapshot: Option<Bytes>,
+    /// The earliest obligation in it.
+    pub due_ms: Option<u64>,
+}
+
+/// What is lost to whoever writes now: acknowledged records that its history does not have.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct Lost {
+    /// The newest record that was acknowledged here.
+    pub acked: Seq,
+    /// This activation's term.
+    pub epoch: Epoch,
+    /// The state, with a record in doubt if there was one.
+    pub snapshot: Bytes,
+    /// What the store has.
+    pub tip: Tip,
 }
 
 /// An attempt of an activity to run.

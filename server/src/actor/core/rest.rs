@@ -4,6 +4,7 @@ use std::collections::BTreeSet;
 
 use super::Core;
 use super::Output;
+use super::hold::Hold;
 use crate::actor::envelope::{Closing, Delivery};
 use crate::actor::ledger::clear_empty;
 
@@ -11,6 +12,11 @@ impl Core {
     /// When [`super::Input::Tick`] is wanted next.
     #[must_use]
     pub fn wake_at_ms(&self) -> Option<u64> {
+        match self.hold {
+            Hold::Free => {}
+            Hold::Quiet => return Some(self.quiet_until_ms),
+            _ => return None,
+        }
         let waiters = self.waiters.values().filter(|w| !w.told).map(|w| w.deadline_ms).min();
         if self.flight.is_some() {
             return waiters;
@@ -30,7 +36,8 @@ impl Core {
     #[must_use]
     pub fn can_passivate(&self, now_ms: u64, soon_ms: u64) -> bool {
         let ledger = &self.durable.ledger;
-        let idle = self.flight.is_none() && self.mailbox.is_empty() && self.waiting.is_empty();
+        let free = self.hold == Hold::Free && self.flight.is_none();
+        let idle = free && self.mailbox.is_empty() && self.waiting.is_empty();
         let owed = !ledger.outbox.is_empty()
             || !ledger.activities.is_empty()
             || !ledger.heard.is_empty()
@@ -44,7 +51,8 @@ impl Core {
     /// Whether nothing is in flight, queued, or half told.
     #[must_use]
     pub fn is_idle(&self) -> bool {
-        self.flight.is_none() && self.mailbox.is_empty() && self.out.is_empty()
+        let free = self.hold == Hold::Free && self.flight.is_none();
+        free && self.mailbox.is_empty() && self.out.is_empty()
     }
 
     /// Gives back room that queues and maps keep from busier times. Changes nothing else.
@@ -55,6 +63,8 @@ impl Core {
         self.riders.shrink_to_fit();
         self.settled.shrink_to_fit();
         self.out.shrink_to_fit();
+        self.lineage.shrink_to_fit();
+        self.withheld.shrink_to_fit();
         clear_empty(&mut self.waiters);
         clear_empty(&mut self.sent);
         if self.running.is_empty() {

@@ -24,7 +24,7 @@ impl Core {
             let Some(name) = due.map(|(name, _)| name.clone()) else { return };
             self.write(draft, Fact::TimerGone { name: name.clone() });
             self.react(draft, &Message::Timer { name: &name }, 0);
-            if self.stopped {
+            if self.stopped() {
                 return;
             }
         }

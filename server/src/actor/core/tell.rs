@@ -4,11 +4,23 @@
 //! predecessor, so that a gap is noticed; the receiver keeps the newest id per sender, and
 //! forgets it only a while after the sender has journaled the acknowledgement (I8: a room does
 //! not grow with its visitors).
+//!
+//! A tell whose receiver does not exist is told to the rules as undelivered, and they give back
+//! what it carried; so none of its attempts may be received after that. An attempt is handed to
+//! a receiver at most once. "No such actor" is therefore believed only
+//! - of the newest attempt, which is thereby used up, and
+//! - when every attempt before it was used up likewise, or is older than what is still taken from
+//!   another node ([`super::Limits::under_way_ms`]). Attempts of another activation count as made
+//!   when the last one that did not know of its end may have ended ([`super::Limits::unaware_ms`]
+//!   after this one began, or wrote its memory back: whose claim was lost has sent tells too).
+//!
+//! Until then it is not sent again, so that there is such a time.
 
 use holdfast_protocol::ids::ActorId;
 
 use super::draft::Draft;
-use super::{Core, Output, Rider, Sent, Tell, Verdict, guard};
+use super::hold::Hold;
+use super::{Core, Output, Rider, Tell, Verdict, guard};
 use crate::actor::contract::{Message, Undelivered};
 use crate::actor::ledger::Outgoing;
 use crate::actor::record::{Fact, TellId};
@@ -23,6 +35,21 @@ const SWEEP_MS: u64 = 5_000;
 /// Watermarks forgotten, and acknowledgements asked for, in one sweep.
 const FORGET_MAX: usize = 1_024;
 const ASK_MAX: usize = 64;
+
+/// How the sending of a tell goes.
+#[derive(Debug, Clone, Copy)]
+pub(super) struct Sent {
+    pub again_at_ms: u64,
+    attempt: u32,
+    tries: u32,
+    /// When the newest attempt was made; `None`: it is used up.
+    at_ms: Option<u64>,
+    /// From when on none of the attempts before it is under way.
+    clear_ms: u64,
+    pub received: bool,
+    /// There is no receiver; the rules hear of it after all earlier tells of the pair are done.
+    nobody: bool,
+}
 
 impl Core {
     pub(super) fn tell(&mut self, draft: &mut Draft, from: ActorId, tell: &Tell) {
@@ -43,29 +70,52 @@ impl Core {
 
     /// How a receiver took one of this actor's tells.
     pub(super) fn verdict(&mut self, now_ms: u64, to: ActorId, id: TellId, verdict: Verdict) {
-        let mut pair = self.durable.ledger.outbox.iter().filter(|o| o.to == to);
-        let known = pair.clone().any(|o| o.id == id);
-        let earlier = |o: &Outgoing| self.sent.get(&o.id).is_none_or(|sent| !sent.received);
-        let first = !pair.any(|o| o.id < id && earlier(o));
-        // In order per pair, also for the rules of the sender: an acknowledgement covers all
-        // earlier tells, and each of them has to be judged as undelivered by itself.
-        if verdict == Verdict::NoSuchActor && !first && guard!(self, UndeliveredInOrder) {
-            return self.send_again(&to, now_ms);
-        }
+        let known = self.durable.ledger.outbox.iter().any(|o| o.to == to && o.id == id);
+        let (any_attempt, any_time) = (!guard!(self, NewestAttempt), !guard!(self, NoneUnderWay));
         let Some(sent) = self.sent.get_mut(&id).filter(|sent| known && !sent.received) else {
             return;
         };
         match verdict {
-            Verdict::Received | Verdict::NoSuchActor => {
+            Verdict::Received => {
                 sent.received = true;
-                let lost = verdict == Verdict::NoSuchActor;
-                let rider = if lost { Rider::Undelivered(to, id) } else { Rider::Acked(to, id) };
-                // An answer is owed for what can't be delivered, so that does not wait.
-                let wait = if lost { 0 } else { self.limits.ride_ms };
-                self.ride(now_ms, rider, wait);
+                self.ride(now_ms, Rider::Acked(to.clone(), id), self.limits.ride_ms);
+                self.conclude(now_ms, &to);
             }
+            Verdict::NoSuchActor(attempt) if attempt == sent.attempt || any_attempt => {
+                sent.at_ms = None;
+                if now_ms < sent.clear_ms && !any_time {
+                    sent.again_at_ms = sent.clear_ms;
+                } else {
+                    sent.nobody = true;
+                    self.conclude(now_ms, &to);
+                }
+            }
+            Verdict::NoSuchActor(_) => {}
             Verdict::Gap => self.send_again(&to, now_ms),
             Verdict::Busy => sent.again_at_ms = now_ms + BUSY_MS,
+        }
+    }
+
+    /// Lets the rules hear of tells of a pair that reach no one. In order, also for them: an
+    /// acknowledgement covers all earlier tells, and each has to be judged as undelivered by
+    /// itself.
+    fn conclude(&mut self, now_ms: u64, to: &ActorId) {
+        let in_order = guard!(self, UndeliveredInOrder);
+        let mut undelivered = Vec::new();
+        for outgoing in self.durable.ledger.outbox.iter().filter(|o| &o.to == to) {
+            match self.sent.get_mut(&outgoing.id) {
+                Some(sent) if sent.received => {}
+                Some(sent) if sent.nobody => {
+                    sent.received = true;
+                    undelivered.push(outgoing.id);
+                }
+                _ if in_order => break,
+                _ => {}
+            }
+        }
+        for id in undelivered {
+            // An answer is owed for it, so that does not wait.
+            self.ride(now_ms, Rider::Undelivered(to.clone(), id), 0);
         }
     }
 
@@ -88,9 +138,7 @@ impl Core {
             if before.is_some() && !guard!(self, Resend) {
                 continue;
             }
-            let tries = before.map_or(0, |sent| sent.tries);
-            let wait = (RESEND_MS << tries.min(4)).min(RESEND_MS_MAX);
-            let sent = Sent { again_at_ms: now_ms + wait, tries: tries + 1, received: false };
+            let sent = self.attempt(now_ms, outgoing.id, before);
             self.sent.insert(outgoing.id, sent);
             let tell = Tell {
                 id: outgoing.id,
@@ -98,8 +146,35 @@ impl Core {
                 payload: outgoing.payload.clone(),
                 creates: outgoing.creates,
                 hops: outgoing.hops,
+                attempt: sent.attempt,
             };
             self.out.push_back(Output::Tell(outgoing.to.clone(), tell));
+        }
+    }
+
+    fn attempt(&self, now_ms: u64, id: TellId, before: Option<Sent>) -> Sent {
+        let (epoch, begun_ms) = self.begun;
+        let clear_ms = match before {
+            Some(sent) => {
+                let under_way = sent.at_ms.map(|at_ms| at_ms + self.limits.under_way_ms);
+                sent.clear_ms.max(under_way.unwrap_or(0))
+            }
+            None if id.epoch >= epoch => 0,
+            None => {
+                let begun_ms = begun_ms.unwrap_or(now_ms);
+                begun_ms + self.limits.unaware_ms + self.limits.under_way_ms
+            }
+        };
+        let tries = before.map_or(0, |sent| sent.tries);
+        let wait_ms = (RESEND_MS << tries.min(4)).min(RESEND_MS_MAX);
+        Sent {
+            again_at_ms: now_ms + wait_ms,
+            attempt: self.attempts_from.wrapping_add(tries + 1),
+            tries: tries + 1,
+            at_ms: Some(now_ms),
+            clear_ms,
+            received: false,
+            nobody: false,
         }
     }
 
@@ -121,6 +196,16 @@ impl Core {
         self.react(draft, &message, outgoing.hops.saturating_add(1));
     }
 
+    /// Another activation may have sent the same tells, and its claim is no longer in the journal.
+    pub(super) fn doubt_attempts(&mut self, now_ms: u64) {
+        self.begun = (self.epoch, Some(now_ms));
+        let clear_ms = now_ms + self.limits.unaware_ms + self.limits.under_way_ms;
+        self.riders.retain(|rider| !matches!(rider, Rider::Undelivered(..)));
+        for sent in self.sent.values_mut().filter(|sent| sent.nobody || !sent.received) {
+            (sent.received, sent.nobody, sent.clear_ms) = (false, false, clear_ms);
+        }
+    }
+
     fn forget_sent(&mut self) {
         let outbox = &self.durable.ledger.outbox;
         self.sent.retain(|id, _| outbox.iter().any(|o| o.id == *id));
@@ -131,7 +216,7 @@ impl Core {
         let open = self.durable.ledger.outbox.iter().any(|o| o.to == from && o.id <= through);
         // An activation that was taken over does not know of tells that its successor sent.
         let known = (through.epoch, through.seq) <= (self.epoch, self.acked);
-        if known && !open && self.flight.is_none() {
+        if known && !open && self.hold == Hold::Free && self.flight.is_none() {
             self.out.push_back(Output::Settled(from, through));
         }
     }

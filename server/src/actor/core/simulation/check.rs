@@ -6,8 +6,9 @@ use super::client::READS;
 use super::rules::{Account, name};
 use super::store::Journal;
 use super::world::World;
+use crate::actor::core::hold::Hold;
 use crate::actor::core::{Core, Output, Verdict};
-use crate::actor::envelope::{Attached, Delivery, Outcome};
+use crate::actor::envelope::{Attached, CallError, Closing, Delivery, Outcome, Refusal};
 use crate::actor::record::{Fact, Place};
 
 type Check = Result<(), String>;
@@ -19,6 +20,21 @@ fn ensure(holds: bool, what: impl FnOnce() -> String) -> Check {
 fn number(body: &str) -> Option<u64> {
     let digits = body.strip_prefix("{\"v\":")?.split(',').next()?;
     digits.parse().ok()
+}
+
+/// Refused for want of room, which a core that holds may say.
+fn is_busy(output: &Output) -> bool {
+    match output {
+        Output::Deliver(_, Delivery::Reply { outcome, .. }) => {
+            let code = outcome.result.as_ref().err().map(|reject| &*reject.code);
+            matches!(code, Some("busy" | "too_many_in_flight"))
+        }
+        Output::Deliver(_, Delivery::Refused(why)) => **why == Refusal::Busy,
+        Output::Deliver(_, Delivery::Close(why)) => *why == Closing::Lost,
+        Output::Answer(_, Err(why)) => *why == CallError::Busy,
+        Output::Verdict(_, _, verdict) => *verdict == Verdict::Busy,
+        _ => false,
+    }
 }
 
 impl Journal {
@@ -102,7 +118,13 @@ impl Journal {
 impl World {
     /// I2: what leaves a core is in the journal already.
     pub fn visible(&self, a: usize, output: &Output) -> Check {
-        let journal = &self.journals[self.activations[a].actor];
+        let activation = &self.activations[a];
+        let journal = &self.journals[activation.actor];
+        ensure(!activation.frozen || is_busy(output), || format!("frozen, and says {output:?}"))?;
+        if journal.missing.is_some() {
+            // Said before it was known; whether it comes back is held against it in the end.
+            return Ok(());
+        }
         let ledger = &journal.shadow.ledger;
         let what = || format!("I2: {} lets out {output:?} (tip {})", journal.id, journal.tip());
         match output {
@@ -149,7 +171,8 @@ impl World {
     pub fn as_journaled(&self, a: usize) -> Check {
         let journal = &self.journals[self.activations[a].actor];
         let Some(core) = self.activations[a].core.as_ref() else { return Ok(()) };
-        if core.epoch() != journal.epoch || core.flight.is_some() {
+        let other = (core.epoch(), core.history) != (journal.epoch, journal.history);
+        if other || core.flight.is_some() || core.hold != Hold::Free {
             return Ok(());
         }
         ensure(core.seq() == journal.tip(), || {
@@ -161,6 +184,9 @@ impl World {
 
     /// I9: held + in transit = deposited, at every moment, by the journals alone.
     pub fn conserved(&self) -> Check {
+        if self.journals.iter().any(|j| j.missing.is_some()) {
+            return Ok(());
+        }
         let accounts = || self.journals.iter().map(|j| &j.account);
         let taken = |from: usize, to: &Account, no| to.taken.contains(&(name(from), no));
         let mut held: u64 = accounts().map(|account| account.coins).sum();
@@ -209,10 +235,13 @@ impl World {
     pub fn at_rest(&self) -> Check {
         let unrest = self.unrest();
         ensure(unrest.is_empty(), || format!("I5: left hanging: {unrest}"))?;
+        let missing = self.journals.iter().find(|j| j.missing.is_some()).map(|j| &j.id);
+        ensure(missing.is_none(), || format!("I6: records of {missing:?} are lost"))?;
         self.conserved()?;
         for a in self.current.iter().flatten() {
             let core = self.activations[*a].core.as_ref();
-            ensure(core.is_none_or(|core: &Core| core.flight.is_none()), || "in flight".into())?;
+            let free = |core: &Core| core.flight.is_none() && core.hold == Hold::Free;
+            ensure(core.is_none_or(free), || "in flight, or held".into())?;
             self.as_journaled(*a)?;
         }
         for client in &self.clients {

@@ -2,8 +2,9 @@
 
 use bytes::Bytes;
 
+use super::nemesis::PUT_OFF_MS_MAX;
 use super::rules::{Act, Cmd, pack};
-use super::world::{ACTORS, Event, Packet, Socket, World};
+use super::world::{ACTORS, Event, LATECOMER, Packet, Socket, World};
 use crate::actor::contract::Origin;
 use crate::actor::core::Input;
 use crate::actor::envelope::{Call, CallError, Delivery};
@@ -60,7 +61,8 @@ impl World {
         if !self.faulty() {
             self.clients[client].left = 0;
             // Those who were taken over and don't know are gone by then.
-            let settled = self.now_ms > self.faults_end_ms() + self.profile.stale_ms;
+            let gone_ms = self.profile.stale_ms + PUT_OFF_MS_MAX;
+            let settled = self.now_ms > self.faults_end_ms() + gone_ms;
             if settled && self.clients[client].done() {
                 return Ok(());
             }
@@ -106,11 +108,14 @@ impl World {
         if self.faulty() && self.rng.one_in(2) {
             self.nonce += 1;
             let act = match self.rng.below(4) {
+                0 if !self.journals[LATECOMER].exists => Act::Deposit(9),
+                1.. if !self.journals[LATECOMER].exists => Act::Give(LATECOMER, 1),
                 0 => Act::Count,
                 1 => Act::Deposit(5),
                 _ => Act::Give(self.rng.index(ACTORS + 1), 1 + self.rng.below(9)),
             };
-            let actor = self.rng.index(ACTORS);
+            let some = self.rng.index(ACTORS);
+            let actor = if self.journals[some].exists { some } else { 0 };
             let cmd = Cmd { nonce: self.nonce, act };
             self.service.open.insert(self.nonce, (actor, cmd, 0));
         }

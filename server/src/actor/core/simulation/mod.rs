@@ -1,7 +1,8 @@
 //! A deterministic simulation of many cores over a faulty store: what proves I1 to I5 and I9.
 //!
 //! Virtual time, one seeded generator. Appends are lost, late, or applied and unanswered;
-//! activations crash, or are taken over and don't know; letters are lost, doubled and reordered;
+//! activations crash, freeze, or are taken over and don't know; the store goes back in time while a
+//! holder lives, and must end with all that was acknowledged; letters are lost, doubled and reordered;
 //! clients lose their sockets, resume, resend and repeat themselves. After every step what left
 //! a core is held against the journal; when the faults end, everything owed must come to rest.
 //!
@@ -12,6 +13,7 @@
 mod check;
 mod client;
 mod edge;
+mod nemesis;
 mod profile;
 mod rules;
 mod store;
@@ -83,9 +85,14 @@ macro_rules! without {
 
 without! {
     without_the_fence_it_fails: Off::Fence;
-    without_voiding_late_answers_it_fails: Off::VoidLateAnswers;
+    without_voiding_late_answers_it_fails: Off::Core(Guard::VoidLateAnswers);
     without_waiting_for_the_append_it_fails: Off::Core(Guard::WaitForAppend);
     without_holding_in_doubt_it_fails: Off::Core(Guard::HoldInDoubt);
+    without_holding_while_frozen_it_fails: Off::Core(Guard::HoldWhileFrozen);
+    without_reasserting_on_a_new_history_it_fails: Off::Core(Guard::ReassertOnNewHistory);
+    without_confirming_after_the_quiet_it_fails: Off::Core(Guard::ConfirmAfterQuiet);
+    without_standing_for_what_it_continues_it_fails: Off::Core(Guard::StandForContinued);
+    without_the_doubt_in_the_snapshot_it_fails: Off::Core(Guard::SnapshotHoldsDoubt);
     without_watermarks_it_fails: Off::Core(Guard::Watermark);
     without_kept_replies_it_fails: Off::Core(Guard::KeptReplies);
     without_a_true_busy_it_fails: Off::Core(Guard::BusyIsTrue);
@@ -97,6 +104,8 @@ without! {
     without_keys_it_fails: Off::Core(Guard::Keys);
     without_watermarks_of_tells_it_fails: Off::Core(Guard::TellWatermark);
     without_predecessors_of_tells_it_fails: Off::Core(Guard::TellPredecessor);
+    without_believing_only_the_newest_attempt_it_fails: Off::Core(Guard::NewestAttempt);
+    without_waiting_for_what_is_under_way_it_fails: Off::Core(Guard::NoneUnderWay);
     without_resends_it_fails: Off::Core(Guard::Resend);
     without_restarting_activities_it_fails: Off::Core(Guard::RestartActivities);
 }

@@ -43,6 +43,17 @@ pub const LONG: Profile = Profile {
     ride_ms: 1_000,
 };
 
+/// Letters that are slower than a resend, to one that comes into being in the midst of it.
+pub const RACE: Profile = Profile {
+    faults_ms: 8_000,
+    late_ms: 900,
+    stale_ms: 1_000,
+    forget_ms: 2_500,
+    pace_ms: 600,
+    crash_ms: 4_000,
+    ride_ms: 200,
+};
+
 /// What is switched off.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub enum Off {
@@ -50,8 +61,6 @@ pub enum Off {
     Core(Guard),
     /// I1 in the store.
     Fence,
-    /// The driver's: an answer to an append that went into doubt is void.
-    VoidLateAnswers,
 }
 
 /// SplitMix64 (Steele, Lea, Flood, 2014).
@@ -79,6 +88,15 @@ impl Rng {
     }
 }
 
+/// The profile of a seed.
+pub fn profile(seed: u64) -> Profile {
+    match seed % 4 {
+        0 => LONG,
+        2 => RACE,
+        _ => DENSE,
+    }
+}
+
 /// Small bounds, so that they are reached.
 pub fn limits(profile: Profile) -> Limits {
     Limits {
@@ -93,5 +111,8 @@ pub fn limits(profile: Profile) -> Limits {
         snapshot_bytes: 4_000,
         forget_ms: profile.forget_ms,
         resume_ms: 1_000_000,
+        quiet_ms: 300,
+        under_way_ms: profile.late_ms + 100,
+        unaware_ms: profile.stale_ms + 100,
     }
 }

@@ -10,6 +10,7 @@ use bytes::Bytes;
 use holdfast_protocol::ids::ActorId;
 use serde::{Deserialize, Serialize};
 
+use super::world::LATECOMER;
 use crate::actor::contract::{
     ActivityCall, ActivityOptions, Actor, Ctx, Decision, Message, Push, Reject, Reply, Tell,
     TimerChange, Token, View,
@@ -79,6 +80,8 @@ pub struct Account {
     pub heard_no: BTreeMap<ActorId, u64>,
     pub taken: BTreeSet<(ActorId, u64)>,
     pub anomaly: Option<String>,
+    /// See [`LATECOMER`].
+    pub latecomer: bool,
 }
 
 pub fn pack(value: &impl Serialize) -> Bytes {
@@ -108,7 +111,9 @@ impl Account {
 
     fn heard(&mut self, from: &ActorId, no: u64) {
         let last = self.heard_no.insert(from.clone(), no).unwrap_or(0);
-        if no != last + 1 {
+        // What was undelivered before there was a receiver is left out, and given back.
+        let left_out = self.latecomer && no > last;
+        if no != last + 1 && !left_out {
             self.odd(format!("I5: transfer {no} of {from} after {last}"));
         }
     }
@@ -197,8 +202,8 @@ impl Actor for Account {
     type Event = Event;
     type Settings = ();
 
-    fn new(_: &ActorId) -> Self {
-        Self::default()
+    fn new(id: &ActorId) -> Self {
+        Self { latecomer: *id == name(LATECOMER), ..Self::default() }
     }
 
     fn decide(&self, ctx: &Ctx<'_, ()>, message: &Message<'_>) -> Result<Decision<Event>, Reject> {

@@ -1,18 +1,22 @@
 //! A journal in memory, with the fence, and a shadow: the actor as its records alone give it.
+//! Its store may go back in time, and holders then write their memory back.
 
 use std::collections::BTreeMap;
+use std::sync::Arc;
 
 use bytes::Bytes;
 use holdfast_protocol::ids::ActorId;
 
 use super::rules::{Account, Event};
 use crate::actor::contract::{Actor, Token};
-use crate::actor::core::AppendOut;
+use crate::actor::core::{AppendOut, ReassertOut, Reasserted};
 use crate::actor::kind::Kind;
 use crate::actor::ledger::Position;
 use crate::actor::record::{Fact, Place, Record, TellId};
 use crate::actor::replay::{Durable, Stored, replay};
+use crate::store::tip::{Term, Tip};
 
+#[derive(Clone)]
 pub struct Entry {
     pub epoch: u64,
     pub append_id: u64,
@@ -20,6 +24,13 @@ pub struct Entry {
     pub record: Record,
     /// The state's version after it.
     pub version: u64,
+}
+
+/// The beginning of a term: a claim, or a reassertion with its id and what it continues.
+#[derive(Debug, Clone, Copy)]
+struct Marker {
+    term: Term,
+    reasserted: Option<(u64, u64)>,
 }
 
 /// How the store took an append.
@@ -38,8 +49,15 @@ pub struct Journal {
     pub fence: bool,
     pub exists: bool,
     pub epoch: u64,
+    pub history: u64,
+    /// Holders come first until then, and are not killed.
+    pub grace_ms: u64,
+    /// The newest record before the store went back, by its place and its random id, until a
+    /// holder has brought it back.
+    pub missing: Option<(u64, u64)>,
+    markers: Vec<Marker>,
     /// Never trimmed: the n-th has seq n + 1.
-    pub entries: Vec<Entry>,
+    pub entries: Vec<Arc<Entry>>,
     /// The two newest: seq and bytes.
     pub snapshots: Vec<(u64, Bytes)>,
     /// Folded from the encoded records, from the first.
@@ -63,6 +81,10 @@ impl Journal {
             fence,
             exists: false,
             epoch: 0,
+            history: 1,
+            grace_ms: 0,
+            missing: None,
+            markers: Vec::new(),
             entries: Vec::new(),
             snapshots: Vec::new(),
             tokens: BTreeMap::new(),
@@ -75,7 +97,8 @@ impl Journal {
     }
 
     pub fn entry(&self, seq: u64) -> Option<&Entry> {
-        self.entries.get(usize::try_from(seq.checked_sub(1)?).unwrap())
+        let at = usize::try_from(seq.checked_sub(1)?).unwrap();
+        self.entries.get(at).map(|entry| &**entry)
     }
 
     pub fn version_at(&self, seq: u64) -> Option<u64> {
@@ -84,6 +107,9 @@ impl Journal {
 
     /// One atomic step: the fence, contiguity, and the write.
     pub fn append(&mut self, append: &AppendOut) -> Result<Taken, String> {
+        if append.history != self.history {
+            return Ok(Taken::Stale);
+        }
         let same = |e: &Entry| e.append_id == append.append_id && e.bytes == append.record;
         if self.fence && append.epoch < self.epoch {
             return Ok(Taken::Fenced);
@@ -95,16 +121,18 @@ impl Journal {
         if append.seq != self.tip() + 1 {
             return Err(format!("I1: record {} after {}", append.seq, self.tip()));
         }
-        self.write(append)?;
+        if append.epoch > self.epoch {
+            return Err(format!("I1: epoch {} was never claimed here", append.epoch));
+        }
+        self.write(entry(append)?)?;
         Ok(Taken::Applied)
     }
 
-    fn write(&mut self, append: &AppendOut) -> Result<(), String> {
-        let (epoch, seq) = (append.epoch, append.seq);
-        let record = Record::decode(&append.record).map_err(|e| format!("I3: {e}"))?;
+    fn write(&mut self, mut entry: Entry) -> Result<(), String> {
+        let (epoch, seq) = (entry.epoch, self.tip() + 1);
         let at = Position { epoch, seq };
-        self.shadow.ledger.enter(at, record.now_ms);
-        for (index, fact) in record.facts.iter().enumerate() {
+        self.shadow.ledger.enter(at, entry.record.now_ms);
+        for (index, fact) in entry.record.facts.iter().enumerate() {
             self.in_order(fact)?;
             self.shadow.fold(at, fact).map_err(|e| format!("I3: {e}"))?;
             self.note(fact);
@@ -112,10 +140,97 @@ impl Journal {
                 return Err(format!("{what} (record {seq}, fact {index})"));
             }
         }
-        let (append_id, bytes) = (append.append_id, append.record.clone());
-        let version = self.account.version;
-        self.entries.push(Entry { epoch, append_id, bytes, record, version });
+        entry.version = self.account.version;
+        self.entries.push(Arc::new(entry));
         Ok(())
+    }
+
+    /// Begins again from other records.
+    fn rebuild(&mut self, entries: Vec<Arc<Entry>>) -> Result<(), String> {
+        self.shadow = Durable::fresh(&self.kind, &self.id);
+        self.account = Account::new(&self.id);
+        self.bodies = vec![self.account.body()];
+        self.tokens.clear();
+        self.heard.clear();
+        self.entries.clear();
+        entries.into_iter().try_for_each(|entry| self.write(Arc::unwrap_or_clone(entry)))
+    }
+
+    pub fn read_tip(&self) -> Tip {
+        let (epoch, seq, history) = (self.epoch, self.tip(), self.history);
+        let newest = self.markers.last().filter(|m| m.term.epoch == epoch && m.term.from == seq);
+        let reasserted = newest.and_then(|marker| marker.reasserted);
+        let record = self.entries.last().map_or(0, |e| e.append_id);
+        let append_id = reasserted.map_or(record, |(append_id, _)| append_id);
+        Tip {
+            epoch,
+            seq,
+            append_id,
+            continues: reasserted.map(|(_, continues)| continues),
+            history,
+        }
+    }
+
+    /// The store goes back to a prefix: so many records, and so many of the markers after them.
+    pub fn go_back(&mut self, records: u64, markers: usize) -> Result<(), String> {
+        self.history += 1;
+        if records < self.tip() && self.missing.is_none() {
+            self.missing = self.entries.last().map(|newest| (self.tip(), newest.append_id));
+        }
+        let mut left = markers;
+        self.markers.retain(|marker| {
+            let after = marker.term.from == records && left > 0;
+            left -= usize::from(after);
+            after || marker.term.from < records
+        });
+        let entries = self.entries.iter().take(usize::try_from(records).unwrap()).cloned();
+        self.rebuild(entries.collect())?;
+        self.snapshots.retain(|(seq, _)| *seq <= records);
+        let marked = self.markers.last().map_or(0, |marker| marker.term.epoch);
+        self.epoch = self.entries.last().map_or(0, |e| e.epoch).max(marked);
+        Ok(())
+    }
+
+    /// The store goes back behind the newest claim, of which there is no record yet.
+    pub fn forget_claim(&mut self) -> Result<(), String> {
+        let tip = self.tip();
+        let at_tip = self.markers.iter().filter(|marker| marker.term.from == tip).count();
+        self.go_back(tip, at_tip.saturating_sub(1))
+    }
+
+    /// One atomic step: the tip must still be what was observed. `line` are the records that the
+    /// holder has in memory; the snapshot must be what they give, bit for bit.
+    pub fn reassert(
+        &mut self,
+        now_ms: u64,
+        out: &ReassertOut,
+        line: &[Arc<Entry>],
+    ) -> Result<Reasserted, String> {
+        if self.read_tip() != out.observed {
+            return Ok(Reasserted::Changed);
+        }
+        if let Some(bytes) = &out.snapshot {
+            let records = usize::try_from(out.seq).unwrap();
+            let entries = line.get(..records).ok_or("I3: a record was never appended")?;
+            self.rebuild(entries.to_vec())?;
+            if self.shadow.save() != *bytes {
+                return Err(format!("I3: {} writes back what its records do not give", self.id));
+            }
+            self.snapshots = vec![(out.seq, bytes.clone())];
+            self.markers.clear();
+        } else if out.seq != self.tip() {
+            return Err(format!("{} says that the store has record {}", self.id, out.seq));
+        }
+        self.epoch = now_ms.max(self.epoch + 1).max(out.continues + 1);
+        let term = Term { epoch: self.epoch, from: out.seq };
+        self.markers.push(Marker { term, reasserted: Some((out.append_id, out.continues)) });
+        let lacks = |(seq, id): &(u64, u64)| self.entry(*seq).is_none_or(|e| e.append_id != *id);
+        self.missing = self.missing.filter(lacks);
+        Ok(Reasserted::Granted { epoch: self.epoch, history: self.history })
+    }
+
+    pub fn terms(&self) -> Vec<Term> {
+        self.markers.iter().map(|marker| marker.term).collect()
     }
 
     /// Commands of one session are decided in order, and only those of the live one.
@@ -158,6 +273,8 @@ impl Journal {
     pub fn claim(&mut self, now_ms: u64, older: bool) -> Result<(Durable, (u64, u64)), String> {
         self.exists = true;
         self.epoch = now_ms.max(self.epoch + 1);
+        let term = Term { epoch: self.epoch, from: self.tip() };
+        self.markers.push(Marker { term, reasserted: None });
         let snapshot = match older {
             true => self.snapshots.first(),
             false => self.snapshots.last(),
@@ -188,4 +305,11 @@ impl Journal {
         }
         kept
     }
+}
+
+/// What an append writes.
+pub fn entry(append: &AppendOut) -> Result<Entry, String> {
+    let record = Record::decode(&append.record).map_err(|e| format!("I3: {e}"))?;
+    let AppendOut { epoch, append_id, record: bytes, .. } = append.clone();
+    Ok(Entry { epoch, append_id, bytes, record, version: 0 })
 }

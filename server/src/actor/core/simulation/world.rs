@@ -9,23 +9,25 @@ use bytes::Bytes;
 use holdfast_protocol::ids::ActorId;
 
 use super::client::Client;
-use super::profile::{DENSE, LONG, Off, Profile, Rng, limits};
+use super::profile::{Off, Profile, Rng, limits, profile};
 use super::rules::{Account, Cmd, name};
-use super::store::{Journal, Taken};
+use super::store::{Entry, Journal, Taken};
 use crate::actor::activity::Failure;
-use crate::actor::core::{AppendOut, Core, Input, Output, RunOut, Start, Tell, Verdict};
+use crate::actor::core::{
+    AppendOut, Ask, Core, Input, Output, ReassertOut, RunOut, Start, Tell, Verdict,
+};
 use crate::actor::envelope::{Attach, Command, Delivery};
 use crate::actor::kind::Kind;
 use crate::actor::record::TellId;
 
 /// Actors in a world; one more is spoken of and does not exist.
 pub const ACTORS: usize = 3;
+/// The one that may not exist at first.
+pub const LATECOMER: usize = 2;
 /// When everything must have come to rest.
 const END_MS: u64 = 120_000;
 const START_MS: u64 = 1_000_000;
 const STEPS_MAX: u32 = 60_000;
-/// How long the driver waits for an append's answer.
-const TIMEOUT_MS: u64 = 60;
 
 /// What a client sends.
 #[derive(Debug)]
@@ -54,11 +56,11 @@ pub enum Event {
     Kill(usize),
     Adopt(usize),
     Tick(usize),
-    AtStore(usize, u32, AppendOut, Option<u64>),
-    Answered(usize, u32, Taken),
-    Timeout(usize, u32),
-    ReadTip(usize, u32),
-    TipRead(usize, u32, Option<(u64, u64, u64)>),
+    AtStore(usize, AppendOut, Option<u64>),
+    Answered(usize, u64, Taken),
+    ReadTip(usize, Ask),
+    AtReassert(usize, ReassertOut),
+    Thaw(usize),
     AtSnapshot(usize, u64, Bytes),
     Into(usize, Input),
     Letter(usize, ActorId, Letter),
@@ -71,9 +73,11 @@ pub enum Event {
 pub struct Activation {
     pub actor: usize,
     pub core: Option<Core>,
-    attempt: u32,
-    void: bool,
-    tip: u32,
+    /// The records that it has in memory.
+    pub line: Vec<Arc<Entry>>,
+    pub frozen: bool,
+    /// It was away when another could go on in a new history.
+    pub late: bool,
     tick_ms: Option<u64>,
     runs: Vec<RunOut>,
 }
@@ -100,7 +104,7 @@ pub struct World {
     pub now_ms: u64,
     pub rng: Rng,
     pub profile: Profile,
-    off: Option<Off>,
+    pub off: Option<Off>,
     trace: bool,
     queue: BinaryHeap<Reverse<(u64, u64)>>,
     events: BTreeMap<u64, Event>,
@@ -123,7 +127,7 @@ impl World {
         let journal = |i| Journal::new(name(i), &kind, off != Some(Off::Fence));
         let mut world = Self {
             now_ms: START_MS,
-            profile: if seed.is_multiple_of(4) { LONG } else { DENSE },
+            profile: profile(seed),
             off,
             trace,
             queue: BinaryHeap::new(),
@@ -141,8 +145,11 @@ impl World {
             rng,
         };
         for client in 0..ACTORS {
-            world.after(1, Event::Act(client));
-            world.journals[client].exists = true;
+            // One may come into being while others tell it things.
+            let late = client == LATECOMER && world.rng.one_in(2);
+            let ms = if late { world.rng.below(world.profile.faults_ms) } else { 0 };
+            world.after(1 + ms, Event::Act(client));
+            world.journals[client].exists = !late;
         }
         world.after(100, Event::Service);
         world.after(100, Event::Nemesis);
@@ -197,8 +204,15 @@ impl World {
             Event::Nemesis => self.nemesis(),
             Event::Act(client) => self.act(client),
             Event::Service => self.call(),
-            Event::Kill(activation) => {
-                self.kill(activation);
+            Event::Kill(a) => {
+                let actor = self.activations[a].actor;
+                let grace_ms = self.journals[actor].grace_ms;
+                if self.current[actor] == Some(a) && self.now_ms < grace_ms {
+                    // It has become the holder again.
+                    self.at(grace_ms, Event::Kill(a));
+                } else {
+                    self.kill(a);
+                }
                 Ok(())
             }
             Event::Adopt(actor) => self.activate(actor).map(|_| ()),
@@ -208,28 +222,27 @@ impl World {
                 self.passivate(a);
                 Ok(())
             }
-            Event::AtStore(a, attempt, append, answer_ms) => {
+            Event::AtStore(a, append, answer_ms) => {
                 let taken = self.journals[self.activations[a].actor].append(&append)?;
                 self.conserved()?;
                 if let Some(ms) = answer_ms {
-                    self.after(ms, Event::Answered(a, attempt, taken));
+                    self.after(ms, Event::Answered(a, append.append_id, taken));
                 }
                 Ok(())
             }
-            Event::Answered(a, attempt, taken) => self.answered(a, attempt, taken),
-            Event::Timeout(a, attempt) => self.timeout(a, attempt),
-            Event::ReadTip(a, tip) => {
-                let journal = &self.journals[self.activations[a].actor];
-                let id = journal.entries.last().map_or(0, |e| e.append_id);
-                let read = Some((journal.epoch, journal.tip(), id));
-                let ms = self.delay();
-                self.after(ms, Event::TipRead(a, tip, read));
+            Event::Answered(a, append_id, taken) => self.answered(a, append_id, taken),
+            Event::ReadTip(a, ask) => {
+                let actor = self.activations[a].actor;
+                let (tip, ms) = (self.journals[actor].read_tip(), self.store_ms(actor));
+                self.after(ms, Event::Into(a, Input::Tip(ask, Some(tip))));
                 Ok(())
             }
-            Event::TipRead(a, tip, read) => match self.activations[a].tip == tip {
-                true => self.handle(a, Input::Tip(read)),
-                false => Ok(()),
-            },
+            Event::AtReassert(a, out) => self.at_reassert(a, &out),
+            Event::Thaw(a) => {
+                self.activations[a].frozen = false;
+                let reclaim = self.rng.one_in(2);
+                self.handle(a, Input::Thaw { reclaim })
+            }
             Event::AtSnapshot(a, seq, bytes) => self.at_snapshot(a, seq, bytes),
             Event::Into(a, input) => self.handle(a, input),
             Event::Letter(to, from, letter) => self.letter(to, &from, letter),
@@ -244,36 +257,8 @@ impl World {
         }
     }
 
-    fn nemesis(&mut self) -> Result<(), String> {
-        if !self.faulty() {
-            return Ok(());
-        }
-        let actor = self.rng.index(ACTORS);
-        if let Some(a) = self.current[actor] {
-            match self.rng.below(5) {
-                0 | 1 => self.kill(a),
-                2 => {
-                    self.take_over(actor)?;
-                }
-                _ => {}
-            }
-        }
-        let ms = 20 + self.rng.below(self.profile.crash_ms);
-        self.after(ms, Event::Nemesis);
-        Ok(())
-    }
-
-    /// A new activation claims; the old one goes on for a while and does not know.
-    pub fn take_over(&mut self, actor: usize) -> Result<usize, String> {
-        if let Some(old) = self.current[actor].take() {
-            let ms = 1 + self.rng.below(self.profile.stale_ms - 1);
-            self.after(ms, Event::Kill(old));
-        }
-        self.activate(actor)
-    }
-
     /// Everything in memory is gone; sockets break. Whoever adopts comes later.
-    fn kill(&mut self, a: usize) {
+    pub fn kill(&mut self, a: usize) {
         let actor = self.activations[a].actor;
         if self.activations[a].core.take().is_none() {
             return;
@@ -321,11 +306,15 @@ impl World {
         let older = self.rng.one_in(6);
         let (durable, since_snapshot) = self.journals[actor].claim(self.now_ms, older)?;
         let (epoch, seq) = (self.journals[actor].epoch, self.journals[actor].tip());
+        let (history, terms) = (self.journals[actor].history, self.journals[actor].terms());
+        let line = self.journals[actor].entries.clone();
         let (id, seed) = (name(actor), self.rng.next());
         let start = Start {
             id,
             epoch,
             seq,
+            history,
+            terms,
             durable,
             since_snapshot,
             limits: limits(self.profile).into(),
@@ -339,9 +328,9 @@ impl World {
         self.activations.push(Activation {
             actor,
             core: Some(core),
-            attempt: 0,
-            void: false,
-            tip: 0,
+            line,
+            frozen: false,
+            late: false,
             tick_ms: None,
             runs: Vec::new(),
         });
@@ -378,12 +367,12 @@ impl World {
     fn output(&mut self, a: usize, output: Output) -> Result<(), String> {
         let actor = self.activations[a].actor;
         match output {
-            Output::Append(append) => self.append(a, append),
-            Output::ReadTip => {
-                self.activations[a].tip += 1;
-                let (tip, ms) = (self.activations[a].tip, self.delay());
-                self.after(ms, Event::ReadTip(a, tip));
+            Output::Append(append) => self.append(a, append)?,
+            Output::ReadTip(ask) => {
+                let ms = self.store_ms(actor);
+                self.after(ms, Event::ReadTip(a, ask));
             }
+            Output::Reassert(out) => self.send_reassert(a, *out),
             Output::Snapshot { seq, bytes, .. } => {
                 let ms = self.delay();
                 self.after(ms, Event::AtSnapshot(a, seq, bytes));
@@ -401,66 +390,15 @@ impl World {
             Output::AskSettled(to, id) => self.post(actor, &to, Letter::AskSettled(id)),
             Output::Run(run) => self.run_activity(a, run),
             Output::Broadcast(..) | Output::View(..) => {}
+            // Of one that was taken over and does not know.
+            Output::Alarm(text) if text.starts_with("another line") => {}
             Output::Alarm(text) => return Err(format!("an alarm: {text}")),
-            Output::Fenced => {
-                let newest = self.journals[actor].epoch;
-                let mine = self.activations[a].core.as_ref().map_or(0, Core::epoch);
-                if mine >= newest {
-                    return Err("the newest claim was fenced".into());
-                }
-                self.kill(a);
+            Output::Fenced { .. } => self.fenced(a)?,
+            Output::Quarantine(why) | Output::Halted(why) => {
+                return Err(format!("quarantined: {why}"));
             }
-            Output::Quarantine(why) => return Err(format!("quarantined: {why}")),
         }
         Ok(())
-    }
-
-    /// Sends an append, with the fate that it meets.
-    fn append(&mut self, a: usize, append: AppendOut) {
-        let activation = &mut self.activations[a];
-        activation.attempt += 1;
-        activation.void = false;
-        let attempt = activation.attempt;
-        let (there, back) = (1 + self.rng.below(10), 1 + self.rng.below(10));
-        let fate = if self.faulty() { self.rng.below(24) } else { 24 };
-        match fate {
-            0 => {}
-            1 => self.after(there, Event::AtStore(a, attempt, append, None)),
-            2 | 3 => {
-                let there = there + self.rng.below(400);
-                self.after(there, Event::AtStore(a, attempt, append, Some(back)));
-            }
-            4 => {
-                let back = back + self.rng.below(400);
-                self.after(there, Event::AtStore(a, attempt, append, Some(back)));
-            }
-            _ => self.after(there, Event::AtStore(a, attempt, append, Some(back))),
-        }
-        self.after(TIMEOUT_MS, Event::Timeout(a, attempt));
-    }
-
-    fn answered(&mut self, a: usize, attempt: u32, taken: Taken) -> Result<(), String> {
-        let activation = &mut self.activations[a];
-        let late = activation.attempt != attempt || activation.void;
-        if late && self.off != Some(Off::VoidLateAnswers) {
-            return Ok(());
-        }
-        activation.void = true;
-        let unsure = taken == Taken::Repeated && self.rng.one_in(2);
-        match taken {
-            Taken::Fenced => self.handle(a, Input::AppendFenced),
-            Taken::Applied | Taken::Repeated if !unsure => self.handle(a, Input::Appended),
-            _ => self.handle(a, Input::AppendDoubt),
-        }
-    }
-
-    fn timeout(&mut self, a: usize, attempt: u32) -> Result<(), String> {
-        let activation = &mut self.activations[a];
-        if activation.attempt != attempt || activation.void {
-            return Ok(());
-        }
-        activation.void = true;
-        self.handle(a, Input::AppendDoubt)
     }
 
     fn at_snapshot(&mut self, a: usize, seq: u64, bytes: Bytes) -> Result<(), String> {
@@ -475,24 +413,36 @@ impl World {
     /// Sends a letter; some are lost, some come twice, some late.
     fn post(&mut self, from: usize, to: &ActorId, letter: Letter) {
         if let Some(to) = (0..ACTORS).find(|i| name(*i) == *to) {
+            let exists = self.journals[to].exists;
+            // An attempt is handed over at most once; one who has it already knows it again.
+            let once = matches!(letter, Letter::Tell(_)) && !exists;
+            let slow = once || matches!(letter, Letter::Verdict(_, Verdict::NoSuchActor(_)));
             let copies = match self.rng.below(20) {
                 0 | 1 if self.faulty() => 0,
-                2 if self.faulty() => 2,
+                2 if self.faulty() && !once => 2,
                 _ => 1,
             };
             for _ in 0..copies {
-                let ms = self.delay();
+                let late = slow && self.faulty() && self.rng.one_in(2);
+                let ms = if late { self.rng.below(self.profile.late_ms) } else { self.delay() };
                 self.after(ms, Event::Letter(to, name(from), letter.clone()));
             }
         } else if let Letter::Tell(tell) = letter {
             let ms = self.delay();
-            let nobody = Letter::Verdict(tell.id, Verdict::NoSuchActor);
+            let nobody = Letter::Verdict(tell.id, Verdict::NoSuchActor(tell.attempt));
             self.after(ms, Event::Letter(from, to.clone(), nobody));
         }
     }
 
     /// Whoever is active takes it; sometimes that is one who was taken over and does not know.
     fn letter(&mut self, to: usize, from: &ActorId, letter: Letter) -> Result<(), String> {
+        if !self.journals[to].exists {
+            if let Letter::Tell(tell) = letter {
+                let nobody = Verdict::NoSuchActor(tell.attempt);
+                self.post(to, from, Letter::Verdict(tell.id, nobody));
+            }
+            return Ok(());
+        }
         let wakes = matches!(letter, Letter::Tell(_) | Letter::AskSettled(_));
         let stale = (0..self.activations.len()).rev();
         let stale = stale.filter(|a| self.activations[*a].actor == to);

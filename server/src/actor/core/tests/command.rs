@@ -98,10 +98,10 @@ fn pending_is_not_said_of_what_is_in_doubt() {
     rig.auto = false;
     let command = rig.command(1, 1, &Script::later());
     rig.put(command);
-    rig.put(Input::AppendDoubt);
+    rig.doubt();
     assert!(rig.wait(6_000).is_empty());
-    let out = rig.put(Input::Tip(Some((2, 1, 0))));
-    assert!(matches!(out[..], [Output::Fenced]), "{out:?}");
+    let out = rig.tip(Some(tip(2, 1, 0)));
+    assert!(matches!(out[..], [Output::Fenced { lost: None }]), "{out:?}");
     assert!(rig.wait(6_000).is_empty());
 }
 
@@ -154,10 +154,31 @@ fn busy_stays_busy() {
     let mut rig = full();
     rig.ask(4, &Script::event("four"));
     rig.auto = true;
-    rig.put(Input::Appended);
+    rig.appended();
     assert_eq!(code(&rig.ask(4, &Script::event("four"))), "busy");
     assert!(rig.ask(5, &Script::event("four")).result.is_ok());
     assert_eq!(rig.said(), "opened,x,x,x,four");
+}
+
+#[test]
+fn busy_stays_busy_or_the_connection_ends() {
+    let mut rig = full();
+    let flood = |rig: &mut Rig, id| {
+        let command = rig.command(1, id, &Script::event("x"));
+        rig.put(command)
+    };
+    for id in 4..=5 {
+        assert_eq!(code(&reply(&flood(&mut rig, id), id).unwrap()), "busy");
+    }
+    assert_eq!(closed(&flood(&mut rig, 6)), Some((1, Closing::Lost)), "it can't be noted");
+    assert_eq!(code(&reply(&flood(&mut rig, 4), 4).unwrap()), "busy");
+    rig.auto = true;
+    rig.appended();
+    for id in 4..=5 {
+        assert_eq!(code(&rig.ask(id, &Script::event("x"))), "busy");
+    }
+    assert!(rig.ask(6, &Script::event("six")).result.is_ok());
+    assert_eq!(rig.said(), "opened,x,x,x,six");
 }
 
 #[test]
@@ -191,28 +212,4 @@ fn a_panic_in_apply_quarantines_and_nothing_leaves() {
     assert!(matches!(out[..], [Output::Quarantine(_)]), "{out:?}");
     assert!(rig.put(hello(2)).is_empty());
     assert_eq!(rig.records.len(), 1);
-}
-
-#[test]
-fn doubt_is_settled_by_the_tip() {
-    let start = || {
-        let mut rig = Rig::attached();
-        rig.auto = false;
-        rig.core.handle(rig.now_ms, rig.command(1, 1, &Script::event("a")));
-        let Some(Output::Append(append)) = rig.core.poll() else { panic!("no append") };
-        assert!(matches!(rig.put(Input::AppendDoubt)[..], [Output::ReadTip]));
-        assert!(rig.put(Input::Appended).is_empty(), "a late answer is void");
-        (rig, append)
-    };
-    let (mut rig, append) = start();
-    assert!(reply(&rig.put(Input::Tip(Some((1, 2, append.append_id)))), 1).is_some());
-    let (mut rig, append) = start();
-    rig.core.handle(rig.now_ms, Input::Tip(Some((1, 1, 0))));
-    assert!(matches!(rig.core.poll(), Some(Output::Append(again)) if again == append));
-    let (mut rig, _) = start();
-    assert!(matches!(rig.put(Input::Tip(Some((2, 1, 0))))[..], [Output::Fenced]));
-    for tip in [None, Some((1, 0, 0)), Some((1, 2, 0)), Some((1, 3, 0))] {
-        let (mut rig, _) = start();
-        assert!(matches!(rig.put(Input::Tip(tip))[..], [Output::Quarantine(_)]), "{tip:?}");
-    }
 }

@@ -2,6 +2,7 @@
 //! answers, and a clock that is moved by hand.
 
 mod command;
+mod hold;
 mod key;
 mod session;
 mod task;
@@ -13,7 +14,9 @@ use bytes::Bytes;
 use holdfast_protocol::ids::ActorId;
 use serde::{Deserialize, Serialize};
 
-use super::{CallerId, Core, Input, Limits, Output, Start};
+use super::{
+    AppendOut, Ask, CallerId, Core, Input, Limits, Output, ReassertOut, Reasserted, Start,
+};
 use crate::actor::contract::{
     ActivityCall, ActivityOptions, Actor, Ctx, Decision, Message, Origin, Push, Reject, Reply,
     Tell, TimerChange,
@@ -24,6 +27,7 @@ use crate::actor::envelope::{
 use crate::actor::kind::Kind;
 use crate::actor::record::{Fact, Record, TellId};
 use crate::actor::replay::{Durable, Stored, replay};
+use crate::store::tip::Tip;
 
 /// What the rules are to make of a message that carries it.
 #[derive(Debug, Clone, Default, Serialize, Deserialize)]
@@ -158,6 +162,10 @@ pub struct Rig {
     /// Appends are answered at once.
     pub auto: bool,
     pub records: Vec<Record>,
+    /// The newest append, question and reassertion.
+    pub append: Option<AppendOut>,
+    pub ask: Ask,
+    pub reassert: Option<ReassertOut>,
     stored: Vec<Stored>,
     limits: Limits,
 }
@@ -171,6 +179,9 @@ impl Rig {
             session: 0,
             auto: true,
             records: Vec::new(),
+            append: None,
+            ask: 0,
+            reassert: None,
             stored: Vec::new(),
             limits,
         }
@@ -200,7 +211,9 @@ impl Rig {
             false => replay(&kind, &id("me"), None, stored).unwrap(),
         };
         let limits = limits.clone().into();
-        Start { id: id("me"), epoch, seq, durable, since_snapshot, limits, seed: 7 }
+        let (history, terms) = (1, Vec::new());
+        let (id, seed) = (id("me"), 7 + ((epoch - 1) << 40));
+        Start { id, epoch, seq, history, terms, durable, since_snapshot, limits, seed }
     }
 
     /// Loses everything in memory and begins again from the journal.
@@ -221,17 +234,54 @@ impl Rig {
         while let Some(output) = self.core.poll() {
             match output {
                 Output::Append(append) => {
-                    self.records.push(Record::decode(&append.record).unwrap());
-                    let (epoch, seq, bytes) = (append.epoch, append.seq, append.record);
-                    self.stored.push(Stored { epoch, seq, bytes });
-                    if self.auto {
-                        self.core.handle(self.now_ms, Input::Appended);
+                    let (epoch, seq, bytes) = (append.epoch, append.seq, append.record.clone());
+                    self.append = Some(append);
+                    if self.stored.last().is_none_or(|newest| newest.seq < seq) {
+                        self.records.push(Record::decode(&bytes).unwrap());
+                        self.stored.push(Stored { epoch, seq, bytes });
                     }
+                    if self.auto {
+                        let answer = Input::Appended(self.append_id());
+                        self.core.handle(self.now_ms, answer);
+                    }
+                }
+                Output::ReadTip(ask) => {
+                    self.ask = ask;
+                    out.push(output);
+                }
+                Output::Reassert(ref reassert) => {
+                    self.ask = reassert.ask;
+                    self.reassert = Some((**reassert).clone());
+                    out.push(output);
                 }
                 output => out.push(output),
             }
         }
         out
+    }
+
+    fn append_id(&self) -> u64 {
+        self.append.as_ref().unwrap().append_id
+    }
+
+    /// The append in flight is answered.
+    pub fn appended(&mut self) -> Vec<Output> {
+        self.put(Input::Appended(self.append_id()))
+    }
+
+    /// It is not.
+    pub fn doubt(&mut self) -> Vec<Output> {
+        self.put(Input::AppendDoubt(self.append_id()))
+    }
+
+    /// The tip that was asked for is read.
+    pub fn tip(&mut self, tip: Option<Tip>) -> Vec<Output> {
+        self.put(Input::Tip(self.ask, tip))
+    }
+
+    /// The reassertion that was asked for is answered.
+    pub fn reasserted(&mut self, result: Result<Reasserted, ()>) -> Vec<Output> {
+        self.put(Input::Reasserted(self.ask, result))
     }
 
     pub fn wait(&mut self, ms: u64) -> Vec<Output> {
@@ -276,6 +326,10 @@ impl Rig {
     }
 }
 
+pub fn tip(epoch: u64, seq: u64, append_id: u64) -> Tip {
+    Tip { epoch, seq, append_id, continues: None, history: 1 }
+}
+
 pub fn hello(connection: u64) -> Input {
     let payload = Bytes::new();
     Input::Attach(connection, Attach::Hello { payload, creates: true })
@@ -289,7 +343,7 @@ pub fn call(caller: CallerId, key: &str, script: &Script) -> Input {
 pub fn tell(seq: u64, prev: Option<u64>, script: &Script) -> super::Tell {
     let at = |seq| TellId { epoch: 1, seq, index: 0 };
     let (prev, payload) = (prev.map(at), script.pack());
-    super::Tell { id: at(seq), prev, payload, creates: false, hops: 0 }
+    super::Tell { id: at(seq), prev, payload, creates: false, hops: 0, attempt: 1 }
 }
 
 pub fn reply(out: &[Output], id: u64) -> Option<Outcome> {

@@ -26,7 +26,7 @@ fn nothing_is_said_before_the_hello_is_durable() {
     let mut rig = Rig::new();
     rig.auto = false;
     assert!(rig.put(hello(1)).is_empty());
-    assert!(matches!(rig.put(Input::Appended)[0], Output::Deliver(1, Delivery::Attached(_))));
+    assert!(matches!(rig.appended()[0], Output::Deliver(1, Delivery::Attached(_))));
 }
 
 #[test]
@@ -81,8 +81,8 @@ fn a_frame_larger_than_what_is_kept_is_delivered_whole_and_resynced() {
     for id in 2..=4 {
         rig.ask_later(id, &"x".repeat(2_000));
     }
-    rig.put(Input::Appended);
-    let out = rig.put(Input::Appended);
+    rig.appended();
+    let out = rig.appended();
     let evs = out.iter().find_map(|output| match output {
         Output::Deliver(1, Delivery::Events { seq: 3, evs }) => Some(evs.len()),
         _ => None,
@@ -199,7 +199,7 @@ fn the_record_of_an_attach_ends_with_it() {
     let resume = rig.resume(3, 3);
     rig.put(resume);
     rig.auto = true;
-    let out = rig.put(Input::Appended);
+    let out = rig.appended();
     assert_eq!(attached(&out).seq, 3);
     assert!(rig.records[2].facts.iter().all(|fact| !matches!(fact, Fact::Pushed(_))));
 }

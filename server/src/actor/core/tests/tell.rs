@@ -52,7 +52,8 @@ fn a_tell_is_sent_again_until_received_and_then_settled() {
     let tell = send(&mut rig, 1);
     for wait in [500, 1_000, 2_000, 4_000, 5_000, 5_000] {
         assert!(told(&rig.wait(wait - 1)).is_empty());
-        assert_eq!(told(&rig.wait(1)), std::slice::from_ref(&tell));
+        let again = told(&rig.wait(1));
+        assert_eq!((again.len(), again[0].id), (1, tell.id));
     }
     rig.put(Input::Verdict(id("other"), tell.id, Verdict::Busy));
     assert_eq!(told(&rig.wait(50)).len(), 1);
@@ -69,7 +70,8 @@ fn a_gap_sends_the_pair_again_and_names_the_predecessor() {
     let second = send(&mut rig, 2);
     assert_eq!((first.prev, second.prev), (None, Some(first.id)));
     rig.put(Input::Verdict(id("other"), second.id, Verdict::Gap));
-    assert_eq!(told(&rig.wait(50)), [first, second]);
+    let again: Vec<_> = told(&rig.wait(50)).iter().map(|t| (t.id, t.prev, t.attempt)).collect();
+    assert_eq!(again, [(first.id, None, 2), (second.id, Some(first.id), 2)]);
 }
 
 #[test]
@@ -77,11 +79,45 @@ fn what_reaches_no_one_is_told_to_the_rules_one_by_one() {
     let mut rig = Rig::attached();
     let first = send(&mut rig, 1);
     let second = send(&mut rig, 2);
-    rig.put(Input::Verdict(id("other"), second.id, Verdict::NoSuchActor));
+    rig.put(Input::Verdict(id("other"), second.id, Verdict::NoSuchActor(1)));
     assert_eq!(rig.said(), "opened");
-    rig.put(Input::Verdict(id("other"), first.id, Verdict::NoSuchActor));
-    rig.put(Input::Verdict(id("other"), second.id, Verdict::NoSuchActor));
+    rig.put(Input::Verdict(id("other"), first.id, Verdict::NoSuchActor(1)));
     assert_eq!(rig.said(), "opened,undelivered toy:other,undelivered toy:other");
+}
+
+#[test]
+fn none_is_believed_of_the_newest_attempt_alone() {
+    let mut rig = Rig::attached();
+    let tell = send(&mut rig, 1);
+    let again = told(&rig.wait(500));
+    assert_eq!((tell.attempt, again[0].attempt), (1, 2));
+    rig.put(Input::Verdict(id("other"), tell.id, Verdict::NoSuchActor(1)));
+    assert_eq!(rig.said(), "opened");
+    // The first may still be under way, until everyone refuses it for its age.
+    rig.put(Input::Verdict(id("other"), tell.id, Verdict::NoSuchActor(2)));
+    let under_way_ms = Limits::default().under_way_ms;
+    assert!(told(&rig.wait(under_way_ms - 501)).is_empty());
+    assert_eq!(rig.said(), "opened");
+    assert_eq!(told(&rig.wait(1))[0].attempt, 3);
+    rig.put(Input::Verdict(id("other"), tell.id, Verdict::NoSuchActor(3)));
+    assert_eq!(rig.said(), "opened,undelivered toy:other");
+}
+
+#[test]
+fn attempts_of_an_earlier_activation_count() {
+    let mut rig = Rig::attached();
+    let tell = send(&mut rig, 1);
+    let newest = told(&rig.crash())[0].attempt;
+    assert_ne!(newest, tell.attempt);
+    rig.put(Input::Verdict(id("other"), tell.id, Verdict::NoSuchActor(newest)));
+    let limits = Limits::default();
+    let clear_ms = limits.unaware_ms + limits.under_way_ms;
+    assert!(told(&rig.wait(clear_ms - 1)).is_empty());
+    let newest = told(&rig.wait(1))[0].attempt;
+    rig.put(Input::Verdict(id("other"), tell.id, Verdict::NoSuchActor(tell.attempt)));
+    assert!(!rig.said().ends_with("undelivered toy:other"), "a late word on the former's attempt");
+    rig.put(Input::Verdict(id("other"), tell.id, Verdict::NoSuchActor(newest)));
+    assert!(rig.said().ends_with("undelivered toy:other"));
 }
 
 #[test]
