@@ -1,21 +1,91 @@
 //! From absent to active: claim, load, replay.
+//!
+//! A claim first asks for an actor that no one holds. Who holds one is asked to hand it over when
+//! the actor's player is here, is left alone when he is alive, and is replaced when he is dead.
+//!
+//! | answer to the claim | goes on |
+//! |---|---|
+//! | granted | load |
+//! | held by this node, by a dead one, or there are no other nodes | claim over it |
+//! | held by a living node, and a socket waits here | ask for it, wait 40 ms at most, claim over it |
+//! | held by the node that did not answer for it | claim over it |
+//! | held by another living node | leave it: [`Trouble::Away`] |
+//! | wait: holders come first | the same claim again, for 2.5 s at most |
 
 use std::sync::Arc;
+use std::sync::atomic::{AtomicBool, Ordering};
 
 use holdfast_protocol::ids::ActorId;
+use tokio::sync::Notify;
 use tracing::warn;
 
+use super::fleet::{FleetHandle, Post};
 use super::kind::Kind;
 use super::replay::{Durable, ReplayError, Stored, replay};
-use crate::store::{self, Base, Claim, Claimed, Loaded, NodeSession, Store};
+use crate::clock::Clock;
+use crate::store::{
+    self, Base, Claim, Claimed, History, Loaded, NodeSession, Owner, Store, Term, Tip,
+};
+
+/// How long an owner that may be alive is given to hand over.
+pub(super) const HAND_OVER_MS: u64 = 40;
+/// How long a claim waits for the holders of a new history to come first.
+const GRACE_MS_MAX: u64 = 2_500;
+/// Owners that one claim replaces at most.
+const TRIES: usize = 3;
 
 /// An actor that was claimed and read.
 pub(super) struct BroughtUp {
     pub epoch: u64,
     pub seq: u64,
+    pub history: History,
+    pub terms: Vec<Term>,
+    /// The node session that it was claimed for.
+    pub session: NodeSession,
+    pub reason: Reason,
     pub durable: Durable,
     /// Records and bytes since the snapshot.
     pub since_snapshot: (u64, u64),
+}
+
+/// From whom an actor was claimed.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub(super) enum Reason {
+    /// No one held it.
+    Free,
+    /// This node did.
+    Own,
+    /// A dead node did.
+    Dead,
+    /// Its player is here.
+    TakenOver,
+    /// Its node did not answer.
+    Unanswered,
+}
+
+/// From whom it may be claimed besides the dead.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub(super) enum Take {
+    /// No one.
+    Free,
+    /// Whoever has it: its player is here.
+    HandOver,
+    /// This node, which did not answer.
+    Unanswered(NodeSession),
+}
+
+/// Who claims an actor, and how.
+pub(super) struct Claimer {
+    pub store: Arc<dyn Store>,
+    pub fleet: Option<FleetHandle>,
+    pub clock: Clock,
+    pub session: NodeSession,
+    pub creates: bool,
+    pub take: Take,
+    /// Told when the owner that was asked has handed over.
+    pub handed: Arc<Notify>,
+    /// Set while no socket waits for it any more.
+    pub given_up: Arc<AtomicBool>,
 }
 
 /// Why it was not.
@@ -23,10 +93,16 @@ pub(super) struct BroughtUp {
 pub(super) enum Trouble {
     /// It does not exist.
     Absent,
+    /// A living node has it.
+    Away(Owner),
+    /// This node's lease has run out: claims wait until it is back.
+    Frozen,
     /// The store can't serve it now.
     Busy(String),
     /// Its journal can't be read.
     Unreadable(String),
+    /// Its part of the store is gone.
+    Wiped(String),
     /// The store has failed for good.
     Fatal(String),
 }
@@ -37,60 +113,110 @@ impl From<store::Error> for Trouble {
             store::Error::Absent => Self::Absent,
             store::Error::Corrupt { .. } => Self::Unreadable(error.to_string()),
             store::Error::Poisoned(_) => Self::Fatal(error.to_string()),
+            store::Error::Wiped(_) => Self::Wiped(error.to_string()),
             error => Self::Busy(error.to_string()),
         }
     }
 }
 
+/// A claim that was granted.
+struct Grant {
+    epoch: u64,
+    seq: u64,
+    history: History,
+    reason: Reason,
+}
+
 /// Claims an actor for this node session, reads it, and folds its journal.
 pub(super) async fn bring_up(
-    store: Arc<dyn Store>,
+    claimer: Claimer,
     kind: Kind,
     actor: ActorId,
-    session: NodeSession,
-    creates: bool,
 ) -> Result<Box<BroughtUp>, Trouble> {
-    let (epoch, seq) = claim(&*store, &actor, session, creates).await?;
-    if seq == 0 && !creates {
+    let Grant { epoch, seq, history, reason } = claimer.claim(&actor).await?;
+    let store = &*claimer.store;
+    if seq == 0 && !claimer.creates {
         // Claimed once, but nothing was ever journaled: it does not exist.
         store.release(&actor, epoch, None).await?;
         return Err(Trouble::Absent);
     }
-    let (durable, since_snapshot) = read(&*store, &kind, &actor, epoch).await?;
-    Ok(Box::new(BroughtUp { epoch, seq, durable, since_snapshot }))
+    let Read { tip, terms, durable, since_snapshot } = read(store, &kind, &actor).await?;
+    if tip.epoch != epoch || tip.history != history {
+        return Err(Trouble::Busy("another has claimed the actor meanwhile".into()));
+    }
+    let session = claimer.session;
+    Ok(Box::new(BroughtUp { epoch, seq, history, terms, session, reason, durable, since_snapshot }))
 }
 
-async fn claim(
-    store: &dyn Store,
-    actor: &ActorId,
-    session: NodeSession,
-    creates: bool,
-) -> Result<(u64, u64), Trouble> {
-    let mut claim = Claim { actor: actor.clone(), session, creates, replaces: None };
-    for _ in 0..3 {
-        match store.claim(claim.clone()).await? {
-            Claimed::Granted { epoch, seq, .. } => return Ok((epoch, seq)),
-            Claimed::Wait(ms) => {
-                return Err(Trouble::Busy(format!("holders come first for {ms} ms")));
+impl Claimer {
+    async fn claim(&self, actor: &ActorId) -> Result<Grant, Trouble> {
+        let (session, creates) = (self.session, self.creates);
+        let mut claim = Claim { actor: actor.clone(), session, creates, replaces: None };
+        let (mut reason, mut tries, mut waited_ms) = (Reason::Free, 0, 0);
+        loop {
+            if self.fleet.as_ref().is_some_and(|fleet| !fleet.in_force()) {
+                return Err(Trouble::Frozen);
             }
-            Claimed::Absent => return Err(Trouble::Absent),
-            Claimed::Held(owner) => claim.replaces = Some(owner),
+            match self.store.claim(claim.clone()).await? {
+                Claimed::Granted { epoch, seq, history } => {
+                    return Ok(Grant { epoch, seq, history, reason });
+                }
+                Claimed::Absent => return Err(Trouble::Absent),
+                Claimed::Wait(ms) => {
+                    waited_ms += ms.max(1);
+                    if waited_ms > GRACE_MS_MAX {
+                        return Err(Trouble::Busy(format!("holders come first for {ms} ms")));
+                    }
+                    self.clock.sleep_ms(ms.max(1)).await;
+                }
+                Claimed::Held(_) if tries == TRIES => {
+                    return Err(Trouble::Busy("the actor changes hands too fast".into()));
+                }
+                Claimed::Held(owner) => {
+                    tries += 1;
+                    reason = self.replace(actor, owner).await?;
+                    claim.replaces = Some(owner);
+                }
+            }
         }
     }
-    Err(Trouble::Busy("the actor changes hands too fast".into()))
+
+    /// Whether an owner may be replaced; asks one that may be alive to hand over.
+    async fn replace(&self, actor: &ActorId, owner: Owner) -> Result<Reason, Trouble> {
+        if owner.session == self.session {
+            return Ok(Reason::Own);
+        }
+        let Some(fleet) = &self.fleet else { return Ok(Reason::Dead) };
+        if !fleet.is_alive(owner.session) {
+            return Ok(Reason::Dead);
+        }
+        match self.take {
+            // Its player may have gone on at the owner meanwhile.
+            Take::HandOver if self.given_up.load(Ordering::Relaxed) => Err(Trouble::Away(owner)),
+            Take::HandOver => {
+                let asked = fleet.post(owner.session, Post::HandOver { actor: actor.clone() });
+                if asked {
+                    self.clock.within_ms(HAND_OVER_MS, self.handed.notified()).await;
+                }
+                Ok(Reason::TakenOver)
+            }
+            Take::Unanswered(silent) if silent == owner.session => Ok(Reason::Unanswered),
+            _ => Err(Trouble::Away(owner)),
+        }
+    }
+}
+
+/// What was read of an actor.
+struct Read {
+    tip: Tip,
+    terms: Vec<Term>,
+    durable: Durable,
+    since_snapshot: (u64, u64),
 }
 
 /// Reads from the newest snapshot, or from the one before if that can't be read.
-async fn read(
-    store: &dyn Store,
-    kind: &Kind,
-    actor: &ActorId,
-    epoch: u64,
-) -> Result<(Durable, (u64, u64)), Trouble> {
+async fn read(store: &dyn Store, kind: &Kind, actor: &ActorId) -> Result<Read, Trouble> {
     let newest = store.load(actor, Base::Newest).await?;
-    if newest.tip.epoch != epoch {
-        return Err(Trouble::Busy("another has claimed the actor meanwhile".into()));
-    }
     match fold(kind, actor, newest) {
         Err(ReplayError::Snapshot(what)) => {
             warn!(%actor, what, "the newest snapshot can't be read; trying the one before");
@@ -105,16 +231,13 @@ async fn read(
     })
 }
 
-fn fold(
-    kind: &Kind,
-    actor: &ActorId,
-    loaded: Loaded,
-) -> Result<(Durable, (u64, u64)), ReplayError> {
-    let bytes: usize = loaded.records.iter().map(|row| row.record.len()).sum();
-    let since = (loaded.records.len() as u64, bytes as u64);
-    let snapshot = loaded.snapshot.as_ref().map(|snapshot| &snapshot.bytes[..]);
+fn fold(kind: &Kind, actor: &ActorId, loaded: Loaded) -> Result<Read, ReplayError> {
+    let Loaded { snapshot, records, terms, tip } = loaded;
+    let bytes: usize = records.iter().map(|row| row.record.len()).sum();
+    let since_snapshot = (records.len() as u64, bytes as u64);
+    let snapshot = snapshot.as_ref().map(|snapshot| &snapshot.bytes[..]);
     let stored =
         |row: store::RecordRow| Stored { epoch: row.epoch, seq: row.seq, bytes: row.record };
-    let durable = replay(kind, actor, snapshot, loaded.records.into_iter().map(stored))?;
-    Ok((durable, since))
+    let durable = replay(kind, actor, snapshot, records.into_iter().map(stored))?;
+    Ok(Read { tip, terms, durable, since_snapshot })
 }

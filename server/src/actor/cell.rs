@@ -1,31 +1,35 @@
 //! A cell: one activation and the ends of the sockets and calls that wait on it. Its worker
 //! drives it; here its outputs become messages, appends and jobs.
 
-use std::collections::{BTreeMap, VecDeque};
-use std::sync::Arc;
+use std::collections::BTreeMap;
 
 use bytes::Bytes;
 use futures::FutureExt;
-use futures::future::BoxFuture;
-use futures::stream::FuturesUnordered;
 use holdfast_protocol::ids::ActorId;
 use tracing::{error, warn};
 
-use super::bring_up::{BroughtUp, Trouble};
-use super::core::{CallerId, Core, Input, Output, Tell, Verdict};
-use super::envelope::{CallReply, Connection, ConnectionId, Delivery, Nearby, Outcome};
+use super::core::{Ask, CallerId, Core, Input, Lost, Output, Reasserted, Tell, Verdict};
+use super::desk::{Born, Desk, Done};
+use super::envelope::{CallError, Closing, Connection, ConnectionId, Delivery};
 use super::ledger::clear_empty;
-use super::mail::{Envelope, Mail, Peers};
-use super::runner::Runner;
-use super::stats::Stats;
-use crate::store::{self, Append, Store, Tip};
+use super::mail::{Envelope, Mail, Reply};
+use crate::store::{self, Append, History, NodeSession, Tip};
 
 /// One activation.
 pub(super) struct Cell {
     pub core: Core,
+    pub born: Born,
+    /// The history of the store in which its tip was last known.
+    pub history: History,
+    /// When the store last said that this activation writes.
+    pub confirmed_ms: u64,
+    /// Another node wants it, and it finishes what is in flight.
+    pub leaving: Option<Box<Leaving>>,
+    /// A tip that the core wants read; it is listed at the desk.
+    question: Option<Ask>,
     /// The attached socket, and those that wait for an answer to their hello or resume.
     connections: Vec<Connection>,
-    callers: BTreeMap<CallerId, CallReply>,
+    callers: BTreeMap<CallerId, Reply>,
     next_caller: CallerId,
     /// When the worker has it down to be woken.
     pub wake_at_ms: Option<u64>,
@@ -37,98 +41,40 @@ pub(super) struct Cell {
     stalled: bool,
 }
 
+/// How an activation leaves for another node.
+pub(super) struct Leaving {
+    /// Who asked for it.
+    pub node: NodeSession,
+    /// Later the other node takes it unasked, and this one need not hurry.
+    pub until_ms: u64,
+    /// What came meanwhile.
+    pub waiting: Vec<Envelope>,
+}
+
 /// How a cell's activation ended by itself.
 pub(super) enum End {
-    /// A newer epoch writes.
-    Fenced,
+    /// A newer epoch writes. What it lacks is kept aside.
+    Fenced(Option<Box<Lost>>),
+    /// Its journal is gone from the store.
+    Halted(String),
     /// It can't be served.
     Quarantined(String),
 }
 
-/// What a worker waits for.
-pub(super) enum Done {
-    Up(ActorId, Result<Box<BroughtUp>, Trouble>),
-    Appended(Vec<(ActorId, u64, Result<(), store::Error>)>),
-    Tip(ActorId, u64, Result<Option<Tip>, store::Error>),
-    Verified(ActorId, Bytes, CallReply, Result<Option<Tip>, store::Error>),
-    Snapshot(ActorId, u64, Result<(), store::Error>),
-    Released(ActorId),
-}
-
-/// What the cells of one worker share.
-pub(super) struct Desk {
-    pub index: usize,
-    pub store: Arc<dyn Store>,
-    pub peers: Peers,
-    pub nearby: Arc<dyn Nearby>,
-    pub runner: Runner,
-    pub stats: Arc<Stats>,
-    pub retain: u64,
-    /// Appends of this round, sent to the store as one group.
-    pub batch: Vec<Append>,
-    /// Mail for actors of the same worker.
-    pub local: VecDeque<Envelope>,
-    pub jobs: FuturesUnordered<BoxFuture<'static, Done>>,
-    /// Linearizable queries that wait for a tip.
-    pub verifying: usize,
-}
-
-/// I7: mail between actors of one worker; beyond, senders try again.
-const LOCAL_MAX: usize = 65_536;
 /// I7: linearizable queries of one worker under way; more are answered `busy`.
 const VERIFYING_MAX: usize = 1_024;
 /// How long a store that stalls is left alone.
 const STALL_MS: u64 = 100;
 
-impl Desk {
-    /// Sends mail to an actor without waiting; `false` when its worker's queue is full.
-    fn post(&mut self, to: ActorId, mail: Mail) -> bool {
-        if self.peers.index(&to) != self.index {
-            return self.peers.try_send(&to, mail);
-        }
-        let room = self.local.len() < LOCAL_MAX;
-        if room {
-            self.local.push_back(Envelope { to, mail });
-        }
-        room
-    }
-
-    /// Reads the journal's tip for an activation in doubt, after a pause.
-    pub fn read_tip(&mut self, id: ActorId, epoch: u64, pause_ms: u64) {
-        let (store, clock) = (Arc::clone(&self.store), self.runner.clock.clone());
-        let job = async move {
-            if pause_ms > 0 {
-                clock.sleep_ms(pause_ms).await;
-            }
-            let tip = store.tip(&id).await;
-            Done::Tip(id, epoch, tip)
-        };
-        self.jobs.push(job.boxed());
-    }
-
-    /// Hands this round's appends to the store: one group for all actors that have one.
-    pub fn flush(&mut self) {
-        if self.batch.is_empty() {
-            return;
-        }
-        let batch = std::mem::take(&mut self.batch);
-        self.stats.batches.add(1);
-        self.stats.appends.add(batch.len() as u64);
-        let whose: Vec<_> = batch.iter().map(|a| (a.actor.clone(), a.epoch)).collect();
-        let append = self.store.append(batch);
-        let job = async move {
-            let results = append.await;
-            let pair = |((actor, epoch), result)| (actor, epoch, result);
-            Done::Appended(whose.into_iter().zip(results).map(pair).collect())
-        };
-        self.jobs.push(job.boxed());
-    }
-}
-
 impl Cell {
-    pub fn new(core: Core, now_ms: u64) -> Self {
+    pub fn new(core: Core, history: History, now_ms: u64) -> Self {
         Self {
+            born: core.epoch(),
             core,
+            history,
+            confirmed_ms: now_ms,
+            leaving: None,
+            question: None,
             connections: Vec::new(),
             callers: BTreeMap::new(),
             next_caller: 0,
@@ -144,7 +90,7 @@ impl Cell {
         if mail.is_use() {
             self.used_ms = now_ms;
         }
-        let epoch = self.core.epoch();
+        let born = self.born;
         let input = match mail {
             Mail::Attach(connection, attach) => {
                 let id = connection.id;
@@ -171,24 +117,24 @@ impl Cell {
             Mail::Verdict(from, id, verdict) => Input::Verdict(from, id, verdict),
             Mail::Settled(from, through) => Input::Settled(from, through),
             Mail::SettleAsked(from, through) => Input::SettleAsked(from, through),
-            Mail::ActivityEnded(of, id, result) if of == epoch => Input::ActivityEnded(id, result),
-            Mail::Heartbeat(of, id, payload) if of == epoch => Input::Heartbeat(id, payload),
-            Mail::ActivityEnded(..) | Mail::Heartbeat(..) => return None,
+            Mail::ActivityEnded(of, id, result) if of == born => Input::ActivityEnded(id, result),
+            Mail::Heartbeat(of, id, payload) if of == born => Input::Heartbeat(id, payload),
+            Mail::ActivityEnded(..) | Mail::Heartbeat(..) | Mail::Routing(_) => return None,
             Mail::Wake => Input::Tick,
         };
         self.handle(desk, now_ms, input)
     }
 
-    fn caller(&mut self, reply: CallReply) -> CallerId {
+    fn caller(&mut self, reply: Reply) -> CallerId {
         self.next_caller += 1;
         self.callers.insert(self.next_caller, reply);
         self.next_caller
     }
 
     /// A linearizable read: the journal's tip is read after the request came.
-    fn verify(&mut self, desk: &mut Desk, payload: Bytes, reply: CallReply) {
+    fn verify(&mut self, desk: &mut Desk, payload: Bytes, reply: Reply) {
         if desk.verifying >= VERIFYING_MAX {
-            return super::mail::answer(reply, super::envelope::CallError::Busy);
+            return reply.send(Err(CallError::Busy));
         }
         desk.verifying += 1;
         let (actor, tip) = (self.core.id().clone(), desk.store.tip(self.core.id()));
@@ -202,11 +148,12 @@ impl Cell {
         desk: &mut Desk,
         now_ms: u64,
         payload: Bytes,
-        reply: CallReply,
+        reply: Reply,
         tip: Option<Tip>,
     ) -> Option<End> {
-        if tip.is_none_or(|tip| tip.epoch > self.core.epoch()) {
-            return Some(End::Fenced);
+        if tip.is_none_or(|tip| tip.epoch > self.core.epoch() || tip.history != self.history) {
+            reply.send(Err(CallError::Busy));
+            return self.handle(desk, now_ms, Input::Suspect);
         }
         let caller = self.caller(reply);
         self.handle(desk, now_ms, Input::Query(caller, payload))
@@ -234,23 +181,26 @@ impl Cell {
     pub fn carry_out(&mut self, desk: &mut Desk) -> Option<End> {
         while let Some(output) = self.core.poll() {
             match output {
-                Output::Append(append) => desk.batch.push(Append {
-                    actor: self.core.id().clone(),
-                    epoch: append.epoch,
-                    seq: append.seq,
-                    append_id: append.append_id,
-                    history: 0,
-                    record: append.record,
-                    due_ms: append.due_ms,
-                }),
+                Output::Append(append) => {
+                    let record = Append {
+                        actor: self.core.id().clone(),
+                        epoch: append.epoch,
+                        seq: append.seq,
+                        append_id: append.append_id,
+                        history: append.history,
+                        record: append.record,
+                        due_ms: append.due_ms,
+                    };
+                    desk.batch.push((self.born, record));
+                }
                 Output::Deliver(connection, delivery) => self.deliver(connection, delivery),
                 Output::Answer(caller, result) => {
                     if let Some(reply) = self.callers.remove(&caller) {
-                        // A caller that has gone away needs no answer.
-                        let _ = reply.send(result);
+                        reply.send(result);
                     }
                 }
-                Output::Fenced => return Some(End::Fenced),
+                Output::Fenced { lost } => return Some(End::Fenced(lost)),
+                Output::Halted(why) => return Some(End::Halted(why)),
                 Output::Quarantine(why) => return Some(End::Quarantined(why)),
                 other => self.ask_others(desk, other),
             }
@@ -260,19 +210,17 @@ impl Cell {
 
     fn ask_others(&mut self, desk: &mut Desk, output: Output) {
         let id = self.core.id().clone();
-        let epoch = self.core.epoch();
+        let (born, epoch) = (self.born, self.core.epoch());
         match output {
-            Output::ReadTip => {
-                let pause_ms = if std::mem::take(&mut self.stalled) { STALL_MS } else { 0 };
-                desk.read_tip(id, epoch, pause_ms);
-            }
+            Output::ReadTip(ask) => self.wonder(desk, ask),
+            Output::Reassert(out) => desk.reassert(id, born, *out),
             Output::Snapshot { seq, bytes, due_ms } => {
                 let retain = desk.retain;
                 let actor = id.clone();
                 desk.stats.snapshots.add(1);
                 let snapshot = store::Snapshot { actor, epoch, seq, bytes, retain, due_ms };
                 let done = desk.store.snapshot(snapshot);
-                desk.jobs.push(async move { Done::Snapshot(id, epoch, done.await) }.boxed());
+                desk.jobs.push(async move { Done::Snapshot(id, born, done.await) }.boxed());
             }
             Output::Tell(to, tell) => self.send_tell(desk, id, to, tell),
             Output::Verdict(to, tell, verdict) => {
@@ -284,7 +232,7 @@ impl Cell {
             Output::AskSettled(to, through) => {
                 desk.post(to, Mail::SettleAsked(id, through));
             }
-            Output::Run(run) => desk.runner.run(id, epoch, run),
+            Output::Run(run) => desk.runner.run(id, born, run),
             Output::Broadcast(topic, message) => desk.nearby.broadcast(&id, &topic, message),
             Output::View(seq, view) => desk.nearby.view(&id, epoch, seq, view),
             Output::Alarm(what) => {
@@ -318,29 +266,99 @@ impl Cell {
         }
     }
 
-    /// What the store said of the append in flight.
+    /// What the store said of the append with that random id.
     pub fn appended(
         &mut self,
         desk: &mut Desk,
         now_ms: u64,
+        append_id: u64,
         result: Result<(), store::Error>,
     ) -> Option<End> {
         let input = match result {
-            Ok(()) => Input::Appended,
-            Err(store::Error::Fenced { .. }) => Input::AppendFenced,
+            Ok(()) => {
+                self.confirmed_ms = now_ms;
+                Input::Appended(append_id)
+            }
             Err(error) => {
                 let (actor, epoch, seq) = (self.core.id(), self.core.epoch(), self.core.seq());
                 warn!(%actor, epoch, seq, %error, "an append is in doubt");
                 desk.stats.doubts.add(1);
                 self.stalled = matches!(error, store::Error::Stalled(_));
-                Input::AppendDoubt
+                Input::AppendDoubt(append_id)
             }
         };
         self.handle(desk, now_ms, input)
     }
 
+    /// Lists the core's newest question to the store at the desk.
+    fn wonder(&mut self, desk: &mut Desk, ask: Ask) {
+        if self.question.replace(ask).is_none() {
+            let urgent = self.is_awaited();
+            desk.checks.push(self.core.id().clone(), self.born, urgent);
+        }
+    }
+
+    /// Asks the store what was listed.
+    pub fn ask(&mut self, desk: &mut Desk) {
+        let Some(ask) = self.question.take() else { return };
+        let pause_ms = if std::mem::take(&mut self.stalled) { STALL_MS } else { 0 };
+        desk.read_tip(self.core.id().clone(), self.born, ask, pause_ms);
+    }
+
+    /// The tip could not be read: the doubt stays, and it is read again after a pause.
+    pub fn ask_again(&mut self, desk: &mut Desk, ask: Ask) {
+        self.stalled = true;
+        if self.question.is_none() {
+            self.wonder(desk, ask);
+        }
+    }
+
+    /// The tip, as an answer to a question of the core's.
+    pub fn tip(&mut self, desk: &mut Desk, now_ms: u64, ask: Ask, tip: Option<Tip>) -> Option<End> {
+        if let Some(tip) = tip {
+            (self.history, self.confirmed_ms) = (tip.history, now_ms);
+        }
+        self.handle(desk, now_ms, Input::Tip(ask, tip))
+    }
+
+    /// What became of a reassertion.
+    pub fn reasserted(
+        &mut self,
+        desk: &mut Desk,
+        now_ms: u64,
+        ask: Ask,
+        result: Result<store::Reasserted, store::Error>,
+    ) -> Option<End> {
+        let result = match result {
+            Ok(store::Reasserted::Granted { epoch, history }) => {
+                desk.stats.reasserted.add(1);
+                (self.history, self.confirmed_ms) = (history, now_ms);
+                Ok(Reasserted::Granted { epoch, history })
+            }
+            Ok(store::Reasserted::Changed) => Ok(Reasserted::Changed),
+            Err(error) => {
+                let (actor, epoch) = (self.core.id(), self.core.epoch());
+                warn!(%actor, epoch, %error, "a reassertion is in doubt");
+                self.stalled = true;
+                Err(())
+            }
+        };
+        self.handle(desk, now_ms, Input::Reasserted(ask, result))
+    }
+
+    /// Whether a question of that node is unanswered, though nothing keeps this activation from
+    /// working on it.
+    pub fn owes(&self, node: NodeSession) -> bool {
+        self.question.is_none() && self.callers.values().any(|reply| reply.is_for(node))
+    }
+
+    /// Whether someone waits for what it does next.
+    pub fn is_awaited(&self) -> bool {
+        !self.connections.is_empty() || !self.callers.is_empty() || !self.core.is_idle()
+    }
+
     /// Gives everyone up who waits on this activation. Calls without an answer are in doubt.
-    pub fn close(mut self, desk: &mut Desk, closing: super::envelope::Closing) {
+    pub fn close(mut self, desk: &mut Desk, closing: Closing) {
         self.core.let_go(closing);
         let _ = self.carry_out(desk);
         for connection in &self.connections {
@@ -351,38 +369,5 @@ impl Cell {
     /// Whether an actor with records stands behind this activation, or soon will.
     pub fn exists(&self) -> bool {
         self.core.exists()
-    }
-}
-
-/// Answers mail that no activation will take.
-pub(super) fn refuse(
-    desk: &mut Desk,
-    to: &ActorId,
-    mail: Mail,
-    why: &super::envelope::Refusal,
-    error: super::envelope::CallError,
-) {
-    use super::envelope::Refusal;
-    match mail {
-        Mail::Attach(connection, _) => {
-            connection.deliver(Delivery::Refused(Box::new(why.clone())));
-        }
-        Mail::Read(connection, id, _) => {
-            let reject = super::contract::Reject::new("busy", "the actor can't be reached now");
-            let outcome = Outcome { result: Err(reject), seq: None, dup: false };
-            connection.deliver(Delivery::Reply { id: Some(id), outcome: Box::new(outcome) });
-        }
-        Mail::Call(_, reply) | Mail::Query { reply, .. } => super::mail::answer(reply, error),
-        // Its sender tries again by itself, less and less often.
-        Mail::Tell(..) if matches!(why, Refusal::Quarantined) => {}
-        Mail::Tell(from, tell) => {
-            let absent = matches!(why, Refusal::NoSuchActor);
-            let verdict = if absent { Verdict::NoSuchActor } else { Verdict::Busy };
-            desk.post(from, Mail::Verdict(to.clone(), tell.id, verdict));
-        }
-        Mail::SettleAsked(from, through) if matches!(why, Refusal::NoSuchActor) => {
-            desk.post(from, Mail::Settled(to.clone(), through));
-        }
-        _ => {}
     }
 }

@@ -185,7 +185,7 @@ pub struct Command {
 }
 
 /// A command from outside any session: HTTP, an operator, the node.
-#[derive(Debug)]
+#[derive(Debug, Clone)]
 pub struct Call {
     /// Who speaks.
     pub origin: Origin,

@@ -4,6 +4,7 @@
 //! memory. A call waits only for room in the worker's bounded queue.
 
 use std::fmt;
+use std::path::PathBuf;
 use std::sync::Arc;
 
 use bytes::Bytes;
@@ -14,14 +15,17 @@ use tokio_util::sync::CancellationToken;
 use tokio_util::task::TaskTracker;
 
 use super::activity::Activities;
-use super::cell::Desk;
 use super::core::Limits;
+use super::desk::{Checks, Desk};
 use super::due;
 use super::envelope::{
     Answered, Attach, Call, CallError, Command, Connection, ConnectionId, Nearby,
 };
+use super::fleet::FleetHandle;
 use super::kind::Kinds;
-use super::mail::{Mail, Peers};
+use super::lost_found::LostFound;
+use super::mail::{Mail, Peers, Reply};
+use super::post_office::PostOffice;
 use super::runner::Runner;
 use super::stats::Stats;
 use super::worker::{self, Worker};
@@ -45,6 +49,10 @@ pub struct Config {
     pub activities_max: usize,
     /// Mail that waits at a worker; senders at the edge wait, actors try again.
     pub queue_len_max: usize,
+    /// Actors of dead nodes that are adopted in a second.
+    pub adopt_per_s: u64,
+    /// Where what a fenced activation alone knew is kept; `None`: it is only said and counted.
+    pub lost_found: Option<PathBuf>,
 }
 
 impl Default for Config {
@@ -57,6 +65,8 @@ impl Default for Config {
             retain: 128,
             activities_max: 100,
             queue_len_max: 8_192,
+            adopt_per_s: 2_000,
+            lost_found: None,
         }
     }
 }
@@ -74,6 +84,8 @@ pub struct Parts {
     pub nearby: Arc<dyn Nearby>,
     /// For sleeping; times are the store's.
     pub clock: Clock,
+    /// The other nodes over the same store; `None`: there are none.
+    pub fleet: Option<FleetHandle>,
 }
 
 /// The runtime's handle.
@@ -84,6 +96,7 @@ pub struct Runtime {
     tasks: TaskTracker,
     shutdown: CancellationToken,
     fatal: CancellationToken,
+    fleet: Option<FleetHandle>,
 }
 
 impl fmt::Debug for Runtime {
@@ -105,29 +118,50 @@ impl Runtime {
             tasks: TaskTracker::new(),
             shutdown: CancellationToken::new(),
             fatal: CancellationToken::new(),
+            fleet: parts.fleet.clone(),
         };
         let runner = runtime.runner(config, &parts);
-        let session = rand::random();
+        let (session, lost_found) = (rand::random(), LostFound::new(config.lost_found.clone()));
+        let ttl_ms = parts.fleet.as_ref().map_or(0, FleetHandle::ttl_ms);
         for (index, inbox) in inboxes.into_iter().enumerate() {
-            let desk = runtime.desk(index, config, &parts, runner.clone());
+            let mut desk = runtime.desk(index, config, &parts, runner.clone());
+            (desk.session, desk.lost_found) = (session, lost_found.clone());
             let own = worker::Config {
-                session,
                 kinds: parts.kinds.clone(),
                 limits: Arc::new(config.limits.clone()),
                 activations_max: config.activations_max.div_ceil(workers),
                 idle_ms: config.idle_ms,
+                ttl_ms,
             };
             let fatal = runtime.fatal.clone();
             let worker = Worker::new(own, parts.clock.clone(), desk, inbox, fatal);
             runtime.tasks.spawn(worker.run(runtime.shutdown.clone()));
         }
-        let fatal = runtime.fatal.clone();
-        let due = due::run(parts.store, runtime.peers.clone(), parts.clock, fatal);
-        let stop = runtime.shutdown.clone();
-        runtime.tasks.spawn(async move {
-            tokio::select! { () = due => {}, () = stop.cancelled() => {} }
-        });
+        runtime.open_post_office();
+        runtime.drive(config, parts);
         runtime
+    }
+
+    /// Takes mail of other nodes. It ends with the fleet, after the drain: until then it says that
+    /// nothing is here.
+    fn open_post_office(&self) {
+        let Some(fleet) = self.fleet.clone() else { return };
+        let Some((inbox, returned)) = fleet.inbox().zip(fleet.returned()) else { return };
+        let (peers, stats) = (self.peers.clone(), Arc::clone(&self.stats));
+        let shutdown = self.shutdown.clone();
+        let office = PostOffice { fleet, peers, stats, shutdown };
+        tokio::spawn(office.run(inbox, returned));
+    }
+
+    fn drive(&self, config: &Config, parts: Parts) {
+        let Parts { store, clock, fleet, .. } = parts;
+        let (peers, fatal) = (self.peers.clone(), self.fatal.clone());
+        let adopt_per_s = config.adopt_per_s;
+        let due = due::Driver { store, fleet, peers, clock, adopt_per_s, fatal };
+        let stop = self.shutdown.clone();
+        self.tasks.spawn(async move {
+            tokio::select! { () = due.run() => {}, () = stop.cancelled() => {} }
+        });
     }
 
     fn runner(&self, config: &Config, parts: &Parts) -> Runner {
@@ -155,6 +189,12 @@ impl Runtime {
             local: std::collections::VecDeque::new(),
             jobs: FuturesUnordered::new(),
             verifying: 0,
+            checks: Checks::default(),
+            session: 0,
+            // A node acts once its lease was granted.
+            frozen: parts.fleet.is_some(),
+            fleet: parts.fleet.clone(),
+            lost_found: LostFound::default(),
         }
     }
 
@@ -170,11 +210,15 @@ impl Runtime {
         self.fatal.clone()
     }
 
-    /// Finishes what is in flight, gives every actor up, and returns when all tasks have ended.
+    /// Finishes what is in flight, gives every actor up, and returns when all tasks have ended
+    /// and the lease, if there is one, is given up.
     pub async fn drain(&self) {
         self.shutdown.cancel();
         self.tasks.close();
         self.tasks.wait().await;
+        if let Some(fleet) = &self.fleet {
+            fleet.leave().await;
+        }
     }
 
     /// Attaches a socket to a player by hello or resume. The first delivery on the connection is
@@ -204,7 +248,7 @@ impl Runtime {
     /// [`CallError`], each with its meaning for the caller.
     pub async fn call(&self, actor: &ActorId, call: Call) -> Result<Answered, CallError> {
         let (reply, answer) = oneshot::channel();
-        if !self.peers.send(actor, Mail::Call(Box::new(call), reply)).await {
+        if !self.peers.send(actor, Mail::Call(Box::new(call), Reply::Here(reply))).await {
             return Err(CallError::Busy);
         }
         answer.await.unwrap_or(Err(CallError::OutcomeUnknown))
@@ -221,6 +265,7 @@ impl Runtime {
         linearizable: bool,
     ) -> Result<Answered, CallError> {
         let (reply, answer) = oneshot::channel();
+        let reply = Reply::Here(reply);
         if !self.peers.send(actor, Mail::Query { payload, linearizable, reply }).await {
             return Err(CallError::Busy);
         }

@@ -1,5 +1,9 @@
 //! What a worker receives: mail for one actor, and the workers' addresses.
+//!
+//! Mail that came from another node says so: it is never sent on, so that two nodes that each
+//! believe an actor to be with the other do not pass its mail back and forth.
 
+use std::fmt;
 use std::hash::{DefaultHasher, Hash, Hasher};
 use std::sync::Arc;
 
@@ -9,14 +13,86 @@ use tokio::sync::mpsc;
 
 use super::activity::Failure;
 use super::core::{Tell, Verdict};
-use super::envelope::{Attach, Call, CallError, CallReply, Command, Connection, ConnectionId};
+use super::envelope::{
+    Answered, Attach, Call, CallError, CallReply, Command, Connection, ConnectionId,
+};
+use super::fleet::{FleetHandle, Post};
 use super::record::{ActivityId, TellId};
+use crate::store::NodeSession;
 
 /// Mail for one actor.
 #[derive(Debug)]
 pub(super) struct Envelope {
     pub to: ActorId,
+    /// The node that it came from; `None`: this one.
+    pub via: Option<NodeSession>,
     pub mail: Mail,
+}
+
+/// An answer from an actor, or why there is none.
+pub(super) type Answer = Result<Answered, CallError>;
+
+/// Where the answer to a call or query goes.
+pub(super) enum Reply {
+    /// To a caller on this node.
+    Here(CallReply),
+    /// To the node that forwarded it.
+    There(There),
+}
+
+/// The way back to a node that forwarded a call or query. One that is dropped without an answer
+/// says that the outcome is not known, as a dropped [`CallReply`] does.
+pub(super) struct There {
+    fleet: FleetHandle,
+    node: NodeSession,
+    actor: ActorId,
+    id: u64,
+    answered: bool,
+}
+
+impl There {
+    pub fn new(fleet: FleetHandle, node: NodeSession, actor: ActorId, id: u64) -> Self {
+        Self { fleet, node, actor, id, answered: false }
+    }
+
+    fn post(&mut self, result: Answer) {
+        self.answered = true;
+        // One that can't be sent is missed by the asking node, which then acts by itself.
+        let answer = Post::Answer { from: self.actor.clone(), id: self.id, result };
+        let _ = self.fleet.post(self.node, answer);
+    }
+}
+
+impl Drop for There {
+    fn drop(&mut self) {
+        if !self.answered {
+            self.post(Err(CallError::OutcomeUnknown));
+        }
+    }
+}
+
+impl Reply {
+    /// Answers. A caller that has gone away needs no answer.
+    pub fn send(self, result: Answer) {
+        match self {
+            Self::Here(reply) => drop(reply.send(result)),
+            Self::There(mut there) => there.post(result),
+        }
+    }
+
+    /// Whether it goes to that node.
+    pub fn is_for(&self, node: NodeSession) -> bool {
+        matches!(self, Self::There(there) if there.node == node)
+    }
+}
+
+impl fmt::Debug for Reply {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        match self {
+            Self::Here(_) => f.write_str("a caller"),
+            Self::There(there) => write!(f, "question {} of node session {}", there.id, there.node),
+        }
+    }
 }
 
 /// See [`super::core::Input`]; here with the sender's ends of sockets and calls.
@@ -26,21 +102,42 @@ pub(super) enum Mail {
     Detach(ConnectionId),
     Command(Command),
     Read(Connection, u64, Bytes),
-    Call(Box<Call>, CallReply),
+    Call(Box<Call>, Reply),
     Query {
         payload: Bytes,
         linearizable: bool,
-        reply: CallReply,
+        reply: Reply,
     },
     Tell(ActorId, Box<Tell>),
     Verdict(ActorId, TellId, Verdict),
     Settled(ActorId, TellId),
     SettleAsked(ActorId, TellId),
-    /// The activation that asked for it has this epoch.
+    /// The activation that asked for it began with this epoch.
     ActivityEnded(u64, ActivityId, Result<Bytes, Failure>),
     Heartbeat(u64, ActivityId, Bytes),
     /// An obligation is due.
     Wake,
+    /// From node to node, about the actor.
+    Routing(Routing),
+}
+
+/// What the node that it came [`Envelope::via`] says of an actor.
+#[derive(Debug)]
+pub(super) enum Routing {
+    /// It has just spoken there.
+    Speaks,
+    /// It is there, and what was asked of it takes its time.
+    Working,
+    /// It is not there, and did not take what was sent.
+    NotHere,
+    /// The answer to what was forwarded under this number.
+    Answer(u64, Answer),
+    /// What was to be forwarded under this number was not sent.
+    Unsent(u64),
+    /// The node wants to have it.
+    HandOver,
+    /// The node has given it up.
+    HandedOver,
 }
 
 impl Mail {
@@ -67,7 +164,32 @@ impl Mail {
                 | Self::Settled(..)
                 | Self::ActivityEnded(..)
                 | Self::Heartbeat(..)
+                | Self::Routing(_)
         )
+    }
+
+    /// Whether it follows its actor to another node. A socket stays where it is and the actor
+    /// comes to it; what is about an activation ends with it.
+    pub fn travels(&self) -> bool {
+        matches!(
+            self,
+            Self::Call(..)
+                | Self::Query { .. }
+                | Self::Tell(..)
+                | Self::Verdict(..)
+                | Self::Settled(..)
+                | Self::SettleAsked(..)
+        )
+    }
+
+    /// Whether its sender waits for an answer.
+    pub fn is_asked(&self) -> bool {
+        matches!(self, Self::Call(..) | Self::Query { .. })
+    }
+
+    /// Whether it brings a socket, for which the actor is taken from whoever has it.
+    pub fn is_attach(&self) -> bool {
+        matches!(self, Self::Attach(..))
     }
 
     /// Whether someone uses the actor by it, rather than looks after it.
@@ -98,18 +220,19 @@ impl Peers {
     /// Sends, waiting for room in the worker's queue. Returns whether the worker is there.
     pub async fn send(&self, to: &ActorId, mail: Mail) -> bool {
         let Some(peer) = self.0.get(self.index(to)) else { return false };
-        peer.send(Envelope { to: to.clone(), mail }).await.is_ok()
+        peer.send(Envelope { to: to.clone(), via: None, mail }).await.is_ok()
     }
 
     /// Sends if there is room now. No worker ever waits for another.
     pub fn try_send(&self, to: &ActorId, mail: Mail) -> bool {
-        let peer = self.0.get(self.index(to));
-        peer.is_some_and(|peer| peer.try_send(Envelope { to: to.clone(), mail }).is_ok())
+        self.try_forward(Envelope { to: to.clone(), via: None, mail }).is_ok()
     }
-}
 
-/// Answers a caller whose actor can't take its mail.
-pub(super) fn answer(reply: CallReply, error: CallError) {
-    // The caller may have gone; then no one is left to tell.
-    let _ = reply.send(Err(error));
+    /// Sends if there is room now, or hands it back.
+    pub fn try_forward(&self, envelope: Envelope) -> Result<(), Envelope> {
+        match self.0.get(self.index(&envelope.to)) {
+            Some(peer) => peer.try_send(envelope).map_err(mpsc::error::TrySendError::into_inner),
+            None => Err(envelope),
+        }
+    }
 }

@@ -4,22 +4,27 @@
 //! out), [`kind`] (rules of any type behind one face), [`record`] (what a journal holds),
 //! [`ledger`] (what is durable besides the rules' state), [`replay`] (both, read back), [`core`]
 //! (the life of one activation, pure), then the driver: `mail`, `cell` (one activation and its
-//! sockets), `bring_up` (from absent to active), `worker` (the task that owns many), `due` (wakes
-//! actors that are not in memory), `runner` and [`activity`] (work with effects outside), and
-//! [`handle`] (how the rest of the node speaks to all this).
+//! sockets), `desk` (what the cells of a worker share), `bring_up` (from absent to active),
+//! `worker` (the task that owns many), `post_office` (mail of other nodes), `due` (wakes
+//! actors that are not in memory), `runner` and [`activity`] (work with effects outside), [`fleet`]
+//! (this node among the others), and [`handle`] (how the rest of the node speaks to all this).
 
 pub mod activity;
 mod bring_up;
 mod cell;
 pub mod contract;
 pub mod core;
+mod desk;
 pub mod doubt;
 mod due;
 pub mod envelope;
+pub mod fleet;
 pub mod handle;
 pub mod kind;
 pub mod ledger;
+mod lost_found;
 mod mail;
+mod post_office;
 pub mod record;
 pub mod replay;
 mod runner;

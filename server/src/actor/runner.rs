@@ -12,6 +12,7 @@ use tracing::{debug, warn};
 
 use super::activity::{Activities, Activity, Attempt, Failure, Heart};
 use super::core::RunOut;
+use super::desk::Born;
 use super::mail::{Mail, Peers};
 use super::stats::Stats;
 use crate::clock::Clock;
@@ -32,30 +33,30 @@ pub(super) struct Runner {
 
 impl Runner {
     /// Runs an attempt in a task of its own.
-    pub fn run(&self, actor: ActorId, epoch: u64, run: RunOut) {
+    pub fn run(&self, actor: ActorId, born: Born, run: RunOut) {
         let (runner, stop) = (self.clone(), self.shutdown.clone());
         self.tasks.spawn(async move {
             tokio::select! {
                 () = stop.cancelled() => {}
-                () = runner.attempt(actor, epoch, run) => {}
+                () = runner.attempt(actor, born, run) => {}
             }
         });
     }
 
-    async fn attempt(&self, actor: ActorId, epoch: u64, run: RunOut) {
+    async fn attempt(&self, actor: ActorId, born: Born, run: RunOut) {
         let Ok(_place) = self.places.acquire().await else { return };
         self.stats.attempts.add(1);
-        debug!(%actor, epoch, activity = run.activity, name = run.name, attempt = run.attempt, "run");
+        debug!(%actor, epoch = born, activity = run.activity, name = run.name, attempt = run.attempt, "run");
         let result = match self.activities.get(&run.name) {
-            Some(activity) => self.guarded(activity, &actor, epoch, &run).await,
+            Some(activity) => self.guarded(activity, &actor, born, &run).await,
             None => Err(Failure::lasting(format!("no activity is named {}", run.name))),
         };
         if let Err(failure) = &result {
             self.stats.attempts_failed.add(1);
             let (name, attempt) = (&run.name, run.attempt);
-            warn!(%actor, epoch, name, attempt, retry = failure.retry, "{}", failure.message);
+            warn!(%actor, epoch = born, name, attempt, retry = failure.retry, "{}", failure.message);
         }
-        self.peers.send(&actor, Mail::ActivityEnded(epoch, run.activity, result)).await;
+        self.peers.send(&actor, Mail::ActivityEnded(born, run.activity, result)).await;
     }
 
     /// One attempt under its start-to-close and heartbeat timeouts.
@@ -63,12 +64,12 @@ impl Runner {
         &self,
         activity: Arc<dyn Activity>,
         actor: &ActorId,
-        epoch: u64,
+        born: Born,
         run: &RunOut,
     ) -> Result<Bytes, Failure> {
         let begun = self.clock.now_ms();
         let beaten = Arc::new(AtomicU64::new(begun));
-        let heart = self.heart(actor, epoch, run, Arc::clone(&beaten));
+        let heart = self.heart(actor, born, run, Arc::clone(&beaten));
         let attempt = Attempt {
             key: format!("{actor}/{}", run.activity),
             input: run.input.clone(),
@@ -90,13 +91,13 @@ impl Runner {
         Err(Failure::passing(format!("{timeout} timeout")))
     }
 
-    fn heart(&self, actor: &ActorId, epoch: u64, run: &RunOut, beaten: Arc<AtomicU64>) -> Heart {
+    fn heart(&self, actor: &ActorId, born: Born, run: &RunOut, beaten: Arc<AtomicU64>) -> Heart {
         let (peers, clock) = (self.peers.clone(), self.clock.clone());
         let (actor, activity) = (actor.clone(), run.activity);
         Heart::new(move |payload| {
             beaten.store(clock.now_ms(), Ordering::Relaxed);
             // A beat that finds the queue full is followed by the next one.
-            peers.try_send(&actor, Mail::Heartbeat(epoch, activity, payload));
+            peers.try_send(&actor, Mail::Heartbeat(born, activity, payload));
         })
     }
 

@@ -4,58 +4,99 @@
 //! hands it to the cores, and sends all records that came of it to the store as one group. So a
 //! node under load writes large groups and a lone player is served at once, with no timer in
 //! between.
+//!
+//! A round begins with a look at the node's lease: without one the worker is frozen. It takes
+//! mail, which waits in the cores and their bounds, and nothing else.
+//!
+//! | an actor | here | leaves to |
+//! |---|---|---|
+//! | unknown | mail asks the store for it | coming |
+//! | coming | claim and load are under way; mail waits | active, away, unknown, quarantined |
+//! | active | in memory, see `cell` | leaving, going, unknown, quarantined |
+//! | leaving | another node wants it; it finishes what is in flight, 40 ms at most | going, active |
+//! | going | given up; mail waits for the store to know | unknown, away, coming |
+//! | away | another node has it; mail is sent there, see `away` | coming, unknown |
+//! | quarantined | never served until an operator has looked | |
 
+mod away;
+mod done;
+mod hold;
 mod idle;
+mod leave;
+mod rise;
 
 use std::collections::{BTreeSet, HashMap};
 use std::sync::Arc;
+use std::sync::atomic::{AtomicBool, Ordering};
 
-use bytes::Bytes;
 use futures::{FutureExt, StreamExt};
 use holdfast_protocol::ids::ActorId;
-use tokio::sync::mpsc;
+use tokio::sync::{Notify, mpsc};
 use tokio_util::sync::CancellationToken;
-use tracing::{debug, error, warn};
+use tracing::{error, warn};
 
-use super::bring_up::{BroughtUp, Trouble, bring_up};
-use super::cell::{Cell, Desk, Done, End, refuse};
-use super::core::{Core, Input, Limits, Start};
-use super::envelope::{CallError, CallReply, Closing, Refusal};
+use self::away::Away;
+use self::hold::Watches;
+use super::cell::{Cell, End};
+use super::core::{Input, Limits};
+use super::desk::{Born, Desk};
+use super::envelope::{CallError, Closing, Refusal};
 use super::kind::Kinds;
-use super::mail::{self, Envelope, Mail};
+use super::mail::{Envelope, Mail};
 use crate::clock::Clock;
-use crate::store::{self, NodeSession};
+use crate::store::NodeSession;
 
 /// Mail taken in one round before the records go out.
 const ROUND_MAX: usize = 512;
-/// Mail that waits for one actor to come up.
+/// Mail that waits for one actor.
 const WAITING_MAX: usize = 256;
 /// How often idle activations are looked for.
 const SWEEP_MS: u64 = 1_000;
-/// How long the store is left alone after it failed to read.
+/// How long a worker that can do nothing rests.
 const AGAIN_MS: u64 = 100;
 
 /// What a worker is told at start.
 pub(super) struct Config {
-    pub session: NodeSession,
     pub kinds: Kinds,
     pub limits: Arc<Limits>,
     /// Activations that this worker holds at most.
     pub activations_max: usize,
     /// Idle time after which an activation ends.
     pub idle_ms: u64,
+    /// How long a node's lease runs; how long a route to another node is remembered.
+    pub ttl_ms: u64,
 }
 
 /// Where an actor stands in this worker.
 enum Slot {
     /// Claim and load are under way; mail waits.
-    Coming(Vec<Mail>),
+    Coming(Coming),
     /// In memory.
     Active(Box<Cell>),
     /// Being given up; mail waits for the next activation.
-    Going(Vec<Mail>),
+    Going(Going),
     /// Never served until an operator has looked.
     Quarantined,
+}
+
+/// An actor on its way to memory.
+#[derive(Default)]
+struct Coming {
+    waiting: Vec<Envelope>,
+    /// Told when the owner that was asked has handed over.
+    handed: Arc<Notify>,
+    /// Every socket that it was brought up for is gone: no living node loses it for them.
+    given_up: Arc<AtomicBool>,
+    /// No claim is under way: the node is frozen.
+    parked: bool,
+}
+
+/// An actor on its way out of memory.
+#[derive(Default)]
+struct Going {
+    waiting: Vec<Envelope>,
+    /// Who asked for it.
+    to: Option<NodeSession>,
 }
 
 /// See the module.
@@ -64,6 +105,10 @@ pub(super) struct Worker {
     clock: Clock,
     slots: HashMap<ActorId, Slot>,
     wakes: BTreeSet<(u64, ActorId)>,
+    away: Away,
+    /// Activations that finish what is in flight for another node.
+    leaving: Vec<ActorId>,
+    watches: Watches,
     desk: Desk,
     inbox: mpsc::Receiver<Envelope>,
     /// Cancelled by a store that can't go on: the node stops and recovers on restart.
@@ -92,6 +137,9 @@ impl Worker {
             clock,
             slots: HashMap::new(),
             wakes: BTreeSet::new(),
+            away: Away::default(),
+            leaving: Vec::new(),
+            watches: Watches::new(&desk),
             desk,
             inbox,
             fatal,
@@ -114,34 +162,50 @@ impl Worker {
         let mut mail = Vec::with_capacity(ROUND_MAX);
         loop {
             let wake_at = self.wake_at_ms();
+            let mut done = None;
             tokio::select! {
                 biased;
                 () = shutdown.cancelled(), if !self.draining => self.begin_drain(),
                 () = self.fatal.cancelled() => return,
-                Some(done) = self.desk.jobs.next(), if !self.desk.jobs.is_empty() => {
-                    self.done(done);
-                    self.more_jobs();
-                    self.more_mail(&mut mail);
+                () = self.watches.moved() => {}
+                Some(first) = self.desk.jobs.next(), if !self.desk.jobs.is_empty() => {
+                    done = Some(first);
                 }
                 got = self.inbox.recv_many(&mut mail, ROUND_MAX), if !self.cut_off => {
                     self.cut_off = got == 0;
-                    self.more_jobs();
                 }
                 () = self.clock.sleep_until(wake_at) => {}
             }
-            for envelope in mail.drain(..) {
-                self.sort(envelope);
+            self.look();
+            if let Some(done) = done {
+                self.done(done);
             }
-            if !self.draining {
-                self.local();
-                self.wake();
-                self.local();
-            }
-            self.desk.flush();
+            self.round(&mut mail);
             if self.draining && self.drained() {
                 return;
             }
         }
+    }
+
+    /// Does all that can be done now, then sends the records that came of it.
+    fn round(&mut self, mail: &mut Vec<Envelope>) {
+        self.more_jobs();
+        self.more_mail(mail);
+        for envelope in mail.drain(..) {
+            self.sort(envelope);
+        }
+        if !self.draining {
+            self.local();
+        }
+        if !self.desk.frozen {
+            self.wake();
+        }
+        if !self.draining {
+            self.local();
+        }
+        self.let_leave();
+        self.start_checks();
+        self.desk.flush();
     }
 
     /// Takes what else has finished, without waiting.
@@ -167,206 +231,95 @@ impl Worker {
     }
 
     fn wake_at_ms(&self) -> u64 {
-        if self.draining {
+        if self.draining || self.desk.frozen {
             return self.clock.now_ms() + AGAIN_MS;
         }
         let next = self.wakes.first().map_or(u64::MAX, |(at, _)| *at);
         let local = if self.desk.local.is_empty() { u64::MAX } else { 0 };
-        next.min(self.sweep_at_ms).min(local)
+        let elsewhere = self.away.wake_at_ms().min(self.leave_by_ms());
+        next.min(self.sweep_at_ms).min(local).min(elsewhere)
     }
 
-    /// Brings mail to its actor, or its actor to memory.
+    /// Brings mail to its actor, its actor to memory, or mail to the node that has the actor.
     fn sort(&mut self, envelope: Envelope) {
-        let Envelope { to, mail } = envelope;
-        let now_ms = self.desk.store.now_ms();
-        match self.slots.get_mut(&to) {
-            Some(Slot::Active(cell)) => {
-                if !cell.exists() && !mail.creates() && mail.activates() {
-                    let (why, error) = (Refusal::NoSuchActor, CallError::NoSuchActor);
-                    return refuse(&mut self.desk, &to, mail, &why, error);
+        if let Mail::Routing(routing) = envelope.mail {
+            return self.routing(&envelope.to, envelope.via, routing);
+        }
+        match self.slots.get_mut(&envelope.to) {
+            Some(Slot::Active(_)) => self.deliver(envelope),
+            Some(Slot::Coming(coming)) => {
+                let refused = queue(&mut coming.waiting, envelope);
+                let attaches = coming.waiting.iter().any(|waits| waits.mail.is_attach());
+                coming.given_up.store(!attaches, Ordering::Relaxed);
+                if let Some(envelope) = refused {
+                    self.desk.refuse(envelope, &Refusal::Busy, CallError::Busy);
                 }
-                let end = cell.take(&mut self.desk, now_ms, mail);
-                self.after(&to, end);
             }
-            Some(Slot::Coming(waiting) | Slot::Going(waiting)) => {
-                if let Mail::Detach(gone) = mail {
-                    // Always heard: a socket that is gone must not be attached.
-                    waiting.retain(|mail| !mail.attaches(gone));
-                } else if waiting.len() < WAITING_MAX {
-                    waiting.push(mail);
-                } else {
-                    refuse(&mut self.desk, &to, mail, &Refusal::Busy, CallError::Busy);
+            Some(Slot::Going(Going { waiting, .. })) => {
+                if let Some(envelope) = queue(waiting, envelope) {
+                    self.desk.refuse(envelope, &Refusal::Busy, CallError::Busy);
                 }
             }
             Some(Slot::Quarantined) => {
-                let (why, error) = (Refusal::Quarantined, CallError::Quarantined);
-                refuse(&mut self.desk, &to, mail, &why, error);
+                self.desk.refuse(envelope, &Refusal::Quarantined, CallError::Quarantined);
             }
-            None if mail.activates() => self.activate(to, vec![mail]),
-            None => refuse(&mut self.desk, &to, mail, &Refusal::Busy, CallError::Busy),
+            None => self.absent(envelope),
         }
     }
 
-    /// Starts to bring an actor up, if there is room.
-    fn activate(&mut self, id: ActorId, waiting: Vec<Mail>) {
-        let Some(kind) = self.config.kinds.of(&id).cloned() else {
-            return self.refuse_all(&id, waiting, &Refusal::NoSuchActor, &CallError::NoSuchActor);
-        };
-        if self.full() {
-            self.evict();
-        }
-        if self.draining || self.full() {
-            self.desk.stats.refused_at_cap.add(1);
-            return self.refuse_all(&id, waiting, &Refusal::Busy, &CallError::Busy);
-        }
-        let creates = waiting.iter().any(Mail::creates);
-        let (store, session) = (Arc::clone(&self.desk.store), self.config.session);
-        let actor = id.clone();
-        let job = async move {
-            let up = bring_up(store, kind, actor.clone(), session, creates).await;
-            Done::Up(actor, up)
-        };
-        self.desk.jobs.push(job.boxed());
-        self.slots.insert(id, Slot::Coming(waiting));
-    }
-
-    fn refuse_all(&mut self, id: &ActorId, mail: Vec<Mail>, why: &Refusal, error: &CallError) {
-        for mail in mail {
-            refuse(&mut self.desk, id, mail, why, error.clone());
-        }
-    }
-
-    /// A job has finished.
-    fn done(&mut self, done: Done) {
+    fn deliver(&mut self, envelope: Envelope) {
+        let Some(Slot::Active(cell)) = self.slots.get_mut(&envelope.to) else { return };
         let now_ms = self.desk.store.now_ms();
-        match done {
-            Done::Up(id, up) => self.up(id, up),
-            Done::Appended(results) => {
-                for (id, epoch, result) in results {
-                    if let Err(store::Error::Poisoned(why)) = &result {
-                        error!(actor = %id, epoch, "{why}");
-                        return self.fatal.cancel();
-                    }
-                    self.with(&id, epoch, |cell, desk| cell.appended(desk, now_ms, result));
-                }
+        if let Some(leaving) = &mut cell.leaving {
+            if let Some(envelope) = queue(&mut leaving.waiting, envelope) {
+                self.desk.refuse(envelope, &Refusal::Busy, CallError::Busy);
             }
-            Done::Tip(id, epoch, Ok(tip)) => {
-                let tip = tip.map(|tip| (tip.epoch, tip.seq, tip.append_id));
-                self.with(&id, epoch, |cell, desk| cell.handle(desk, now_ms, Input::Tip(tip)));
-            }
-            Done::Tip(id, epoch, Err(error)) => self.tip_failed(&id, epoch, &error),
-            Done::Verified(id, payload, reply, tip) => self.verified(&id, payload, reply, tip),
-            Done::Snapshot(id, epoch, result) => {
-                if let Err(error) = &result {
-                    warn!(actor = %id, epoch, %error, "a snapshot was not stored");
-                }
-                let input = Input::SnapshotDone(result.is_ok());
-                self.with(&id, epoch, |cell, desk| cell.handle(desk, now_ms, input));
-            }
-            Done::Released(id) => {
-                if let Some(Slot::Going(waiting)) = self.slots.remove(&id) {
-                    self.going -= 1;
-                    self.redeliver(&id, waiting);
-                }
-            }
+            return;
+        }
+        if !cell.exists() && !envelope.mail.creates() && envelope.mail.activates() {
+            return self.desk.refuse(envelope, &Refusal::NoSuchActor, CallError::NoSuchActor);
+        }
+        let Envelope { to, via, mail } = envelope;
+        if let Some(node) = via.filter(|_| mail.is_asked()) {
+            self.away.will_work(now_ms, &to, node);
+        }
+        let end = cell.take(&mut self.desk, now_ms, mail);
+        self.after(&to, end);
+    }
+
+    /// Mail for an actor that this worker knows nothing of, or knows to be elsewhere.
+    fn absent(&mut self, envelope: Envelope) {
+        let Some(envelope) = self.send_on(envelope) else { return };
+        if envelope.mail.activates() {
+            self.activate(envelope.to.clone(), vec![envelope]);
+        } else {
+            self.desk.refuse(envelope, &Refusal::Busy, CallError::Busy);
         }
     }
 
-    /// Does something with the activation of that epoch, if it is still there.
+    fn refuse_all(&mut self, mail: Vec<Envelope>, why: &Refusal, error: &CallError) {
+        for envelope in mail {
+            self.desk.refuse(envelope, why, error.clone());
+        }
+    }
+
+    fn redeliver(&mut self, mail: Vec<Envelope>) {
+        for envelope in mail {
+            self.sort(envelope);
+        }
+    }
+
+    /// Does something with that activation, if it is still there.
     fn with(
         &mut self,
         id: &ActorId,
-        epoch: u64,
+        born: Born,
         act: impl FnOnce(&mut Cell, &mut Desk) -> Option<End>,
     ) {
         let Some(Slot::Active(cell)) = self.slots.get_mut(id) else { return };
-        if cell.core.epoch() == epoch {
+        if cell.born == born {
             let end = act(cell, &mut self.desk);
             self.after(id, end);
-        }
-    }
-
-    /// The tip can't be read: the doubt stays, and the tip is read again.
-    fn tip_failed(&mut self, id: &ActorId, epoch: u64, error: &store::Error) {
-        if let store::Error::Poisoned(why) = error {
-            error!(actor = %id, epoch, "{why}");
-            return self.fatal.cancel();
-        }
-        self.desk.read_tip(id.clone(), epoch, AGAIN_MS);
-    }
-
-    /// The tip was read for a linearizable query.
-    fn verified(
-        &mut self,
-        id: &ActorId,
-        payload: Bytes,
-        reply: CallReply,
-        tip: Result<Option<store::Tip>, store::Error>,
-    ) {
-        self.desk.verifying -= 1;
-        let tip = match tip {
-            Ok(tip) => tip,
-            Err(error) => {
-                warn!(actor = %id, %error, "the tip could not be read for a query");
-                return mail::answer(reply, CallError::Busy);
-            }
-        };
-        let Some(Slot::Active(cell)) = self.slots.get_mut(id) else {
-            return mail::answer(reply, CallError::Busy);
-        };
-        let now_ms = self.desk.store.now_ms();
-        let end = cell.verified(&mut self.desk, now_ms, payload, reply, tip);
-        self.after(id, end);
-    }
-
-    fn up(&mut self, id: ActorId, up: Result<Box<BroughtUp>, Trouble>) {
-        let Some(Slot::Coming(waiting)) = self.slots.remove(&id) else { return };
-        match up {
-            Ok(up) => self.begin(id, *up, waiting),
-            Err(Trouble::Absent) if waiting.iter().any(Mail::creates) => {
-                // Someone who creates it came while it was looked for.
-                self.activate(id, waiting);
-            }
-            Err(Trouble::Absent) => {
-                self.refuse_all(&id, waiting, &Refusal::NoSuchActor, &CallError::NoSuchActor);
-            }
-            Err(Trouble::Busy(why)) => {
-                warn!(actor = %id, why, "an actor could not be brought up");
-                self.refuse_all(&id, waiting, &Refusal::Busy, &CallError::Busy);
-            }
-            Err(Trouble::Unreadable(why)) => {
-                self.quarantine(&id, &why);
-                self.redeliver(&id, waiting);
-            }
-            Err(Trouble::Fatal(why)) => {
-                error!(actor = %id, "{why}");
-                self.fatal.cancel();
-            }
-        }
-    }
-
-    fn begin(&mut self, id: ActorId, up: BroughtUp, waiting: Vec<Mail>) {
-        debug!(actor = %id, epoch = up.epoch, seq = up.seq, "activate");
-        let now_ms = self.desk.store.now_ms();
-        let core = Core::new(Start {
-            id: id.clone(),
-            epoch: up.epoch,
-            seq: up.seq,
-            durable: up.durable,
-            since_snapshot: up.since_snapshot,
-            limits: Arc::clone(&self.config.limits),
-            seed: rand::random(),
-        });
-        self.desk.stats.activations.add(1);
-        self.desk.stats.activated.add(1);
-        self.slots.insert(id.clone(), Slot::Active(Box::new(Cell::new(core, now_ms))));
-        self.redeliver(&id, waiting);
-        self.with(&id, up.epoch, |cell, desk| cell.handle(desk, now_ms, Input::Tick));
-    }
-
-    fn redeliver(&mut self, id: &ActorId, mail: Vec<Mail>) {
-        for mail in mail {
-            self.sort(Envelope { to: id.clone(), mail });
         }
     }
 
@@ -374,9 +327,19 @@ impl Worker {
     fn after(&mut self, id: &ActorId, end: Option<End>) {
         match end {
             None => self.book(id),
-            Some(End::Fenced) => {
+            Some(End::Fenced(lost)) => {
                 warn!(actor = %id, "fenced: another activation writes");
+                self.desk.stats.fenced.add(1);
+                if let Some(lost) = lost {
+                    self.keep_aside(id, *lost);
+                }
                 self.drop_cell(id, Closing::Lost);
+            }
+            Some(End::Halted(why)) => {
+                error!(actor = %id, why, "halted: the partition was wiped; an operator has to look");
+                self.desk.stats.halted.add(1);
+                self.drop_cell(id, Closing::Lost);
+                self.slots.insert(id.clone(), Slot::Quarantined);
             }
             Some(End::Quarantined(why)) => {
                 self.drop_cell(id, Closing::Lost);
@@ -398,13 +361,16 @@ impl Worker {
         }
     }
 
+    /// Ends an activation; what waited for it to leave is sorted again.
     fn drop_cell(&mut self, id: &ActorId, closing: Closing) {
-        if let Some(Slot::Active(cell)) = self.slots.remove(id) {
+        if let Some(Slot::Active(mut cell)) = self.slots.remove(id) {
             if let Some(wake) = cell.wake_at_ms {
                 self.wakes.remove(&(wake, id.clone()));
             }
             self.desk.stats.activations.sub(1);
+            let waiting = cell.leaving.take().map(|leaving| leaving.waiting);
             cell.close(&mut self.desk, closing);
+            self.desk.local.extend(waiting.into_iter().flatten());
         }
     }
 
@@ -425,13 +391,23 @@ impl Worker {
             self.wakes.pop_first();
             let Some(Slot::Active(cell)) = self.slots.get_mut(&id) else { continue };
             cell.wake_at_ms = None;
+            // A drain finishes what is in flight, and leaves timers to the next activation.
+            if self.draining && cell.core.is_idle() {
+                continue;
+            }
             let end = cell.handle(&mut self.desk, now_ms, Input::Tick);
             self.after(&id, end);
         }
+        if self.draining {
+            return;
+        }
+        self.wake_away(now_ms);
         if now_ms >= self.sweep_at_ms {
             self.sweep_at_ms = now_ms + SWEEP_MS;
             self.sweep(now_ms);
             self.slim(now_ms);
+            self.doubt_the_quiet(now_ms);
+            self.sweep_away(now_ms);
         }
     }
 
@@ -443,5 +419,19 @@ impl Worker {
                 _ => {}
             }
         }
+    }
+}
+
+/// Mail that waits; what finds no room comes back (I7).
+fn queue(waiting: &mut Vec<Envelope>, envelope: Envelope) -> Option<Envelope> {
+    if let Mail::Detach(gone) = envelope.mail {
+        // Always heard: a socket that is gone must not be attached.
+        waiting.retain(|waits| !waits.mail.attaches(gone));
+        None
+    } else if waiting.len() < WAITING_MAX {
+        waiting.push(envelope);
+        None
+    } else {
+        Some(envelope)
     }
 }

@@ -4,8 +4,9 @@ use futures::FutureExt;
 use holdfast_protocol::ids::ActorId;
 use tracing::{debug, info, warn};
 
-use super::{Slot, Worker};
-use crate::actor::cell::{Cell, Done};
+use super::{Going, Slot, Worker};
+use crate::actor::cell::Cell;
+use crate::actor::desk::Done;
 use crate::actor::envelope::Closing;
 
 /// A timer this near keeps its actor in memory.
@@ -44,7 +45,7 @@ impl Worker {
             self.evict_at_ms = now_ms + EVICT_AGAIN_MS;
         }
         for id in idlest {
-            self.release(&id);
+            self.release(&id, Closing::HandedOver, Going::default());
         }
     }
 
@@ -64,17 +65,17 @@ impl Worker {
     fn release_all(&mut self, may: impl Fn(&Slot) -> bool) {
         let ripe = self.slots.iter().filter(|(_, slot)| may(slot)).map(|(id, _)| id.clone());
         for id in ripe.collect::<Vec<_>>() {
-            self.release(&id);
+            self.release(&id, Closing::HandedOver, Going::default());
         }
     }
 
     /// Gives an actor up, with its earliest obligation.
-    fn release(&mut self, id: &ActorId) {
+    pub(super) fn release(&mut self, id: &ActorId, closing: Closing, going: Going) {
         let Some(Slot::Active(cell)) = self.slots.get(id) else { return };
         let (epoch, due_ms) = (cell.core.epoch(), cell.core.due_at_ms());
         debug!(actor = %id, epoch, seq = cell.core.seq(), due_ms, "passivate");
         let released = self.desk.store.release(id, epoch, due_ms);
-        self.drop_cell(id, Closing::HandedOver);
+        self.drop_cell(id, closing);
         let actor = id.clone();
         let job = async move {
             // What is due of it is found again by the walk over the index.
@@ -84,7 +85,7 @@ impl Worker {
             Done::Released(actor)
         };
         self.desk.jobs.push(job.boxed());
-        self.slots.insert(id.clone(), Slot::Going(Vec::new()));
+        self.slots.insert(id.clone(), Slot::Going(going));
         self.going += 1;
     }
 

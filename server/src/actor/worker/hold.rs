@@ -1,0 +1,198 @@
+//! When activations hold: the node's lease, the store's histories, and a look now and then at
+//! those that have long written nothing.
+//!
+//! A frozen worker lets nothing out and claims nothing; at thaw every activation reads its tip,
+//! those first that someone waits for, and follows the doubt table. A new node session, or
+//! another history of the store, gives each a new term.
+
+use holdfast_protocol::ids::ActorId;
+use tokio::sync::watch;
+use tracing::{error, info, warn};
+
+use futures::FutureExt;
+
+use super::{Slot, Worker};
+use crate::actor::core::{Input, Lost};
+use crate::actor::desk::{Desk, Done};
+use crate::actor::fleet::{FleetHandle, LeaseState};
+use crate::store::NodeSession;
+
+/// Activations that have not appended for so long read their tip, so that none stays that does
+/// not know of its successor.
+const QUIET_MS: u64 = 30_000;
+/// So many of them at a time; once a sweep.
+const DOUBTED_MAX: usize = 512;
+
+/// What changes around a worker.
+pub(super) struct Watches {
+    lease: Option<watch::Receiver<LeaseState>>,
+    departures: Option<watch::Receiver<u64>>,
+    histories: Option<watch::Receiver<u64>>,
+    /// A node session has gone.
+    departed: bool,
+    /// The store's history may have changed for someone.
+    rewritten: bool,
+    /// How often the lease had come back when this worker last thawed.
+    thaw: u64,
+    frozen_at_ms: u64,
+}
+
+impl Watches {
+    pub fn new(desk: &Desk) -> Self {
+        Self {
+            lease: desk.fleet.as_ref().map(FleetHandle::state),
+            departures: desk.fleet.as_ref().map(FleetHandle::departures),
+            histories: Some(desk.store.changes()),
+            departed: false,
+            rewritten: false,
+            thaw: 0,
+            frozen_at_ms: desk.store.now_ms(),
+        }
+    }
+
+    /// Waits until something has changed.
+    pub async fn moved(&mut self) {
+        tokio::select! {
+            () = changed(&mut self.lease) => {}
+            () = changed(&mut self.departures) => self.departed = true,
+            () = changed(&mut self.histories) => self.rewritten = true,
+        }
+    }
+
+    /// The session and the count of thaws, as long as the lease is held.
+    fn held(&self) -> Option<(NodeSession, u64)> {
+        match *self.lease.as_ref()?.borrow() {
+            LeaseState::Held { session, thaw } => Some((session, thaw)),
+            LeaseState::Frozen => None,
+        }
+    }
+}
+
+/// Waits for a change; for ever where nothing changes any more.
+async fn changed<T>(watched: &mut Option<watch::Receiver<T>>) {
+    if let Some(receiver) = watched
+        && receiver.changed().await.is_ok()
+    {
+        return;
+    }
+    *watched = None;
+    std::future::pending().await
+}
+
+impl Worker {
+    /// Looks at the lease before anything is done, and at what has changed.
+    pub(super) fn look(&mut self) {
+        if self.desk.fleet.is_some() {
+            let held = self.watches.held().filter(|_| self.desk.in_force());
+            match held {
+                None => self.freeze(),
+                Some((session, thaw)) => self.go_on(session, thaw),
+            }
+        }
+        if std::mem::take(&mut self.watches.departed) {
+            self.departed();
+        }
+        if !self.desk.frozen && std::mem::take(&mut self.watches.rewritten) {
+            self.suspect_rewritten();
+        }
+    }
+
+    fn freeze(&mut self) {
+        if self.desk.frozen {
+            return;
+        }
+        warn!(worker = self.desk.index, activations = self.slots.len(), "freeze");
+        self.desk.frozen = true;
+        self.watches.frozen_at_ms = self.desk.store.now_ms();
+        self.each(|_| true, || Input::Freeze);
+    }
+
+    /// The lease is in force. Whoever finds that it had run out meanwhile has slept through a
+    /// freeze.
+    fn go_on(&mut self, session: NodeSession, thaw: u64) {
+        if !self.desk.frozen && (session, thaw) == (self.desk.session, self.watches.thaw) {
+            return;
+        }
+        self.freeze();
+        let now_ms = self.desk.store.now_ms();
+        self.desk.stats.frozen_ms.add(now_ms.saturating_sub(self.watches.frozen_at_ms));
+        let reclaim = session != self.desk.session;
+        info!(worker = self.desk.index, session, reclaim, "thaw");
+        self.desk.frozen = false;
+        self.desk.session = session;
+        self.watches.thaw = thaw;
+        self.each(|_| true, || Input::Thaw { reclaim });
+        self.forgive_silence();
+        self.unpark();
+    }
+
+    /// Hands an input to every activation that `fits`.
+    fn each(&mut self, fits: impl Fn(&super::Cell) -> bool, input: impl Fn() -> Input) {
+        let active = self.slots.iter().filter_map(|(id, slot)| match slot {
+            Slot::Active(cell) if fits(cell) => Some((id.clone(), cell.born)),
+            _ => None,
+        });
+        let now_ms = self.desk.store.now_ms();
+        for (id, born) in active.collect::<Vec<_>>() {
+            self.with(&id, born, |cell, desk| cell.handle(desk, now_ms, input()));
+        }
+    }
+
+    fn suspect_rewritten(&mut self) {
+        let store = std::sync::Arc::clone(&self.desk.store);
+        let other = |cell: &super::Cell| store.history_of(cell.core.id()) != cell.history;
+        self.each(other, || Input::Suspect);
+    }
+
+    /// Lets some of those read their tip that have not appended for long; the longest first.
+    pub(super) fn doubt_the_quiet(&mut self, now_ms: u64) {
+        if self.desk.fleet.is_none() {
+            return;
+        }
+        let quiet = self.slots.iter().filter_map(|(id, slot)| match slot {
+            Slot::Active(cell) if cell.confirmed_ms + QUIET_MS <= now_ms => {
+                Some((cell.confirmed_ms, id.clone(), cell.born))
+            }
+            _ => None,
+        });
+        let mut quiet: Vec<_> = quiet.collect();
+        if quiet.len() > DOUBTED_MAX {
+            quiet.select_nth_unstable(DOUBTED_MAX);
+            quiet.truncate(DOUBTED_MAX);
+        }
+        self.desk.stats.stale_checks.add(quiet.len() as u64);
+        for (_, id, born) in quiet {
+            self.with(&id, born, |cell, desk| {
+                cell.confirmed_ms = now_ms;
+                cell.handle(desk, now_ms, Input::Suspect)
+            });
+        }
+    }
+
+    /// Reads the tips that cores have asked for, so many at a time.
+    pub(super) fn start_checks(&mut self) {
+        while !self.desk.frozen
+            && let Some((id, born)) = self.desk.checks.next()
+        {
+            match self.slots.get_mut(&id) {
+                Some(Slot::Active(cell)) if cell.born == born => cell.ask(&mut self.desk),
+                _ => {}
+            }
+        }
+    }
+
+    /// What a fenced activation knew and the winner lacks goes to lost and found.
+    pub(super) fn keep_aside(&mut self, id: &ActorId, lost: Lost) {
+        let (epoch, acked, tip) = (lost.epoch, lost.acked, lost.tip);
+        error!(actor = %id, epoch, acked, ?tip, "acknowledged records are lost to another history");
+        self.desk.stats.lost_tails.add(1);
+        self.desk.stats.alarms.add(1);
+        let (kept, actor) = (self.desk.lost_found.clone(), id.clone());
+        let job = tokio::task::spawn_blocking(move || match kept.keep(&actor, &lost) {
+            Ok(Some(path)) => warn!(%actor, path = %path.display(), "kept in lost and found"),
+            Ok(None) => {}
+            Err(error) => error!(%actor, %error, "lost and found can't be written"),
+        });
+        self.desk.jobs.push(job.map(|_| Done::Kept).boxed());
+    }
+}
