@@ -22,10 +22,13 @@ use super::counters::add;
 use super::lines::Want;
 use super::session::{Admission, Asked, Form, Rules};
 use super::socket::{End, Flow, Socket};
+use super::standing::Patience;
 use crate::actor::envelope::{Attach, Command};
 
 /// How long `top` waits for the store before it shows the last known, in milliseconds.
 const TOP_PATIENCE_MS: u64 = 1_000;
+/// After which time a client that was not served may try again, in milliseconds.
+const BUSY_PAUSE_MS: u64 = 500;
 
 impl Socket {
     /// One message: JSON, or a human line where the rules allow it.
@@ -120,6 +123,22 @@ impl Socket {
             }
             Admission::Pass => {}
         }
+        if want.is_some() && verb.class() == Class::Query && self.session.has_open() {
+            // A typed question comes after what was typed before it, and shows what that did.
+            self.session.queue(line);
+            return Ok(());
+        }
+        if verb.class() == Class::Session {
+            match self.edge.patience() {
+                Patience::Serve => {}
+                Patience::Wait => {
+                    self.session.postpone(line, id, self.edge.clock.now_ms());
+                    self.sooner = true;
+                    return Ok(());
+                }
+                Patience::Over(code) => return self.give_up(id, code).await,
+            }
+        }
         if verb.class() == Class::Command && id.is_some_and(|id| id <= self.passed_id) {
             // I4: `rate_limited` would say that it was not executed, which is not known here. The
             // actor answers a repeat from memory; too many of them are a flood.
@@ -132,7 +151,10 @@ impl Socket {
         }
         let id = match want {
             Some(want) => self.number(&verb, want),
-            None => id,
+            None => {
+                self.remember(id, &verb);
+                id
+            }
         };
         self.carry_out(id, verb).await
     }
@@ -153,6 +175,21 @@ impl Socket {
         Some(self.last_id)
     }
 
+    /// Remembers what the answer to a JSON message is for: by then lines may be spoken.
+    fn remember(&mut self, id: Option<u64>, verb: &Verb) {
+        let answered = matches!(verb.class(), Class::Command | Class::Query);
+        if let (Some(lines), Some(id), true) = (&mut self.lines, id, answered) {
+            lines.wait(id, Want::Verb(verb.clone()));
+        }
+    }
+
+    /// Answers a hello or resume that can't be served in time, and lets the client look elsewhere.
+    pub(super) async fn give_up(&mut self, id: Option<u64>, code: CloseCode) -> Flow {
+        let message = "this node can't serve now; try again, or another node";
+        self.refuse(id, &ErrorBody::new(ErrorCode::Busy, message).after_ms(BUSY_PAUSE_MS)).await?;
+        Err(End::Close(code))
+    }
+
     async fn carry_out(&mut self, id: Option<u64>, verb: Verb) -> Flow {
         match verb {
             Verb::Hello { .. } => Box::pin(self.hello(id, verb)).await,
@@ -169,7 +206,10 @@ impl Socket {
                 self.answer_here(id, &RoomsBody { rooms }).await
             }
             Verb::Top {} => Box::pin(self.top(id)).await,
-            verb => Box::pin(self.pass(id, verb)).await,
+            verb => {
+                self.pass(id, verb);
+                Ok(())
+            }
         }
     }
 
@@ -193,7 +233,8 @@ impl Socket {
         let opening = rmp_serde::to_vec_named(&Opening { name, proof: granted.proof });
         let payload = opening.unwrap_or_default().into();
         let attach = Attach::Hello { payload, creates: true };
-        self.attach(&ActorId::player(&player), attach).await
+        self.attach(ActorId::player(&player), attach);
+        Ok(())
     }
 
     async fn resume(&mut self, id: Option<u64>, token: &str, seq: u64) -> Flow {
@@ -206,16 +247,20 @@ impl Socket {
         if let Err(error) = self.session.ask(asked, self.edge.clock.now_ms()) {
             return self.refuse(id, &error).await;
         }
-        self.attach(&actor, Attach::Resume { session, seq }).await
+        self.attach(actor, Attach::Resume { session, seq });
+        Ok(())
     }
 
-    async fn attach(&mut self, actor: &ActorId, attach: Attach) -> Flow {
+    fn attach(&mut self, actor: ActorId, attach: Attach) {
         self.sooner = true;
-        if let Some(inbox) = self.inbox.take() {
-            self.edge.beat.flush(&inbox).await;
-        }
-        self.edge.runtime.attach(actor, self.seat.connection.clone(), attach).await;
-        Ok(())
+        let (edge, inbox) = (self.edge.clone(), self.inbox.take());
+        let connection = self.seat.connection.clone();
+        self.dispatch(async move {
+            if let Some(inbox) = inbox {
+                edge.beat.flush(&inbox).await;
+            }
+            edge.runtime.attach(&actor, connection, attach).await;
+        });
     }
 
     async fn turn_away(&mut self, id: Option<u64>, error: &AuthError) -> Flow {
@@ -263,7 +308,7 @@ impl Socket {
         };
         let seq = self.number_steps(seq, steps.len());
         add(&self.edge.counters.input_frames);
-        if self.edge.beat.push(&inbox, seq, steps).await.is_ok() {
+        if self.edge.beat.push(&inbox, seq, steps).is_ok() {
             return Ok(());
         }
         let error = ErrorBody::new(ErrorCode::RateLimited, "too many steps wait; slow down");
@@ -312,28 +357,33 @@ impl Socket {
     }
 
     /// Passes a command or a query on to the player's actor, after the input that came before it.
-    async fn pass(&mut self, id: Option<u64>, verb: Verb) -> Flow {
-        let Some(bound) = self.session.bound() else { return Ok(()) };
+    fn pass(&mut self, id: Option<u64>, verb: Verb) {
+        let Some(bound) = self.session.bound() else { return };
         let (actor, session) = (ActorId::player(&bound.player), bound.session);
-        let connection = self.seat.connection.id;
-        let class = verb.class();
+        let connection = self.seat.connection.clone();
+        let reads = verb.class() == Class::Query;
         let key = verb.event_id().map(Into::into);
         let payload = encode(&Request::Verb(verb));
-        if let Some(inbox) = &self.inbox {
-            self.edge.beat.flush(inbox).await;
+        if let (false, Some(id)) = (reads, id) {
+            self.passed_id = self.passed_id.max(id);
         }
-        match (class, id) {
-            (Class::Query, Some(id)) => {
-                let connection = self.seat.connection.clone();
-                self.edge.runtime.read(&actor, connection, id, payload).await;
-            }
-            _ => {
-                self.passed_id = self.passed_id.max(id.unwrap_or_default());
-                let command = Command { session, connection, id, key, payload };
-                self.edge.runtime.command(&actor, command).await;
-            }
+        // What a person types is answered in its order, reads too.
+        if let (true, Some(id)) = (!reads || self.lines.is_some(), id) {
+            self.session.sent(id);
         }
-        Ok(())
+        let (edge, inbox) = (self.edge.clone(), self.inbox.clone());
+        self.dispatch(async move {
+            if let Some(inbox) = inbox {
+                edge.beat.flush(&inbox).await;
+            }
+            match id {
+                Some(id) if reads => edge.runtime.read(&actor, connection, id, payload).await,
+                _ => {
+                    let command = Command { session, connection: connection.id, id, key, payload };
+                    edge.runtime.command(&actor, command).await;
+                }
+            }
+        });
     }
 
     /// Uses the item that a word means, now that the inventory is known.
@@ -347,7 +397,8 @@ impl Socket {
             Ok(item) => {
                 let verb = Verb::UseItem { item_id: item.item_id.clone() };
                 let id = self.number(&verb, Want::Verb(verb.clone()));
-                Box::pin(self.pass(id, verb)).await
+                self.pass(id, verb);
+                Ok(())
             }
         }
     }

@@ -2,7 +2,8 @@
 //!
 //! A connection that takes input lists itself once; the sweep turns what waits into one command
 //! (two where steps are missing in between). There is no timer a connection. Whoever sends holds
-//! the connection's batch meanwhile, so that its commands never overtake its input.
+//! the connection's turn meanwhile, so that its commands never overtake its input; taking a frame
+//! in never waits.
 
 use std::sync::atomic::{AtomicBool, Ordering};
 use std::sync::{Arc, Mutex, PoisonError};
@@ -27,13 +28,15 @@ pub(super) struct Inbox {
     session: SessionId,
     connection: ConnectionId,
     listed: AtomicBool,
-    batch: tokio::sync::Mutex<Batch>,
+    /// Whose is sending.
+    turn: tokio::sync::Mutex<()>,
+    batch: Mutex<Batch>,
 }
 
 impl Inbox {
     pub(super) fn new(actor: ActorId, session: SessionId, connection: ConnectionId) -> Arc<Self> {
-        let (listed, batch) = (AtomicBool::new(false), tokio::sync::Mutex::default());
-        Arc::new(Self { actor, session, connection, listed, batch })
+        let (listed, turn, batch) = (AtomicBool::new(false), <_>::default(), Mutex::default());
+        Arc::new(Self { actor, session, connection, listed, turn, batch })
     }
 
     pub(super) fn session(&self) -> SessionId {
@@ -56,13 +59,8 @@ impl Beat {
     }
 
     /// Takes a frame until the next beat.
-    pub(super) async fn push(
-        &self,
-        inbox: &Arc<Inbox>,
-        first: u64,
-        steps: &[Step],
-    ) -> Result<(), Full> {
-        inbox.batch.lock().await.push(first, steps)?;
+    pub(super) fn push(&self, inbox: &Arc<Inbox>, first: u64, steps: &[Step]) -> Result<(), Full> {
+        inbox.batch.lock().unwrap_or_else(PoisonError::into_inner).push(first, steps)?;
         if !inbox.listed.swap(true, Ordering::AcqRel) {
             self.due.lock().unwrap_or_else(PoisonError::into_inner).push(inbox.clone());
         }
@@ -71,8 +69,9 @@ impl Beat {
 
     /// Sends what waits, now.
     pub(super) async fn flush(&self, inbox: &Inbox) {
-        let mut batch = inbox.batch.lock().await;
-        for Run { first, steps } in batch.take() {
+        let _turn = inbox.turn.lock().await;
+        let runs = inbox.batch.lock().unwrap_or_else(PoisonError::into_inner).take();
+        for Run { first, steps } in runs {
             add(&self.counters.input_commands);
             let request = Request::Verb(Verb::Input { seq: first, steps });
             let (session, connection) = (inbox.session, inbox.connection);

@@ -31,7 +31,7 @@ use super::auth::{AuthError, Bearer, Guests};
 use super::beat::encode;
 use super::counters::add;
 use super::session::Rules;
-use super::{Edge, assets, socket};
+use super::{Edge, assets, nodes, socket};
 use crate::actor::contract::Origin;
 use crate::actor::envelope::{Call, CallError};
 
@@ -52,6 +52,7 @@ pub(super) fn router(edge: Arc<Edge>) -> Router {
         .route("/v1/sessions", post(open_session).options(preflight))
         .route("/v1/players/{id}", get(read_player).options(preflight))
         .route("/v1/leaderboard", get(read_leaderboard).options(preflight))
+        .route("/v1/nodes", get(nodes::read_nodes).options(preflight))
         .layer(from_fn_with_state(edge.clone(), share));
     Router::new()
         .route("/ws", get(upgrade))
@@ -74,7 +75,11 @@ pub(super) struct Failure {
 }
 
 impl Failure {
-    fn new(status: StatusCode, code: impl Into<String>, message: impl Into<String>) -> Self {
+    pub(super) fn new(
+        status: StatusCode,
+        code: impl Into<String>,
+        message: impl Into<String>,
+    ) -> Self {
         Self { status, code: code.into(), message: message.into(), retry_after_s: None }
     }
 
@@ -83,7 +88,7 @@ impl Failure {
         Self::new(status.unwrap_or(StatusCode::CONFLICT), code.as_str(), message)
     }
 
-    fn retry_after_s(self, seconds: u64) -> Self {
+    pub(super) fn retry_after_s(self, seconds: u64) -> Self {
         Self { retry_after_s: Some(seconds), ..self }
     }
 }
@@ -234,6 +239,7 @@ async fn ready(State(edge): Shared) -> Response {
     if edge.is_draining() {
         reasons.push("draining".to_owned());
     }
+    reasons.extend(edge.standing().reason().map(str::to_owned));
     let ready = reasons.is_empty();
     let status = if ready { StatusCode::OK } else { StatusCode::SERVICE_UNAVAILABLE };
     let body = json!({ "ready": ready, "node": edge.node, "reasons": reasons });
@@ -295,7 +301,7 @@ fn caller(edge: &Edge, headers: &HeaderMap) -> Result<Caller, Failure> {
     Ok(Caller::Player(edge.auth.verify(token, edge.clock.now_ms())?))
 }
 
-fn may_read(edge: &Edge, headers: &HeaderMap) -> Result<(), Failure> {
+pub(super) fn may_read(edge: &Edge, headers: &HeaderMap) -> Result<(), Failure> {
     match caller(edge, headers)? {
         Caller::Nobody if edge.auth.guests() != Guests::Open => Err(AuthError::Missing.into()),
         _ => Ok(()),
@@ -373,7 +379,8 @@ async fn read_player(
     };
     let payload = encode(&Ask::Verb(Verb::GetState {}));
     let answer = edge.runtime.query(&ActorId::player(&player), payload, linearizable).await?;
-    let node = serde_json::to_string(&edge.node).unwrap_or_default();
+    let holder = nodes::holder(&edge, &player).await?;
+    let node = serde_json::to_string(&holder).unwrap_or_default();
     let state = String::from_utf8_lossy(&answer.body);
     let body = format!(
         "{{\"player\":\"{player}\",\"state\":{state},\"node\":{node},\"epoch\":{},\"seq\":{}}}",

@@ -2,7 +2,9 @@
 //!
 //! Views of actors come from the runtime's workers, at most one lock each and never a wait. A
 //! tick for the whole node wakes the sockets whose room changed or whose own input became
-//! durable; each builds its own frame ([`Hub::frame`]).
+//! durable; each builds its own frame ([`Hub::frame`]). Where a relay joins several nodes, actors
+//! of the others are seen like the own ones (`across`): of two views the one with the higher
+//! (epoch, seq) counts, whoever sent it, so that nothing of a fenced owner is shown.
 //! Locks are taken in this order: shard, places, place, sight; none is held while a socket sends.
 //! I7: a shard remembers at most [`GRAVES_MAX`] actors that are gone (then the oldest is
 //! forgotten); topics and sockets are as many as have somebody in them.
@@ -15,14 +17,20 @@ use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
 
 use bytes::Bytes;
 use holdfast_protocol::ids::{ActorId, PlayerId, RoomId};
-use holdfast_protocol::server::{EntityRow, WhoRow};
+use holdfast_protocol::server::{EntityRow, FLAG_LINKDEAD, WhoRow};
 use tokio_util::sync::CancellationToken;
 
+use super::exchange::Exchange;
 use super::seat::{Mark, Seat, Sight};
 use super::view::{Cursor, Member, Topic};
 use crate::actor::contract::View;
 use crate::actor::envelope::{Attached, Attachment, ConnectionId, Delivery, Nearby};
 use crate::clock::Clock;
+
+mod across;
+
+pub use across::Traffic;
+use across::{Across, Source};
 
 const SHARDS: usize = 64;
 /// Actors without a view that a shard remembers, so that a late older view does not revive them.
@@ -46,6 +54,8 @@ struct Inner {
     moved: Mutex<Vec<Arc<Seat>>>,
     seats: Mutex<HashMap<ConnectionId, Arc<Seat>>>,
     board: Mutex<Bytes>,
+    /// Where several nodes show one another's actors.
+    across: Option<Across>,
 }
 
 #[derive(Default)]
@@ -63,12 +73,18 @@ struct Known {
     view: Option<View>,
     place: Option<Arc<Place>>,
     seats: Vec<Arc<Seat>>,
+    /// The other node that showed it last; `None`: it is here.
+    node: Option<u64>,
 }
 
 /// One topic and the sockets at it.
 pub(super) struct Place {
     pub(super) id: Arc<str>,
     changed: AtomicBool,
+    /// In the list of places whose exchange has something to do.
+    pending: AtomicBool,
+    /// News of other nodes are heard.
+    subscribed: AtomicBool,
     inside: Mutex<Inside>,
 }
 
@@ -76,6 +92,8 @@ pub(super) struct Place {
 struct Inside {
     topic: Topic,
     seats: HashMap<ConnectionId, Arc<Seat>>,
+    /// Only where there is a relay.
+    exchange: Option<Box<Exchange>>,
 }
 
 impl fmt::Debug for Place {
@@ -131,6 +149,10 @@ impl Hub {
     /// An empty hub.
     #[must_use]
     pub fn new() -> Self {
+        Self::with(None)
+    }
+
+    fn with(across: Option<Across>) -> Self {
         let inner = Inner {
             hasher: RandomState::new(),
             shards: (0..SHARDS).map(|_| Mutex::default()).collect(),
@@ -139,16 +161,24 @@ impl Hub {
             moved: Mutex::default(),
             seats: Mutex::default(),
             board: Mutex::default(),
+            across,
         };
         Self { inner: Arc::new(inner) }
     }
 
-    /// Wakes sockets that have something due, every `frame_ms`, until it is told to stop.
+    /// Wakes sockets that have something due, every `frame_ms`, and hears what other nodes show,
+    /// until it is told to stop.
     pub(super) async fn run(self, clock: Clock, frame_ms: u64, shutdown: CancellationToken) {
+        let mut line = self.listen();
+        let mut tick_at_ms = clock.now_ms().saturating_add(frame_ms);
         loop {
             tokio::select! {
                 () = shutdown.cancelled() => return,
-                () = clock.sleep_ms(frame_ms) => self.tick(clock.now_ms()),
+                () = clock.sleep_until(tick_at_ms) => {
+                    self.tick(clock.now_ms());
+                    tick_at_ms = clock.now_ms().saturating_add(frame_ms);
+                }
+                next = line.next() => self.take_in(next, clock.now_ms()),
             }
         }
     }
@@ -167,6 +197,7 @@ impl Hub {
                 self.wake(seat, now_ms);
             }
         }
+        self.trade(now_ms);
     }
 
     /// Wakes a watching socket now, or at a later tick where it asked for a slower pace.
@@ -199,38 +230,59 @@ impl Hub {
         }
     }
 
-    fn enter(
-        &self,
-        id: &Arc<str>,
-        player: &Arc<str>,
-        view: &View,
-        seats: &[Arc<Seat>],
-    ) -> Arc<Place> {
+    /// Puts an actor at a place. `None`: there is no room for it.
+    fn enter(&self, id: &Arc<str>, known: &Known, view: &View, from: Source) -> Option<Arc<Place>> {
         let mut places = lock(&self.inner.places);
-        let place = places.entry(id.clone()).or_insert_with(|| {
-            let changed = AtomicBool::new(false);
-            Arc::new(Place { id: id.clone(), changed, inside: Mutex::default() })
-        });
+        let place = places.entry(id.clone()).or_insert_with(|| Arc::new(self.found(id)));
+        let place = place.clone();
         let mut inside = lock(&place.inside);
-        inside.topic.put(player, &view.label, row(view));
-        inside.seats.extend(seats.iter().map(|seat| (seat.connection.id, seat.clone())));
+        if !self.record(&mut inside, known, view, from) {
+            return None;
+        }
+        inside.topic.put(&known.player, &view.label, row(view));
+        if from == Source::Here {
+            let seats = known.seats.iter();
+            inside.seats.extend(seats.map(|seat| (seat.connection.id, seat.clone())));
+        }
         drop(inside);
-        self.note(place);
-        place.clone()
+        self.note(&place);
+        self.pend(&place);
+        Some(place)
     }
 
-    fn leave(&self, place: &Arc<Place>, player: &str, entity: u32, seats: &[Arc<Seat>]) {
+    fn found(&self, id: &Arc<str>) -> Place {
+        let exchange = self.inner.across.as_ref().map(|_| Box::default());
+        Place {
+            id: id.clone(),
+            changed: AtomicBool::new(false),
+            pending: AtomicBool::new(false),
+            subscribed: AtomicBool::new(false),
+            inside: Mutex::new(Inside { exchange, ..Inside::default() }),
+        }
+    }
+
+    /// Takes an actor from a place. `was_here`: it was this node's, and the others are told.
+    fn leave(&self, place: &Arc<Place>, known: &Known, entity: u32, was_here: bool) {
         let mut places = lock(&self.inner.places);
         let mut inside = lock(&place.inside);
-        inside.topic.remove(player, entity);
-        for seat in seats {
+        inside.topic.remove(&known.player, entity);
+        for seat in &known.seats {
             inside.seats.remove(&seat.connection.id);
         }
-        if inside.topic.is_empty() && inside.seats.is_empty() {
-            places.remove(&place.id);
+        let empty = inside.topic.is_empty() && inside.seats.is_empty();
+        match &mut inside.exchange {
+            Some(exchange) if was_here => {
+                exchange.withdraw(&known.player, known.epoch, known.seq);
+            }
+            Some(exchange) => exchange.forget(&known.player),
+            None if empty => {
+                places.remove(&place.id);
+            }
+            None => {}
         }
         drop(inside);
         self.note(place);
+        self.pend(place);
     }
 
     /// Tells the actor's own sockets where it is now.
@@ -269,6 +321,7 @@ impl Hub {
         known.seats.retain(|other| other.connection.id != seat.connection.id);
         if let Some(place) = &known.place {
             lock(&place.inside).seats.remove(&seat.connection.id);
+            self.pend(place);
         }
         let forget = known.seats.is_empty() && known.view.is_none();
         if forget {
@@ -286,16 +339,21 @@ impl Hub {
         if known.seats.iter().all(|other| other.connection.id != seat.connection.id) {
             known.seats.push(seat.clone());
         }
-        if let Some(place) = &known.place {
+        // What another node showed of it is not what this socket's session sees.
+        let here = known.node.is_none();
+        if let (Some(place), true) = (&known.place, here) {
             lock(&place.inside).seats.insert(seat.connection.id, seat.clone());
+            self.pend(place);
         }
         // An older view still has the input numbers of the session before.
         let fresh = (known.epoch, known.seq) >= (attached.epoch, attached.seq);
         let old = attached.how == Attachment::Welcome && !fresh;
         let mut sight = seat.sight();
         *sight = Sight { player: Some(player.clone()), ..Sight::default() };
-        sight.place.clone_from(&known.place);
-        sight.look(known.seq.max(attached.seq), known.view.as_ref());
+        if here {
+            sight.place.clone_from(&known.place);
+            sight.look(known.seq.max(attached.seq), known.view.as_ref());
+        }
         if old {
             sight.input = 0;
         }
@@ -342,12 +400,12 @@ impl Hub {
         place.map_or_else(Vec::new, |place| lock(&place.inside).topic.members().collect())
     }
 
-    /// Who is connected to this node; at most [`WHO_LEN_MAX`].
+    /// Who is connected to this node, or is seen by it at another one; at most [`WHO_LEN_MAX`].
     pub(super) fn who(&self) -> Vec<WhoRow> {
         let mut rows = Vec::new();
         for shard in &self.inner.shards {
             for (actor, known) in &lock(shard).actors {
-                if known.seats.is_empty() || rows.len() >= WHO_LEN_MAX {
+                if !known.is_connected() || rows.len() >= WHO_LEN_MAX {
                     continue;
                 }
                 let Ok(player) = PlayerId::new(actor.key()) else { continue };
@@ -408,11 +466,18 @@ impl Shard {
     }
 }
 
-impl Nearby for Hub {
-    fn view(&self, actor: &ActorId, epoch: u64, seq: u64, view: Option<View>) {
-        if actor.kind() != "player" {
-            return;
-        }
+impl Known {
+    /// Has a socket here, or had one elsewhere when it was last shown.
+    fn is_connected(&self) -> bool {
+        let elsewhere = self.node.and(self.view.as_ref());
+        !self.seats.is_empty()
+            || elsewhere.is_some_and(|view| view.flags & u32::from(FLAG_LINKDEAD) == 0)
+    }
+}
+
+impl Hub {
+    /// Takes a view over, unless a newer one is known.
+    fn see(&self, actor: &ActorId, epoch: u64, seq: u64, view: Option<View>, from: Source) {
         let Some(mut shard) = self.shard(actor) else { return };
         let known = match (shard.actors.get_mut(actor), &view) {
             (Some(known), _) => known,
@@ -426,38 +491,86 @@ impl Nearby for Hub {
         if known.player.is_empty() {
             known.player = actor.key().into();
         }
-        let player = known.player.clone();
+        let was_here = known.node.is_none();
+        known.node = from.node();
         let target = view.as_ref().and_then(|view| Some((view.topic.clone()?, view.entity)));
         let old = known.place.as_ref().map(|place| place.id.clone());
         let old = old.zip(known.view.as_ref().map(|view| view.entity));
         match (&known.place, &view) {
             (Some(place), Some(view)) if old == target => {
-                if lock(&place.inside).topic.put(&player, &view.label, row(view)) {
-                    self.note(place);
-                }
+                self.stay(place, known, view, from, was_here);
             }
             (place, view) => {
                 if let (Some(place), Some((_, entity))) = (place, &old) {
-                    self.leave(place, &player, *entity, &known.seats);
+                    self.leave(place, known, *entity, was_here);
                 }
-                known.place = view.as_ref().and_then(|view| {
-                    let topic = view.topic.as_ref()?;
-                    Some(self.enter(topic, &player, view, &known.seats))
-                });
+                known.place = view
+                    .as_ref()
+                    .and_then(|view| self.enter(view.topic.as_ref()?, known, view, from));
             }
         }
-        let died = view.is_none() && known.view.is_some() && known.seats.is_empty();
+        // What is not shown of others is not remembered either.
+        let view = view.filter(|_| from == Source::Here || known.place.is_some());
+        let shown = known.view.is_some() || from != Source::Here;
+        let died = view.is_none() && shown && known.seats.is_empty();
         known.view = view;
-        self.show_own(known);
+        if from == Source::Here {
+            self.show_own(known);
+        }
         if died {
             shard.bury(actor.clone());
+        }
+    }
+
+    /// Shows an actor anew where it is already.
+    fn stay(&self, place: &Arc<Place>, known: &Known, view: &View, from: Source, was_here: bool) {
+        let mut inside = lock(&place.inside);
+        let changed = inside.topic.put(&known.player, &view.label, row(view));
+        let comes = from == Source::Here && !was_here;
+        if comes {
+            let seats = known.seats.iter();
+            inside.seats.extend(seats.map(|seat| (seat.connection.id, seat.clone())));
+        }
+        // Of an own actor that looks as before the others know what they need.
+        if changed || comes || from != Source::Here {
+            self.record(&mut inside, known, view, from);
+        }
+        drop(inside);
+        if changed {
+            self.note(place);
+        }
+        if (changed || comes) && from == Source::Here {
+            self.pend(place);
+        }
+    }
+}
+
+impl Nearby for Hub {
+    fn view(&self, actor: &ActorId, epoch: u64, seq: u64, view: Option<View>) {
+        if actor.kind() == "player" {
+            self.see(actor, epoch, seq, view, Source::Here);
         }
     }
 
     fn broadcast(&self, _actor: &ActorId, topic: &Arc<str>, message: Bytes) {
         let place = lock(&self.inner.places).get(topic).cloned();
         let Some(place) = place else { return };
-        for seat in lock(&place.inside).seats.values() {
+        let mut inside = lock(&place.inside);
+        inside.shout(&message);
+        if let (Some(exchange), Some(across)) = (&mut inside.exchange, &self.inner.across) {
+            if !exchange.say(message) {
+                across.traffic.count_dropped();
+            }
+            drop(inside);
+            self.pend(&place);
+        }
+    }
+}
+
+impl Inside {
+    /// Shows a message to every socket here.
+    fn shout(&self, message: &Bytes) {
+        for seat in self.seats.values() {
             seat.connection.deliver(Delivery::Transient(message.clone()));
         }
     }

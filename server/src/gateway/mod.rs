@@ -5,7 +5,9 @@
 //! `speak` and `lines` (deliveries as JSON and as human lines). I/O: `accept` (TCP), `http`
 //! (routes), `assets` (the page), [`auth`] (tokens and origins), [`limit`] (who is let in),
 //! `socket` with `ask` and `tell` (one task a connection), `beat` (input to the runtime), [`hub`]
-//! and `seat` (who sees what), [`board`] (the leaderboard), [`counters`].
+//! and `seat` (who sees what), [`board`] (the leaderboard), [`nodes`] (who else there is),
+//! [`counters`]. Between nodes: [`relay`] (what carries it), [`news`] (what is carried),
+//! [`exchange`] (one room's traffic), [`standing`] (whether this node may serve).
 //!
 //! Shutdown: take no more sockets, tell each to come back elsewhere (`drain`, then 1012), wait
 //! for them with a deadline; health answers to the end.
@@ -34,14 +36,19 @@ pub mod batch;
 mod beat;
 pub mod board;
 pub mod counters;
+pub mod exchange;
 mod http;
 pub mod hub;
 pub mod limit;
 mod lines;
+pub mod news;
+pub mod nodes;
+pub mod relay;
 mod seat;
 pub mod session;
 mod socket;
 mod speak;
+pub mod standing;
 mod tell;
 pub mod view;
 
@@ -51,11 +58,15 @@ pub use board::Board;
 pub use counters::Counters;
 pub use hub::Hub;
 pub use limit::Limits;
+pub use nodes::{Directory, NodeRow};
+pub use relay::{Live, Peer, Relay};
+pub use standing::Standing;
 
 use auth::{Auth, Origins};
 use beat::Beat;
 use limit::Door;
 use seat::Mark;
+use standing::Patience;
 
 /// How many sockets are told to go at once, and how far apart.
 const DRAIN_BATCH: usize = 256;
@@ -76,8 +87,12 @@ pub struct Config {
     pub node: String,
     /// The WebSocket URL under which clients reach this node; `None`: as the request called it.
     pub advertise: Option<String>,
-    /// The WebSocket URLs of the other live gateways.
-    pub peers: Option<watch::Receiver<Arc<Vec<String>>>>,
+    /// The other live nodes; `None`: there are none.
+    pub live: Option<watch::Receiver<Arc<Live>>>,
+    /// How this node stands with its store; `None`: it always serves.
+    pub standing: Option<watch::Receiver<Standing>>,
+    /// Which nodes hold what; `None`: this one holds everything.
+    pub directory: Option<Arc<dyn Directory>>,
     /// Whether callers may name themselves.
     pub guests: Guests,
     /// Foreign pages that may connect and read.
@@ -114,7 +129,9 @@ impl Config {
             listener,
             node: node.into(),
             advertise: None,
-            peers: None,
+            live: None,
+            standing: None,
+            directory: None,
             guests: Guests::Open,
             allow_origins: Vec::new(),
             token_key,
@@ -146,7 +163,11 @@ impl fmt::Debug for Config {
 struct Edge {
     node: String,
     advertise: Option<String>,
-    peers: Option<watch::Receiver<Arc<Vec<String>>>>,
+    live: Option<watch::Receiver<Arc<Live>>>,
+    standing: Option<watch::Receiver<Standing>>,
+    directory: Option<Arc<dyn Directory>>,
+    /// Names this run where there is no membership.
+    session: u64,
     origins: Origins,
     room_capacity: RoomCapacity,
     limits: Limits,
@@ -177,15 +198,30 @@ impl Edge {
         self.draining.load(Ordering::Acquire)
     }
 
-    /// The other live gateways.
-    fn peers(&self) -> Arc<Vec<String>> {
-        self.peers.as_ref().map_or_else(Arc::default, |peers| peers.borrow().clone())
+    /// The WebSocket URLs of the other live gateways that take sockets.
+    fn peers(&self) -> Vec<String> {
+        let live = self.live();
+        let open = live.others.iter().filter(|peer| !peer.draining);
+        open.map(|peer| peer.url.clone()).collect()
+    }
+
+    fn live(&self) -> Arc<Live> {
+        self.live.as_ref().map_or_else(Arc::default, |live| live.borrow().clone())
+    }
+
+    fn standing(&self) -> Standing {
+        self.standing.as_ref().map_or(Standing::Serving, |standing| *standing.borrow())
+    }
+
+    /// How long sockets wait from now on.
+    fn patience(&self) -> Patience {
+        self.standing().judge(self.clock.now_ms(), self.hold_ms)
     }
 
     /// True when a page of `origin` may ask a node that was called `host`.
     fn allows(&self, origin: &str, host: Option<&str>) -> bool {
         self.origins.allow(origin, host)
-            || Origins::new(self.peers().iter().map(String::as_str)).allow(origin, None)
+            || Origins::new(self.live().others.iter().map(|peer| &*peer.url)).allow(origin, None)
     }
 }
 
@@ -218,6 +254,12 @@ impl Handle {
         self.edge.door.len()
     }
 
+    /// True once the edge lets its sockets go.
+    #[must_use]
+    pub fn is_draining(&self) -> bool {
+        self.edge.is_draining()
+    }
+
     /// Signs a session token; the second is its end, in Unix milliseconds.
     #[must_use]
     pub fn issue_token(&self, player: &holdfast_protocol::ids::PlayerId) -> (String, u64) {
@@ -245,7 +287,10 @@ impl Gateway {
             beat: Beat::new(runtime.clone(), counters.clone()),
             node: config.node,
             advertise: config.advertise,
-            peers: config.peers,
+            live: config.live,
+            standing: config.standing,
+            directory: config.directory,
+            session: rand::random(),
             room_capacity: config.room_capacity,
             limits: config.limits,
             full_frame_ms: config.full_frame_ms,
@@ -289,6 +334,7 @@ impl Gateway {
         parts.spawn(edge.beat.clone().run(clock.clone(), beat_ms, stop.clone()));
         parts.spawn(show_board(edge.clone(), board_ms, stop.clone()));
         parts.spawn(sweep(edge.clone(), stop.clone()));
+        parts.spawn(watch_standing(edge.clone(), stop.clone()));
         let until_drained = async {
             shutdown.cancelled().await;
             drain(&edge).await;
@@ -335,6 +381,28 @@ async fn sweep(edge: Arc<Edge>, stop: CancellationToken) {
         tokio::select! {
             () = stop.cancelled() => return,
             () = edge.clock.sleep_ms(SWEEP_MS) => edge.door.sweep(),
+        }
+    }
+}
+
+/// Tells every socket when the node's standing changes, and when it has been bad for too long.
+async fn watch_standing(edge: Arc<Edge>, stop: CancellationToken) {
+    let Some(mut standing) = edge.standing.clone() else { return };
+    loop {
+        let now = *standing.borrow_and_update();
+        let waits = now.judge(edge.clock.now_ms(), edge.hold_ms) == Patience::Wait;
+        for batch in edge.hub.seats().chunks(DRAIN_BATCH) {
+            batch.iter().for_each(|seat| seat.mark(Mark::Standing));
+            if now != Standing::Serving && !waits {
+                // All of them may close.
+                edge.clock.sleep_ms(DRAIN_PAUSE_MS).await;
+            }
+        }
+        let over_ms = now.since_ms().filter(|_| waits).map(|ms| ms.saturating_add(edge.hold_ms));
+        tokio::select! {
+            () = stop.cancelled() => return,
+            changed = standing.changed() => if changed.is_err() { return },
+            () = edge.clock.sleep_until(over_ms.unwrap_or(u64::MAX)) => {}
         }
     }
 }

@@ -25,6 +25,8 @@ pub(super) enum Mark {
     Board = 2,
     /// The node stops.
     Drain = 4,
+    /// The node serves again, or has not for too long.
+    Standing = 8,
 }
 
 /// What was due when a socket looked.
@@ -128,7 +130,7 @@ impl Seat {
         let wanted = match mark {
             Mark::Room => self.wants_room(),
             Mark::Board => self.is_watching(),
-            Mark::Drain => true,
+            Mark::Drain | Mark::Standing => true,
         };
         if !wanted {
             return;

@@ -5,7 +5,7 @@
 //! carries the decisions out.
 //! I7: at most `held_len_max` messages wait for a hello's answer; then the socket is not read.
 
-use std::collections::VecDeque;
+use std::collections::{BTreeSet, VecDeque};
 
 use holdfast_protocol::client::{Class, Verb};
 use holdfast_protocol::codes::{CloseCode, ErrorCode};
@@ -14,6 +14,8 @@ use holdfast_protocol::server::ErrorBody;
 
 /// The window in which refused messages are counted, in milliseconds.
 pub const MISUSE_WINDOW_MS: u64 = 10_000;
+/// Most unanswered commands that are remembered by id; above what the runtime lets be open.
+pub const OPEN_MAX: usize = 512;
 
 /// What the subprotocol allows.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
@@ -92,6 +94,8 @@ pub enum Due {
     Nothing,
     /// A ping.
     Ping,
+    /// The hello or resume was not answered in time.
+    Unanswered,
     /// The end.
     Close(CloseCode),
 }
@@ -105,6 +109,14 @@ pub struct Session {
     asked: Option<Box<Asked>>,
     /// Messages wait for an answer that the socket itself needs.
     paused: bool,
+    /// A hello waits until the node serves again: its id.
+    postponed: Option<Option<u64>>,
+    /// The runtime has no room for the last message yet.
+    stuck: bool,
+    /// A question waits until the commands before it are answered.
+    queues: bool,
+    /// Commands without an answer.
+    open: BTreeSet<u64>,
     bound: Option<Box<Bound>>,
     held: VecDeque<Box<str>>,
     refused_at: VecDeque<u64>,
@@ -128,6 +140,10 @@ impl Session {
             bounds,
             asked: None,
             paused: false,
+            postponed: None,
+            stuck: false,
+            queues: false,
+            open: BTreeSet::new(),
             bound: None,
             held: VecDeque::new(),
             refused_at: VecDeque::new(),
@@ -163,10 +179,64 @@ impl Session {
         self.bound.as_deref()
     }
 
-    /// True while messages wait for an answer.
+    /// True while messages wait: for an answer, for room, or for their turn.
     #[must_use]
     pub fn is_waiting(&self) -> bool {
-        self.asked.is_some() || self.paused
+        let in_turn = self.queues && !self.open.is_empty();
+        self.is_asking() || self.paused || self.stuck || in_turn
+    }
+
+    /// True while a hello or resume is not answered.
+    fn is_asking(&self) -> bool {
+        self.asked.is_some() || self.postponed.is_some()
+    }
+
+    /// The id of the hello or resume that is not answered.
+    #[must_use]
+    pub fn unanswered(&self) -> Option<Option<u64>> {
+        self.postponed.or_else(|| self.asked.as_ref().map(|asked| asked.id))
+    }
+
+    /// Lets a hello or resume, and all that comes after it, wait until [`Session::serve`].
+    pub fn postpone(&mut self, line: &str, id: Option<u64>, now_ms: u64) {
+        self.held.push_front(line.into());
+        self.postponed = Some(id);
+        self.answer_by_ms = now_ms.saturating_add(self.bounds.answer_deadline_ms);
+    }
+
+    /// The node serves: a hello that waited is looked at again.
+    pub fn serve(&mut self) {
+        self.postponed = None;
+    }
+
+    /// The runtime has no room for a message, or has it again: others wait behind it.
+    pub fn stuck(&mut self, stuck: bool) {
+        self.stuck = stuck;
+    }
+
+    /// Lets a question wait for the answers to the commands before it.
+    pub fn queue(&mut self, line: &str) {
+        self.queues = true;
+        // Others wait only while it is taken from before them.
+        self.held.push_front(line.into());
+    }
+
+    /// A command was passed on.
+    pub fn sent(&mut self, id: u64) {
+        if self.open.len() < OPEN_MAX {
+            self.open.insert(id);
+        }
+    }
+
+    /// A command was answered, be it with `pending`: then it is durable.
+    pub fn answered(&mut self, id: u64) {
+        self.open.remove(&id);
+    }
+
+    /// True while a command has no answer.
+    #[must_use]
+    pub fn has_open(&self) -> bool {
+        !self.open.is_empty()
     }
 
     /// Who is meant by a hello or resume that is not answered.
@@ -215,7 +285,11 @@ impl Session {
 
     /// The next message that was kept and may be looked at now.
     pub fn release(&mut self) -> Option<Box<str>> {
-        if self.is_waiting() { None } else { self.held.pop_front() }
+        if self.is_waiting() {
+            return None;
+        }
+        self.queues = false;
+        self.held.pop_front()
     }
 
     /// Begins a hello or resume.
@@ -235,6 +309,7 @@ impl Session {
     /// The hello is answered well.
     pub fn attached(&mut self, session: u64) -> Option<Asked> {
         let asked = *self.asked.take()?;
+        self.open.clear();
         let (player, expires_ms) = (asked.player.clone(), asked.expires_ms);
         self.bound = Some(Box::new(Bound { player, session, expires_ms }));
         Some(asked)
@@ -283,10 +358,13 @@ impl Session {
     /// What is due at `now_ms`. A ping is due once.
     pub fn due(&mut self, now_ms: u64) -> Due {
         let expired = self.bound.as_ref().and_then(|bound| bound.expires_ms);
-        if self.bound.is_none() && self.asked.is_none() && now_ms >= self.hello_by_ms {
+        if self.bound.is_none() && !self.is_asking() && now_ms >= self.hello_by_ms {
             return Due::Close(CloseCode::ProtocolError);
         }
-        if self.is_waiting() && now_ms >= self.answer_by_ms {
+        if self.is_asking() && now_ms >= self.answer_by_ms {
+            return Due::Unanswered;
+        }
+        if self.paused && now_ms >= self.answer_by_ms {
             return Due::Close(CloseCode::Internal);
         }
         if expired.is_some_and(|expires_ms| now_ms >= expires_ms) {
@@ -307,7 +385,7 @@ impl Session {
     pub fn next_due_ms(&self) -> u64 {
         let dead_ms = self.heard_ms.saturating_add(self.bounds.dead_ms);
         let mut next = self.ping_at_ms.min(dead_ms);
-        if self.is_waiting() {
+        if self.is_asking() || self.paused {
             next = next.min(self.answer_by_ms);
         } else if self.bound.is_none() {
             next = next.min(self.hello_by_ms);

@@ -3,7 +3,10 @@
 //! Two lanes lead out. The reliable one (a bounded channel) carries replies and events; when it
 //! is full the runtime cancels `slow` and the socket closes with 4002. The other is a set of
 //! marks: room frames and the leaderboard are made here, when the socket can take one.
-//! A send never waits longer than a heartbeat, and not at all once the socket is slow.
+//! A send never waits longer than a heartbeat, and not at all once the socket is slow. Nor does
+//! the task wait for the runtime: where its queue is full the message is sent on beside all other
+//! duties, and what the client says next waits behind it (I7: then the socket is not read), but
+//! for pings.
 
 use std::convert::Infallible;
 use std::future::Future;
@@ -12,10 +15,11 @@ use std::sync::atomic::Ordering;
 
 use axum::extract::ws::{CloseFrame, Message, Utf8Bytes, WebSocket};
 use bytes::Bytes;
-use futures::SinkExt;
+use futures::future::BoxFuture;
+use futures::{FutureExt, SinkExt};
 use holdfast_protocol::codes::{CloseCode, ErrorCode};
 use holdfast_protocol::frame;
-use holdfast_protocol::ids::ActorId;
+use holdfast_protocol::ids::{ActorId, PlayerId};
 use holdfast_protocol::server::ErrorBody;
 use holdfast_protocol::text::render;
 use tokio::sync::mpsc;
@@ -28,6 +32,7 @@ use super::limit::{Gate, Place};
 use super::lines::{Lines, WATCH_HZ_DEFAULT};
 use super::seat::Seat;
 use super::session::{self, Bounds, Due, Form, Rules, Session};
+use super::standing::Patience;
 use crate::actor::envelope::{Connection, Delivery};
 
 /// Deliveries that are written before one flush.
@@ -70,6 +75,8 @@ pub(super) struct Socket {
     pub(super) url: Box<str>,
     /// The timer is set too late by now.
     pub(super) sooner: bool,
+    /// What the runtime had no room for yet.
+    sending: Option<BoxFuture<'static, ()>>,
 }
 
 /// Talks with one client until either side ends it. Without a place the client is turned away.
@@ -139,6 +146,7 @@ impl Socket {
             passed_id,
             url,
             sooner,
+            sending: None,
         }
     }
 
@@ -161,6 +169,11 @@ impl Socket {
                 () = slow.as_mut() => return Err(End::Close(CloseCode::SlowConsumer)),
                 Some(delivery) = self.lane.recv() => Box::pin(self.tell_all(*delivery)).await?,
                 heard = self.websocket.recv(), if hears => Box::pin(self.hear(heard)).await?,
+                () = sent(&mut self.sending), if self.sending.is_some() => {
+                    self.sending = None;
+                    self.session.stuck(false);
+                    Box::pin(self.catch_up()).await?;
+                }
                 marks = self.seat.due() => Box::pin(self.show(marks)).await?,
                 () = timer.as_mut() => {
                     Box::pin(self.look_at_clock()).await?;
@@ -180,6 +193,13 @@ impl Socket {
                 let ping = self.websocket.send(Message::Ping(Bytes::new()));
                 within(&self.edge, &self.seat, ping).await
             }
+            Due::Unanswered => {
+                let code = match self.edge.patience() {
+                    Patience::Over(code) => code,
+                    Patience::Serve | Patience::Wait => CloseCode::Internal,
+                };
+                self.give_up(self.session.unanswered().flatten(), code).await
+            }
             Due::Close(code) => {
                 if code == CloseCode::ProtocolError {
                     let error = ErrorBody::new(ErrorCode::NotHello, "no hello came in time");
@@ -187,6 +207,22 @@ impl Socket {
                 }
                 Err(End::Close(code))
             }
+        }
+    }
+
+    /// Passes something on to the runtime, without waiting for it.
+    pub(super) fn dispatch(&mut self, sending: impl Future<Output = ()> + Send + 'static) {
+        let before = self.sending.take();
+        let mut sending = async move {
+            if let Some(before) = before {
+                before.await;
+            }
+            sending.await;
+        }
+        .boxed();
+        if (&mut sending).now_or_never().is_none() {
+            self.sending = Some(sending);
+            self.session.stuck(true);
         }
     }
 
@@ -201,7 +237,7 @@ impl Socket {
     }
 
     /// Looks at messages that waited for an answer.
-    async fn catch_up(&mut self) -> Flow {
+    pub(super) async fn catch_up(&mut self) -> Flow {
         while let Some(line) = self.session.release() {
             Box::pin(self.line(&line)).await?;
         }
@@ -299,13 +335,9 @@ impl Socket {
         let bound = self.session.bound().map(|bound| &bound.player);
         let player = bound.or_else(|| self.session.asked().map(|asked| &asked.player));
         let player = player.cloned();
-        if let (Some(player), false) = (&player, matches!(end, End::Dismissed(_))) {
-            if let Some(inbox) = &self.inbox {
-                self.edge.beat.flush(inbox).await;
-            }
-            let connection = self.seat.connection.id;
-            self.edge.runtime.detach(&ActorId::player(player), connection).await;
-        }
+        let leaver = player.as_ref().filter(|_| !matches!(end, End::Dismissed(_)));
+        let letting_go =
+            let_go(&self.edge, leaver, self.sending.take(), self.inbox.take(), &self.seat);
         let (connection, player) = (self.seat.connection.id, player.as_ref().map(|id| id.as_str()));
         match end {
             End::Gone => {
@@ -323,7 +355,7 @@ impl Socket {
                 );
             }
         }
-        self.say_goodbye(end).await;
+        tokio::join!(letting_go, self.say_goodbye(end));
     }
 
     /// The closing handshake, with a deadline: the client's close is waited for, so that ours
@@ -356,6 +388,34 @@ impl Socket {
             () = handshake => {}
             () = self.edge.clock.sleep_ms(deadline_ms) => {}
         }
+    }
+}
+
+/// Waits for what the runtime has no room for yet.
+async fn sent(sending: &mut Option<BoxFuture<'static, ()>>) {
+    if let Some(sending) = sending {
+        sending.await;
+    }
+}
+
+/// Says to the runtime that a socket is gone, after all that came by it.
+fn let_go(
+    edge: &Arc<Edge>,
+    player: Option<&PlayerId>,
+    sending: Option<BoxFuture<'static, ()>>,
+    inbox: Option<Arc<Inbox>>,
+    seat: &Seat,
+) -> impl Future<Output = ()> + use<> {
+    let (edge, connection, actor) = (edge.clone(), seat.connection.id, player.map(ActorId::player));
+    async move {
+        let Some(actor) = actor else { return };
+        if let Some(sending) = sending {
+            sending.await;
+        }
+        if let Some(inbox) = inbox {
+            edge.beat.flush(&inbox).await;
+        }
+        edge.runtime.detach(&actor, connection).await;
     }
 }
 

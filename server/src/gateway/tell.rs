@@ -18,6 +18,7 @@ use super::seat::{Mark, Marks};
 use super::session::{Asked, Form};
 use super::socket::{End, Flow, Socket};
 use super::speak::{self, utf8};
+use super::standing::Patience;
 use crate::actor::envelope::{Attached, Attachment, Closing, Delivery, Outcome, Refusal};
 
 /// The code of an answer that is not known yet.
@@ -95,7 +96,7 @@ impl Socket {
         };
         let own = self.url.to_string();
         let peers = self.edge.peers();
-        let others = peers.iter().filter(|url| **url != own).cloned();
+        let others = peers.into_iter().filter(|url| *url != own);
         let base = Welcome {
             session: attached.session.to_string(),
             resume: self.edge.auth.issue_resume(&asked.player, attached.session),
@@ -136,6 +137,9 @@ impl Socket {
     }
 
     async fn reply(&mut self, id: Option<u64>, outcome: &Outcome) -> Flow {
+        if let Some(id) = id {
+            self.session.answered(id);
+        }
         if let Err(reject) = &outcome.result {
             self.reject(id, outcome).await?;
             return speak::code_of(reject).map_or(Ok(()), |code| self.count_misuse(code));
@@ -261,12 +265,18 @@ impl Socket {
     /// Shows what the hub marked as due.
     pub(super) async fn show(&mut self, marks: Marks) -> Flow {
         if marks.has(Mark::Drain) {
-            // Spread over a second, so that the next node is not stormed.
-            let retry_after_ms = 100 + self.seat.connection.id.wrapping_mul(7_919) % 900;
+            // At once where others can take over, and yet not all in the same moment; this node
+            // itself needs a while until it is back.
+            let (least_ms, spread_ms) =
+                if self.edge.peers().is_empty() { (100, 900) } else { (0, 100) };
+            let retry_after_ms = least_ms + self.seat.connection.id.wrapping_mul(7_919) % spread_ms;
             let event = frame::event(&Event::Drain(DrainEvent { retry_after_ms }));
             self.event(Bytes::from(event)).await?;
             self.flush().await?;
             return Err(End::Close(CloseCode::Restart));
+        }
+        if marks.has(Mark::Standing) {
+            Box::pin(self.stand()).await?;
         }
         if marks.has(Mark::Room) {
             self.arrive().await?;
@@ -276,6 +286,25 @@ impl Socket {
             self.event(self.edge.hub.board()).await?;
         }
         self.flush().await
+    }
+
+    /// The node serves again, or has not for too long.
+    async fn stand(&mut self) -> Flow {
+        match self.edge.patience() {
+            Patience::Serve => {
+                self.session.serve();
+                self.catch_up().await
+            }
+            Patience::Wait => Ok(()),
+            Patience::Over(code) => {
+                if let Some(id) = self.session.unanswered() {
+                    return self.give_up(id, code).await;
+                }
+                // A frozen node lets everybody go; a held one, those who wait for an answer.
+                let stays = code == CloseCode::Internal && !self.session.has_open();
+                if stays { Ok(()) } else { Err(End::Close(code)) }
+            }
+        }
     }
 
     async fn show_room(&mut self) -> Flow {

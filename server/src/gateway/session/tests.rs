@@ -85,7 +85,58 @@ fn a_hello_without_answer_ends_in_time() {
     session.ask(asked("alice"), 1_000).unwrap();
     assert_eq!(session.next_due_ms(), 9_000);
     assert_eq!(session.due(8_999), Due::Nothing);
-    assert_eq!(session.due(9_000), Due::Close(CloseCode::Internal));
+    assert_eq!(session.due(9_000), Due::Unanswered);
+    assert_eq!(session.unanswered(), Some(Some(1)));
+}
+
+#[test]
+fn a_hello_waits_with_all_that_follows_until_the_node_serves() {
+    let mut session = session();
+    session.postpone("hello", None, 1_000);
+    assert_eq!(session.admit(&Verb::LeaveRoom {}), Admission::Hold);
+    assert_eq!(session.admit(&ping()), Admission::Pass);
+    session.hold("leave");
+    assert_eq!((session.release(), session.unanswered()), (None, Some(None)));
+    assert_eq!(session.due(5_000), Due::Nothing, "a hello came in time");
+    assert_eq!((session.next_due_ms(), session.due(9_000)), (9_000, Due::Unanswered));
+    session.serve();
+    assert_eq!(session.release().as_deref(), Some("hello"));
+    session.postpone("hello", None, 9_500);
+    session.serve();
+    assert_eq!(session.release().as_deref(), Some("hello"), "still the first");
+    assert_eq!(session.release().as_deref(), Some("leave"));
+}
+
+#[test]
+fn a_question_waits_for_the_commands_that_are_open() {
+    let mut session = attached();
+    session.sent(1);
+    session.sent(2);
+    session.queue("look");
+    assert_eq!(session.admit(&Verb::LeaveRoom {}), Admission::Hold, "nothing overtakes it");
+    session.answered(1);
+    assert_eq!((session.release(), session.has_open()), (None, true));
+    session.hold("who");
+    session.answered(2);
+    assert_eq!(session.release().as_deref(), Some("look"));
+    session.sent(9);
+    session.queue("look");
+    session.answered(9);
+    assert_eq!(session.release().as_deref(), Some("look"), "still before the others");
+    assert_eq!(session.release().as_deref(), Some("who"));
+    session.sent(3);
+    assert_eq!(session.admit(&Verb::LeaveRoom {}), Admission::Pass, "commands don't wait");
+}
+
+#[test]
+fn messages_wait_while_the_runtime_has_no_room() {
+    let mut session = attached();
+    session.stuck(true);
+    assert_eq!(session.admit(&Verb::LeaveRoom {}), Admission::Hold);
+    assert_eq!(session.admit(&ping()), Admission::Pass);
+    assert_eq!(session.next_due_ms(), 15_000, "with no deadline of its own");
+    session.stuck(false);
+    assert_eq!(session.admit(&Verb::LeaveRoom {}), Admission::Pass);
 }
 
 #[test]
