@@ -1,6 +1,7 @@
-//! The commands that speak to a running node: `holdfast leaderboard rebuild`.
+//! The commands that speak to a running node, `holdfast leaderboard rebuild`, or to its store,
+//! `holdfast doctor`.
 //!
-//! One HTTP request a connection over the admin listener; a node that restarts meanwhile is found
+//! To a node: one HTTP request a connection over the admin listener; a node that restarts meanwhile is found
 //! again by the file in its store's directory, and its rebuild goes on by itself.
 
 use std::io::{self, Write};
@@ -12,7 +13,8 @@ use tokio::net::TcpStream;
 use crate::admin::file;
 use crate::admin::rebuild::{Stage, Status};
 use crate::clock::Clock;
-use crate::config::Rebuild;
+use crate::config::{ConfigError, Doctor, Rebuild, StoreChoice, redis_address};
+use crate::doctor::{self, Level, Order};
 
 /// Time for one request.
 const REQUEST_TIMEOUT: Duration = Duration::from_secs(10);
@@ -42,9 +44,53 @@ pub enum CliError {
     /// The rebuild was tried as often as it may.
     #[error("the rebuild failed: {0}")]
     Failed(String),
+    /// The settings name no Redis, or a file of theirs can't be read.
+    #[error(transparent)]
+    Config(#[from] ConfigError),
+    /// No Redis answers.
+    #[error(transparent)]
+    Unreachable(#[from] doctor::Unreachable),
     /// Standard output is gone.
     #[error("nothing reads the progress: {0}")]
     Output(#[from] io::Error),
+}
+
+/// Examines the Redis of the settings and writes the report to `out`. Returns whether it is
+/// without errors.
+///
+/// # Errors
+/// [`CliError`], for the operator.
+pub async fn doctor(asked: &Doctor, out: &mut impl Write) -> Result<bool, CliError> {
+    let settings = &asked.resolved.settings;
+    let Some(address) = redis_address(settings)? else {
+        return Err(CliError::Config(ConfigError::Value {
+            place: "--store".into(),
+            why: format!(
+                "{} is no Redis: each record is synced to this machine's disk, there is nothing \
+                 to examine",
+                settings.store
+            ),
+        }));
+    };
+    let order = Order { address, durability: settings.durability, samples: doctor::SAMPLES };
+    let clock = Clock::system();
+    let mut report = doctor::examine(&order, &clock).await?;
+    if asked.fix {
+        for line in doctor::fix(&order, &report).await? {
+            // JSON stays JSON: what was changed is seen in the report.
+            if !asked.json {
+                writeln!(out, "{line}")?;
+            }
+        }
+        report = doctor::examine(&order, &clock).await?;
+    }
+    if asked.json {
+        let text = serde_json::to_string_pretty(&report).map_err(io::Error::from)?;
+        writeln!(out, "{text}")?;
+    } else {
+        write!(out, "{}", report.text())?;
+    }
+    Ok(report.worst() < Level::Error)
 }
 
 /// Starts a rebuild and writes its progress to `out` until it has ended.
@@ -93,25 +139,44 @@ fn line(status: &Status) -> String {
     }
 }
 
-fn address(asked: &Rebuild) -> Result<String, CliError> {
+/// Where the node may be: what the operator said, or what nodes have said in their files. Of the
+/// nodes that share a Redis, a dead one leaves its file behind.
+fn addresses(asked: &Rebuild) -> Result<Vec<String>, CliError> {
     if let Some(admin) = &asked.admin {
         let bare = admin.trim_start_matches("http://").trim_end_matches('/');
-        return Ok(bare.to_owned());
+        return Ok(vec![bare.to_owned()]);
     }
-    let dir = asked.store.directory();
-    file::announced(dir)
-        .map(|addr| addr.to_string())
-        .map_err(|cause| CliError::NoNode { at: dir.join(file::NAME).display().to_string(), cause })
+    let found = match &asked.store {
+        StoreChoice::Embedded(dir) => file::announced(dir).map(|at| vec![at.to_string()]),
+        StoreChoice::Redis(_) => file::announced_below(&asked.data_dir),
+    };
+    found.map_err(|cause| {
+        let dir = match &asked.store {
+            StoreChoice::Embedded(dir) => dir.join(file::NAME),
+            StoreChoice::Redis(_) => asked.data_dir.join("NODE").join(file::NAME),
+        };
+        CliError::NoNode { at: dir.display().to_string(), cause }
+    })
 }
 
 async fn request(asked: &Rebuild, method: &str, path: &str) -> Result<Status, CliError> {
-    let at = address(asked)?;
-    let answer = match tokio::time::timeout(REQUEST_TIMEOUT, exchange(&at, method, path)).await {
-        Ok(Ok(answer)) => answer,
-        Ok(Err(cause)) => return Err(CliError::NoNode { at, cause }),
-        Err(_) => return Err(CliError::NoNode { at, cause: io::ErrorKind::TimedOut.into() }),
-    };
-    let (head, body) = answer.split_once("\r\n\r\n").unwrap_or((&answer, ""));
+    let mut failure = None;
+    for at in addresses(asked)? {
+        let cause = match tokio::time::timeout(REQUEST_TIMEOUT, exchange(&at, method, path)).await {
+            Ok(Ok(answer)) => return status(&answer),
+            Ok(Err(cause)) => cause,
+            Err(_) => io::ErrorKind::TimedOut.into(),
+        };
+        failure.get_or_insert(CliError::NoNode { at, cause });
+    }
+    Err(failure.unwrap_or_else(|| CliError::NoNode {
+        at: asked.data_dir.display().to_string(),
+        cause: io::ErrorKind::NotFound.into(),
+    }))
+}
+
+fn status(answer: &str) -> Result<Status, CliError> {
+    let (head, body) = answer.split_once("\r\n\r\n").unwrap_or((answer, ""));
     let ok = head.split(' ').nth(1).is_some_and(|code| code.starts_with('2'));
     match serde_json::from_str(body) {
         Ok(status) if ok => Ok(status),

@@ -9,6 +9,7 @@ mod check;
 mod dump;
 mod file;
 mod option;
+mod redis;
 mod resolve;
 mod secret;
 #[cfg(test)]
@@ -17,12 +18,17 @@ mod tests;
 use std::collections::BTreeMap;
 use std::fmt;
 use std::net::{Ipv4Addr, SocketAddr};
-use std::path::{Path, PathBuf};
+use std::path::PathBuf;
 use std::str::FromStr;
 
 pub use dump::dump;
-pub use resolve::{Asked, Origin, Rebuild, Resolved, resolve};
+pub use redis::redis_address;
+pub use resolve::{Asked, Doctor, Origin, Rebuild, Resolved, resolve};
 pub use secret::{Secret, read_secret};
+
+use crate::store;
+pub use crate::store::durability::Durability;
+use crate::store::redis::address::Address;
 
 /// The exit code for a command line or settings that can't be used.
 pub const USAGE_EXIT_CODE: u8 = 2;
@@ -89,21 +95,13 @@ impl FromStr for Guests {
     }
 }
 
-/// Which store holds the journals.
+/// Which store holds the journals. Neither form shows a password.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub enum StoreChoice {
     /// One SQLite file in this directory, in this process.
     Embedded(PathBuf),
-}
-
-impl StoreChoice {
-    /// The store's directory on this machine.
-    #[must_use]
-    pub fn directory(&self) -> &Path {
-        match self {
-            Self::Embedded(dir) => dir,
-        }
-    }
+    /// A Redis that many nodes share.
+    Redis(Address),
 }
 
 impl FromStr for StoreChoice {
@@ -114,11 +112,17 @@ impl FromStr for StoreChoice {
             Some(("embedded", _)) => {
                 Err("the embedded store needs a directory, such as embedded:./holdfast-data".into())
             }
-            Some(("redis" | "rediss" | "redis-sentinel" | "redis-cluster", _)) => Err(format!(
-                "{text} is not available in this version, which has the embedded store only; \
-                 say embedded:DIR"
+            Some((scheme, _)) if scheme.starts_with("redis") => {
+                text.parse().map(Self::Redis).map_err(|error| match error {
+                    store::Error::Open(why) => why,
+                    other => other.to_string(),
+                })
+            }
+            _ => Err(format!(
+                "{text:?} is not a store; say embedded:DIR, redis://HOST:PORT, \
+                 redis+sentinel://HOST:PORT,HOST:PORT/NAME or \
+                 redis+cluster://HOST:PORT,HOST:PORT (rediss with TLS)"
             )),
-            _ => Err(format!("{text:?} is not a store; say embedded:DIR")),
         }
     }
 }
@@ -127,6 +131,7 @@ impl fmt::Display for StoreChoice {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
         match self {
             Self::Embedded(dir) => write!(f, "embedded:{}", dir.display()),
+            Self::Redis(address) => write!(f, "{address}"),
         }
     }
 }
@@ -171,6 +176,21 @@ pub struct Settings {
     pub admin_listen: Option<SocketAddr>,
     /// Where journals are kept.
     pub store: StoreChoice,
+    /// Holds the password of the Redis, so that it is not in the address.
+    pub redis_password_file: Option<PathBuf>,
+    /// Holds the authorities that the Redis's certificate is checked against.
+    pub redis_ca_file: Option<PathBuf>,
+    /// Where a node keeps files when its store is no directory of this machine; each node in a
+    /// directory of its own name.
+    pub data_dir: PathBuf,
+    /// When a record counts as stored.
+    pub durability: Durability,
+    /// How long a node that no one hears from is the owner of its actors.
+    pub lease_ttl_ms: u64,
+    /// How long sockets stay open while the store does not answer.
+    pub hold_ms: u64,
+    /// Actors of a dead node that this node adopts in a second.
+    pub adopt_per_s: u64,
     /// The node's name, for people and for `welcome`.
     pub node: String,
     /// The URL under which clients reach this node; also an allowed origin.
@@ -206,6 +226,8 @@ pub struct Settings {
     pub activations_max: u64,
     /// An actor that nothing reached for this long leaves memory.
     pub passivate_after_ms: u64,
+    /// After which a player without a connection leaves its room.
+    pub linkdead_ms: u64,
     /// Most messages that wait for one actor.
     pub mailbox_len_max: u64,
     /// Most activities that run at once.
@@ -267,6 +289,13 @@ impl Default for Settings {
             listen: SocketAddr::from((Ipv4Addr::LOCALHOST, 8080)),
             admin_listen: Some(SocketAddr::from((Ipv4Addr::LOCALHOST, 0))),
             store: StoreChoice::Embedded("./holdfast-data".into()),
+            redis_password_file: None,
+            redis_ca_file: None,
+            data_dir: "./holdfast-data".into(),
+            durability: Durability::Stored,
+            lease_ttl_ms: 1_500,
+            hold_ms: 8_000,
+            adopt_per_s: 2_000,
             node: "gw-1".into(),
             advertise: None,
             allow_origin: Vec::new(),
@@ -283,6 +312,7 @@ impl Default for Settings {
             workers: std::thread::available_parallelism().map_or(1, |n| n.get() as u64),
             activations_max: 200_000,
             passivate_after_ms: 30_000,
+            linkdead_ms: 60_000,
             mailbox_len_max: 256,
             activities_max: 100,
             snapshot_records: 128,
@@ -313,6 +343,16 @@ impl Default for Settings {
 }
 
 impl Settings {
+    /// Where this node keeps its files: the embedded store's directory, or one of the node's own
+    /// name, because nodes that share a Redis may share a machine.
+    #[must_use]
+    pub fn directory(&self) -> PathBuf {
+        match &self.store {
+            StoreChoice::Embedded(dir) => dir.clone(),
+            StoreChoice::Redis(_) => self.data_dir.join(&self.node),
+        }
+    }
+
     /// Most members of a room.
     #[must_use]
     pub fn capacity_of(&self, room: &str) -> u64 {

@@ -51,7 +51,7 @@ async fn listener() -> String {
 }
 
 fn asked(admin: Option<String>, dir: &str) -> Rebuild {
-    Rebuild { admin, store: StoreChoice::Embedded(dir.into()), rate: 9 }
+    Rebuild { admin, store: StoreChoice::Embedded(dir.into()), data_dir: dir.into(), rate: 9 }
 }
 
 #[tokio::test]
@@ -73,6 +73,19 @@ async fn the_node_is_found_by_its_file_and_missed_by_name() {
     let error = rebuild(&asked, &Clock::system(), &mut Vec::new()).await.unwrap_err();
     assert!(error.to_string().contains("--admin"), "{error}");
     file::announce(dir.path(), listener().await.parse().unwrap()).unwrap();
+    rebuild(&asked, &Clock::system(), &mut Vec::new()).await.unwrap();
+}
+
+#[tokio::test]
+async fn of_the_nodes_of_a_redis_the_first_that_answers_is_asked() {
+    let dir = tempfile::tempdir().unwrap();
+    let store = StoreChoice::Redis("redis://localhost".parse().unwrap());
+    let asked = Rebuild { store, ..asked(None, dir.path().to_str().unwrap()) };
+    let error = rebuild(&asked, &Clock::system(), &mut Vec::new()).await.unwrap_err();
+    assert!(error.to_string().contains("NODE/admin"), "{error}");
+    let dead = TcpListener::bind("127.0.0.1:0").await.unwrap().local_addr().unwrap();
+    file::announce(&dir.path().join("gw-1"), dead).unwrap();
+    file::announce(&dir.path().join("gw-2"), listener().await.parse().unwrap()).unwrap();
     rebuild(&asked, &Clock::system(), &mut Vec::new()).await.unwrap();
 }
 

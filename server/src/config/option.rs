@@ -166,10 +166,11 @@ const MS_MAX: u64 = 366 * 24 * 60 * 60 * 1000;
 const COUNT_MAX: u64 = 1_000_000_000;
 
 /// Options by heading of the help.
-pub(super) const GROUPS: [(&str, &[Opt]); 6] = [
+pub(super) const GROUPS: [(&str, &[Opt]); 7] = [
     ("Network", NETWORK),
     ("Players", PLAYERS),
     ("Game", GAME),
+    ("Store", STORE),
     ("Actors", ACTORS),
     ("Limits", LIMITS),
     ("Operation", OPERATION),
@@ -292,14 +293,75 @@ const GAME: &[Opt] = &[
     ),
 ];
 
-const ACTORS: &[Opt] = &[
+const STORE: &[Opt] = &[
     text_of(
         "store",
-        "embedded:DIR",
+        "STORE",
         |s, t| t.parse().map(|store| s.store = store),
         |s| Some(s.store.to_string()),
-        "Where journals are kept",
+        "Where journals are kept: embedded:DIR, or the Redis that nodes share: \
+         redis://USER:PASSWORD@HOST:PORT, redis+sentinel://HOST:PORT,HOST:PORT/NAME, \
+         redis+cluster://HOST:PORT,HOST:PORT, and rediss for TLS",
     ),
+    text_of(
+        "redis-password-file",
+        "FILE",
+        |s, t| file(t).map(|path| s.redis_password_file = path),
+        |s| s.redis_password_file.as_ref().map(|path| path.display().to_string()),
+        "Holds the password of the Redis; the address then names the user only",
+    ),
+    text_of(
+        "redis-ca-file",
+        "FILE",
+        |s, t| file(t).map(|path| s.redis_ca_file = path),
+        |s| s.redis_ca_file.as_ref().map(|path| path.display().to_string()),
+        "Holds the authorities (PEM) that sign the Redis's certificate; without it the system's",
+    ),
+    text_of(
+        "data-dir",
+        "DIR",
+        |s, t| {
+            if t.is_empty() {
+                return Err("the name of a directory is missing".into());
+            }
+            s.data_dir = t.into();
+            Ok(())
+        },
+        |s| Some(s.data_dir.display().to_string()),
+        "Where a node of a Redis keeps its own files, in a directory of the node's name",
+    ),
+    text_of(
+        "durability",
+        "LEVEL",
+        |s, t| t.parse().map(|level| s.durability = level),
+        |s| Some(s.durability.to_string()),
+        "When a record counts as stored: stored (the primary has answered), replicated:K (K \
+         replicas have it too), fsynced (the primary has synced its file)",
+    ),
+    number_of(
+        "lease-ttl-ms",
+        "MS",
+        (300, 60_000),
+        |s| &mut s.lease_ttl_ms,
+        "Silence after which other nodes may adopt this node's actors",
+    ),
+    number_of(
+        "hold-ms",
+        "MS",
+        (0, 600_000),
+        |s| &mut s.hold_ms,
+        "How long players' sockets stay open while the store does not answer",
+    ),
+    number_of(
+        "adopt-per-s",
+        "N",
+        (1, 1_000_000),
+        |s| &mut s.adopt_per_s,
+        "Actors of dead nodes that this node adopts in a second",
+    ),
+];
+
+const ACTORS: &[Opt] = &[
     number_of("workers", "N", (1, 1_024), |s| &mut s.workers, "Threads; by default one a core"),
     number_of(
         "activations-max",
@@ -307,6 +369,13 @@ const ACTORS: &[Opt] = &[
         (16, COUNT_MAX),
         |s| &mut s.activations_max,
         "Most actors in memory; the idlest makes place",
+    ),
+    number_of(
+        "linkdead-ms",
+        "MS",
+        (1, MS_MAX),
+        |s| &mut s.linkdead_ms,
+        "A player without a connection leaves its room after this long",
     ),
     number_of(
         "passivate-after-ms",

@@ -67,8 +67,21 @@ pub struct Rebuild {
     pub admin: Option<String>,
     /// The store whose node is asked.
     pub store: StoreChoice,
+    /// Where nodes of a Redis keep their files.
+    pub data_dir: PathBuf,
     /// Players a second.
     pub rate: u32,
+}
+
+/// `holdfast doctor`.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct Doctor {
+    /// Store, files and durability are what counts here.
+    pub resolved: Box<Resolved>,
+    /// For programs instead of people.
+    pub json: bool,
+    /// Change what can be changed on the running server.
+    pub fix: bool,
 }
 
 /// What the command line asks for.
@@ -79,7 +92,9 @@ pub enum Asked {
     /// Print the settings and stop.
     Dump(Box<Resolved>),
     /// Ask a running node to rebuild the leaderboard.
-    Rebuild(Rebuild),
+    Rebuild(Box<Rebuild>),
+    /// Examine the Redis of the settings.
+    Doctor(Doctor),
     /// Print this (help, version) and stop.
     Print(String),
 }
@@ -118,7 +133,12 @@ pub fn resolve(
     if let Some(("leaderboard", below)) = matches.subcommand()
         && let Some(("rebuild", below)) = below.subcommand()
     {
-        return rebuild(below, env).map(Asked::Rebuild);
+        return rebuild(below, env).map(|asked| Asked::Rebuild(Box::new(asked)));
+    }
+    if let Some(("doctor", below)) = matches.subcommand() {
+        let resolved = Box::new(layers(below, env, read_file)?);
+        let (json, fix) = (below.get_flag("json"), below.get_flag("fix"));
+        return Ok(Asked::Doctor(Doctor { resolved, json, fix }));
     }
     let resolved = Box::new(layers(&matches, env, read_file)?);
     Ok(if matches.get_flag("dump-config") { Asked::Dump(resolved) } else { Asked::Serve(resolved) })
@@ -147,11 +167,12 @@ fn command() -> Command {
         .version(env!("CARGO_PKG_VERSION"))
         .about("A WebSocket real-time game server whose player sessions survive the servers they run on")
         .override_usage(
-            "holdfast [serve] [OPTIONS]\n       holdfast leaderboard rebuild [OPTIONS]",
+            "holdfast [serve] [OPTIONS]\n       holdfast doctor [OPTIONS]\n       \
+             holdfast leaderboard rebuild [OPTIONS]",
         )
         .args_conflicts_with_subcommands(true)
         .disable_help_subcommand(true)
-        .arg(Arg::new("config").long("config").value_name("FILE").help("A settings file (TOML)"))
+        .arg(config_file())
         .arg(
             Arg::new("dump-config")
                 .long("dump-config")
@@ -163,7 +184,8 @@ fn command() -> Command {
              in the settings file (beat_ms). The command line wins over the environment, and the \
              environment over the file.",
         )
-        .subcommand(leaderboard());
+        .subcommand(leaderboard())
+        .subcommand(doctor());
     for (heading, group) in GROUPS {
         for opt in group {
             command = command.arg(argument(opt, &defaults).help_heading(heading));
@@ -191,6 +213,32 @@ fn argument(opt: &'static Opt, defaults: &Settings) -> Arg {
         .action(action)
 }
 
+fn config_file() -> Arg {
+    Arg::new("config").long("config").value_name("FILE").help("A settings file (TOML)")
+}
+
+/// The options of the server that say which Redis, and what is asked of it.
+const DOCTOR: [&str; 4] = ["store", "redis-password-file", "redis-ca-file", "durability"];
+
+fn doctor() -> Command {
+    let flag = |name: &'static str, help: &'static str| {
+        Arg::new(name).long(name).action(ArgAction::SetTrue).help(help)
+    };
+    let defaults = Settings::default();
+    let command = Command::new("doctor")
+        .about(
+            "Examines the Redis that a node would use: what is set wrongly, what to write \
+             instead, and what durability that really gives",
+        )
+        .after_help("Exit codes: 0 without errors, 1 with errors or without an answer.")
+        .arg(config_file())
+        .arg(flag("json", "Print JSON, for programs"))
+        .arg(flag("fix", "Change on the running servers what CONFIG SET may change"));
+    option::all()
+        .filter(|opt| DOCTOR.contains(&opt.name))
+        .fold(command, |command, opt| command.arg(argument(opt, &defaults)))
+}
+
 fn leaderboard() -> Command {
     let option = |name: &'static str, value: &'static str| {
         Arg::new(name).long(name).value_name(value).action(ArgAction::Set)
@@ -199,9 +247,10 @@ fn leaderboard() -> Command {
         .about("Reads every player's journal and writes the leaderboard anew, while the game runs")
         .arg(option("admin", "ADDR").help(
             "The running node's admin listener; without it, the address is read from the store's \
-             directory",
+             directory, or from --data-dir",
         ))
-        .arg(option("store", "embedded:DIR").help("The store of the running node"))
+        .arg(option("store", "STORE").help("The store of the running node"))
+        .arg(option("data-dir", "DIR").help("Where nodes of a Redis keep their files"))
         .arg(option("rate", "N").help(format!("Players a second [default: {REBUILD_RATE}]")));
     Command::new("leaderboard")
         .about("Operations on the leaderboard of a running node")
@@ -218,13 +267,15 @@ fn rebuild(matches: &ArgMatches, env: &BTreeMap<String, String>) -> Result<Rebui
         (None, Some(value)) => value.parse().map_err(|why| bad("HOLDFAST_STORE", why))?,
         (None, None) => Settings::default().store,
     };
+    let named = text("data-dir").or_else(|| env.get("HOLDFAST_DATA_DIR").map(String::as_str));
+    let data_dir = named.map_or(Settings::default().data_dir, PathBuf::from);
     let rate = match text("rate") {
         None => REBUILD_RATE,
         Some(rate) => option::number(rate, 1, 1_000_000)
             .map(|rate| u32::try_from(rate).unwrap_or(u32::MAX))
             .map_err(|why| bad("--rate", why))?,
     };
-    Ok(Rebuild { admin: text("admin").map(str::to_owned), store, rate })
+    Ok(Rebuild { admin: text("admin").map(str::to_owned), store, data_dir, rate })
 }
 
 fn layers(
@@ -292,7 +343,8 @@ fn from_env(env: &BTreeMap<String, String>, resolved: &mut Resolved) -> Result<(
 
 fn from_flags(matches: &ArgMatches, resolved: &mut Resolved) -> Result<(), ConfigError> {
     for opt in option::all() {
-        if let Some(texts) = matches.get_many::<String>(opt.name) {
+        // The doctor's command knows some of the options only.
+        if let Ok(Some(texts)) = matches.try_get_many::<String>(opt.name) {
             let place = format!("--{}", opt.name);
             let origin = Origin::Flag(place.clone());
             take(Given { opt, texts: texts.cloned().collect(), origin, place }, resolved)?;

@@ -97,6 +97,100 @@ fn contradictions_say_what_to_change() {
 }
 
 #[test]
+fn a_store_and_what_is_asked_of_it_must_fit() {
+    for store in [
+        "redis://localhost",
+        "rediss://holdfast:secret@h:1/2",
+        "redis+sentinel://a:1,b:2/world",
+        "rediss+cluster://a,b,c",
+    ] {
+        let settings = served(&format!("--store {store}"), &[], "").settings;
+        assert!(matches!(settings.store, StoreChoice::Redis(_)), "{store}");
+    }
+    let replicated = refused("--durability replicated:1", &[], "");
+    assert!(replicated.contains("no") && replicated.contains("fsynced"), "{replicated}");
+    assert_eq!(
+        served("--durability fsynced", &[], "").settings.durability,
+        Durability::Fsynced,
+        "the embedded store syncs anyway"
+    );
+    let file = refused("--redis-password-file p", &[], "");
+    assert!(file.contains("--redis-password-file") && file.contains("embedded"), "{file}");
+    let plain = refused("--store redis://h --redis-ca-file ca.pem", &[], "");
+    assert!(plain.contains("rediss"), "{plain}");
+    let twice = refused("--store redis://u:p@h --redis-password-file p", &[], "");
+    assert!(twice.contains("take it out"), "{twice}");
+    let twice = refused("--store rediss://h?ca=a --redis-ca-file b", &[], "");
+    assert!(twice.contains("leave one out"), "{twice}");
+    let short = served("--store redis://h --hold-ms 100", &[], "");
+    assert!(short.warnings.iter().any(|w| w.contains("--lease-ttl-ms")), "{:?}", short.warnings);
+}
+
+#[test]
+fn no_password_is_ever_shown() {
+    let resolved = served("--store rediss://holdfast:hunter2@h:1", &[], "");
+    let shown = [
+        dump(&resolved),
+        resolved.settings.store.to_string(),
+        format!("{:?}", resolved.settings),
+        resolved.warnings.join("\n"),
+    ];
+    for text in shown {
+        assert!(!text.contains("hunter2"), "{text}");
+        assert!(text.contains("holdfast") || text.contains("password"), "{text}");
+    }
+    assert!(resolved.warnings.iter().any(|w| w.contains("--redis-password-file")));
+}
+
+#[test]
+fn the_files_of_a_redis_become_part_of_its_address() {
+    let dir = tempfile::tempdir().unwrap();
+    let path = dir.path().join("password");
+    std::fs::write(&path, " hunter2\n").unwrap();
+    let args = format!(
+        "--store rediss://holdfast@h:1 --redis-ca-file ca.pem --redis-password-file {}",
+        path.display()
+    );
+    let settings = served(&args, &[], "").settings;
+    let address = redis_address(&settings).unwrap().unwrap();
+    let access = address.access();
+    assert_eq!(access.login.user.as_deref(), Some("holdfast"));
+    assert_eq!(access.login.password.as_deref(), Some("hunter2"));
+    assert_eq!(access.ca.as_deref(), Some(Path::new("ca.pem")));
+    std::fs::write(&path, "\n").unwrap();
+    let error = redis_address(&settings).unwrap_err().to_string();
+    assert!(error.contains("no password"), "{error}");
+    assert_eq!(redis_address(&Settings::default()).unwrap(), None);
+}
+
+#[test]
+fn nodes_that_share_a_redis_do_not_share_files() {
+    let args = |node| format!("--store redis://h --data-dir d --node {node}");
+    assert_eq!(served(&args("gw-1"), &[], "").settings.directory(), Path::new("d/gw-1"));
+    assert_eq!(served(&args("gw-2"), &[], "").settings.directory(), Path::new("d/gw-2"));
+    assert_eq!(
+        served("--store embedded:e --data-dir d", &[], "").settings.directory(),
+        Path::new("e")
+    );
+}
+
+#[test]
+fn a_doctor_is_asked_for() {
+    let env = [("HOLDFAST_STORE", "redis://h"), ("HOLDFAST_REDIS_PASSWORD_FILE", "p")];
+    let Ok(Asked::Doctor(asked)) = ask("doctor --json --durability replicated:2", &env, "") else {
+        panic!()
+    };
+    let settings = &asked.resolved.settings;
+    assert_eq!((asked.json, asked.fix), (true, false));
+    assert_eq!(settings.durability, Durability::Replicated(2));
+    assert_eq!(settings.store, "redis://h".parse().unwrap());
+    assert_eq!(settings.redis_password_file.as_deref(), Some(Path::new("p")));
+    let other = refused("doctor --beat-ms 40", &[], "");
+    assert!(other.contains("--beat-ms"), "{other}");
+    assert!(matches!(ask("doctor --help", &[], ""), Ok(Asked::Print(_))));
+}
+
+#[test]
 fn values_out_of_bounds_name_the_place_and_the_bounds() {
     let zero = refused("--room-capacity 0", &[], "");
     assert!(zero.starts_with("--room-capacity: ") && zero.contains("from 1 to"), "{zero}");
@@ -104,7 +198,12 @@ fn values_out_of_bounds_name_the_place_and_the_bounds() {
     assert!(env.starts_with("HOLDFAST_BEAT_MS: ") && env.contains("from 1 to"), "{env}");
     let file = refused("--config a.toml", &[], "# hi\nbeat_ms = \"fast\"\n");
     assert!(file.starts_with("a.toml:2:1: beat_ms: "), "{file}");
-    assert!(refused("--store redis://localhost", &[], "").contains("not available"));
+    assert!(refused("--store rediz://localhost", &[], "").contains("redis+sentinel://"));
+    assert!(refused("--store postgres://localhost", &[], "").contains("is not a store"));
+    assert!(refused("--store redis+sentinel://localhost", &[], "").starts_with("--store: "));
+    assert!(refused("--lease-ttl-ms 299", &[], "").contains("from 300 to"));
+    assert!(refused("--adopt-per-s 0", &[], "").contains("from 1 to"));
+    assert!(refused("--durability replicated:0", &[], "").contains("replicated:K"));
     assert!(refused("--listen nowhere", &[], "").contains("IP:PORT"));
     assert!(refused("--log =,,=", &[], "").contains("log filter"));
     assert!(refused("--admin-listen of", &[], "").starts_with("--admin-listen: "));
@@ -173,6 +272,7 @@ fn a_rebuild_is_asked_for() {
     let Ok(Asked::Rebuild(asked)) = ask("leaderboard rebuild --admin [::1]:9", &env, "") else {
         panic!()
     };
+    assert_eq!(asked.data_dir, Settings::default().data_dir);
     assert_eq!(asked.store, StoreChoice::Embedded("there".into()));
     assert_eq!(asked.admin.as_deref(), Some("[::1]:9"));
     assert!(refused("leaderboard rebuild --rate 0", &[], "").starts_with("--rate: "));
