@@ -12,6 +12,7 @@
 //! - [`gateway`]: the edge. Sockets, sessions, limits, input by the beat, room frames.
 //! - [`activities`]: the reference game's work with effects outside.
 //! - [`admin`], [`cli`]: what operators see and do.
+//! - [`doctor`]: whether a Redis gives what is promised.
 //! - [`config`], [`telemetry`], [`clock`]: settings, logs and numbers, time.
 //! - [`node`]: the composition root.
 //!
@@ -41,6 +42,7 @@ pub mod admin;
 pub mod cli;
 pub mod clock;
 pub mod config;
+pub mod doctor;
 pub mod game;
 pub mod gateway;
 pub mod node;

@@ -5,7 +5,7 @@ use std::io::{self, Write as _};
 use std::process::ExitCode;
 
 use holdfast::clock::Clock;
-use holdfast::config::{self, Asked, Rebuild, Resolved, USAGE_EXIT_CODE};
+use holdfast::config::{self, Asked, Doctor, Rebuild, Resolved, USAGE_EXIT_CODE};
 use holdfast::node::Node;
 use holdfast::{cli, telemetry};
 use tokio::runtime::{Builder, Runtime};
@@ -17,6 +17,7 @@ fn main() -> ExitCode {
     match config::resolve(&args, &env, &|path| std::fs::read_to_string(path)) {
         Ok(Asked::Serve(resolved)) => serve(&resolved),
         Ok(Asked::Rebuild(asked)) => rebuild(&asked),
+        Ok(Asked::Doctor(asked)) => doctor(&asked),
         Ok(Asked::Dump(resolved)) => say(&config::dump(&resolved)),
         Ok(Asked::Print(text)) => say(&text),
         Err(error) => complain(&error.to_string(), USAGE_EXIT_CODE),
@@ -45,6 +46,17 @@ fn rebuild(asked: &Rebuild) -> ExitCode {
     });
     match done {
         Ok(()) => ExitCode::SUCCESS,
+        Err(error) => complain(&error.to_string(), 1),
+    }
+}
+
+fn doctor(asked: &Doctor) -> ExitCode {
+    let done = threads(1)
+        .map_err(Into::into)
+        .and_then(|runtime| runtime.block_on(cli::doctor(asked, &mut io::stdout())));
+    match done {
+        Ok(true) => ExitCode::SUCCESS,
+        Ok(false) => ExitCode::FAILURE,
         Err(error) => complain(&error.to_string(), 1),
     }
 }

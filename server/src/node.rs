@@ -30,14 +30,26 @@ use crate::actor::handle::{self, Runtime};
 use crate::actor::kind::{Kind, Kinds};
 use crate::admin;
 use crate::clock::Clock;
-use crate::config::{ConfigError, Guests, Settings, StoreChoice, read_secret};
+use crate::config::{ConfigError, Guests, Settings, read_secret, redis_address};
+use crate::doctor::{self, SAMPLES_AT_START};
 use crate::game;
 use crate::gateway::{self, Gateway, Hub};
+use crate::store::durability::Durability;
 use crate::store::embedded::Embedded;
+use crate::store::fleet::Fleet;
+use crate::store::redis::durable::Level;
+use crate::store::redis::fleet::RedisFleet;
+use crate::store::redis::{self, Redis};
 use crate::store::{self, Store};
 use crate::telemetry::measured::Measured;
 use crate::telemetry::metrics::Metrics;
 
+mod shared;
+
+use shared::{Busy, Shared};
+
+/// What every key of this world begins with.
+const NAMESPACE: &str = "hf";
 /// The store's name for the key that signs tokens.
 const TOKEN_KEY: &str = "token-key";
 
@@ -53,6 +65,12 @@ pub enum StartError {
     /// The store can't be opened.
     #[error("{0}")]
     Store(#[from] store::Error),
+    /// The Redis does not answer.
+    #[error(transparent)]
+    Unreachable(#[from] doctor::Unreachable),
+    /// The Redis does not give what was asked for.
+    #[error("the Redis can't be used as it is configured (holdfast doctor says more):\n  {0}")]
+    Refused(String),
 }
 
 /// A running node.
@@ -112,6 +130,7 @@ fn rules(settings: &Settings) -> game::Settings {
         room_capacity: small(settings.room_capacity),
         room_capacities: settings.rooms.iter().map(|(id, n)| (id.clone(), small(*n))).collect(),
         movement_clock_check: settings.movement_clock,
+        linkdead_ms: settings.linkdead_ms,
         ..game::Settings::default()
     }
 }
@@ -144,6 +163,8 @@ fn runtime_config(settings: &Settings) -> handle::Config {
         idle_ms: settings.passivate_after_ms,
         retain: settings.retain,
         activities_max: size(settings.activities_max),
+        adopt_per_s: settings.adopt_per_s,
+        lost_found: Some(settings.directory().join("lost+found")),
         ..handle::Config::default()
     }
 }
@@ -205,12 +226,75 @@ fn edge_config(
         service_token: token.map(|bytes| String::from_utf8_lossy(&bytes).into_owned()),
         beat_ms: settings.beat_ms,
         frame_ms: settings.frame_ms,
+        hold_ms: settings.hold_ms,
         room_capacity: Arc::new(move |room: &RoomId| capacity.capacity(room.as_str())),
         token_life_ms: settings.token_ttl_ms,
         limits: edge_limits(settings),
         clock: clock.clone(),
         ..gateway::Config::new(listener, settings.node.clone(), token_key)
     })
+}
+
+/// A store, and what goes between the nodes that share it.
+type Opened = (Arc<dyn Store>, Option<Arc<dyn Fleet>>);
+
+/// Opens the store of the settings; a Redis is examined first.
+async fn open_store(settings: &Settings, clock: &Clock) -> Result<Opened, StartError> {
+    let Some(address) = redis_address(settings)? else {
+        return Ok((Arc::new(Embedded::open(&settings.directory(), clock.clone())?), None));
+    };
+    let order =
+        doctor::Order { address, durability: settings.durability, samples: SAMPLES_AT_START };
+    let report = doctor::examine(&order, clock).await?;
+    for warning in report.warnings() {
+        warn!("{warning}");
+    }
+    info!("{}", report.durability.summary);
+    match report.refusals() {
+        refusals if refusals.is_empty() => {}
+        refusals => return Err(StartError::Refused(refusals.join("\n  "))),
+    }
+    let level = match order.durability {
+        Durability::Stored => Level::Stored,
+        Durability::Replicated(count) => Level::Replicated(count.into()),
+        Durability::Fsynced => Level::Fsynced,
+    };
+    let options = redis::Options { address: order.address, namespace: NAMESPACE.into(), level };
+    let redis = Redis::open(&options, clock.clone()).await?;
+    let (router, ttl_ms) = (redis.router().clone(), settings.lease_ttl_ms);
+    let fleet = RedisFleet::new(router, clock.clone(), ttl_ms);
+    Ok((Arc::new(redis), Some(Arc::new(fleet))))
+}
+
+/// Gives the edge what it needs of the other nodes; the hub shows their actors too.
+fn share_edge(
+    config: &mut gateway::Config,
+    shared: Option<&Shared>,
+    store: &Arc<dyn Store>,
+    (tasks, stop): (&TaskTracker, &CancellationToken),
+) -> Hub {
+    let Some(shared) = shared else { return Hub::new() };
+    let live = shared.live(tasks, stop.clone());
+    config.live = Some(live.clone());
+    config.standing = Some(shared.standing(&config.clock, tasks, stop.clone()));
+    config.directory = Some(shared.directory(Arc::clone(store)));
+    let relay = shared.relay(tasks, stop.clone());
+    Hub::across(relay, live, config.frame_ms, config.full_frame_ms)
+}
+
+/// Why this node can't serve, whatever its store does.
+fn health(runtime: &Runtime) -> gateway::Health {
+    let fatal = runtime.fatal();
+    let failed = || vec!["the store has failed; the node is about to stop".to_owned()];
+    Arc::new(move || if fatal.is_cancelled() { failed() } else { Vec::new() })
+}
+
+fn serve_players(gateway: Gateway, tasks: &TaskTracker, stop: CancellationToken) {
+    tasks.spawn(async move {
+        if let Err(error) = gateway.run(stop).await {
+            error!(%error, "the public listener has failed");
+        }
+    });
 }
 
 impl Node {
@@ -225,15 +309,23 @@ impl Node {
         let admin_listener =
             settings.admin_listen.map(|at| gateway::listen(at, backlog)).transpose();
         let admin_listener = admin_listener.map_err(StartError::Listen)?;
-        let StoreChoice::Embedded(directory) = &settings.store;
         let metrics = Metrics::default();
-        let inner: Arc<dyn Store> = Arc::new(Embedded::open(directory, clock.clone())?);
+        let (inner, port) = open_store(settings, &clock).await?;
         let store: Arc<dyn Store> = Arc::new(Measured { inner, metrics: metrics.clone() });
         let key = token_key(settings, &*store).await?;
-        let config = edge_config(settings, listener, key, &clock)?;
+        let mut config = edge_config(settings, listener, key, &clock)?;
 
         let (edge, rest) = (CancellationToken::new(), CancellationToken::new());
         let (edge_tasks, rest_tasks) = (TaskTracker::new(), TaskTracker::new());
+        let busy = Busy::default();
+        let shared = match port {
+            None => None,
+            Some(port) => {
+                let origin = settings.advertise.clone().unwrap_or(format!("http://{address}"));
+                Some(Shared::join(settings, origin, port, &busy, &clock, rest.clone()).await?)
+            }
+        };
+        let hub = share_edge(&mut config, shared.as_ref(), &store, (&rest_tasks, &rest));
         let (board, refresh) = board::open(Arc::clone(&store), clock.clone());
         rest_tasks.spawn(refresh.run(rest.clone()));
         let (kinds, player) = kinds(&Arc::new(rules(settings)));
@@ -246,31 +338,30 @@ impl Node {
             hook: Arc::new(LogHook),
             watch: watch.clone(),
         });
-        let hub = Hub::new();
         let nearby = Arc::new(hub.clone());
-        let parts = handle::Parts { store: Arc::clone(&store), kinds, activities, nearby, clock };
+        let parts = handle::Parts {
+            store: Arc::clone(&store),
+            kinds,
+            activities,
+            nearby,
+            clock,
+            fleet: shared.map(|shared| shared.handle),
+        };
         let runtime = Runtime::start(&runtime_config(settings), parts);
 
-        let fatal = runtime.fatal();
-        let failed = || vec!["the store has failed; the node is about to stop".to_owned()];
-        let health: gateway::Health =
-            Arc::new(move || if fatal.is_cancelled() { failed() } else { Vec::new() });
         let window = Arc::new(BoardWindow(board));
-        let gateway = Gateway::new(config, runtime.clone(), hub, window, health);
+        let gateway = Gateway::new(config, runtime.clone(), hub, window, health(&runtime));
+        // Nobody else fills it.
+        let _ = busy.set((runtime.clone(), gateway.handle()));
         metrics.watch_runtime(&runtime.stats());
         watch_edge(&metrics, &gateway.handle());
-        let served = gateway.run(edge.clone());
-        edge_tasks.spawn(async move {
-            if let Err(error) = served.await {
-                error!(%error, "the public listener has failed");
-            }
-        });
+        serve_players(gateway, &edge_tasks, edge.clone());
         let node = Self {
             name: settings.node.clone(),
             address,
             admin_address: None,
             description: store.describe(),
-            directory: directory.clone(),
+            directory: settings.directory(),
             guests: settings.guests,
             store,
             runtime,

@@ -1,4 +1,4 @@
-//! The file in the store's directory that says where the running node's admin listener is.
+//! The file in a node's directory that says where the running node's admin listener is.
 
 use std::fs;
 use std::io;
@@ -15,8 +15,9 @@ fn path(dir: &Path) -> PathBuf {
 /// Says where the admin listener is.
 ///
 /// # Errors
-/// The file can't be written.
+/// The directory or the file can't be written.
 pub fn announce(dir: &Path, addr: SocketAddr) -> io::Result<()> {
+    fs::create_dir_all(dir)?;
     let draft = dir.join(format!("{NAME}.new"));
     fs::write(&draft, format!("{addr}\n"))?;
     fs::rename(draft, path(dir))
@@ -34,6 +35,22 @@ pub fn withdraw(dir: &Path) {
 pub fn announced(dir: &Path) -> io::Result<SocketAddr> {
     let text = fs::read_to_string(path(dir))?;
     text.trim().parse().map_err(|_| io::Error::new(io::ErrorKind::InvalidData, "no address in it"))
+}
+
+/// Where the admin listeners of all nodes are that keep directories in `dir`, by the nodes' names.
+/// Nodes that have died are among them.
+///
+/// # Errors
+/// The directory can't be read, or no node has said anything in it.
+pub fn announced_below(dir: &Path) -> io::Result<Vec<String>> {
+    let mut nodes: Vec<PathBuf> = fs::read_dir(dir)?.flatten().map(|entry| entry.path()).collect();
+    nodes.sort();
+    let found: Vec<String> =
+        nodes.iter().filter_map(|node| Some(announced(node).ok()?.to_string())).collect();
+    if found.is_empty() {
+        return Err(io::Error::new(io::ErrorKind::NotFound, "no node has written its address"));
+    }
+    Ok(found)
 }
 
 #[cfg(test)]
