@@ -44,7 +44,14 @@ pub fn kinds(settings: game::Settings) -> Kinds {
 /// A runtime over `store`.
 pub fn runtime(store: Arc<dyn Store>, clock: Clock, config: &Config) -> Runtime {
     let (activities, nearby) = (Activities::default(), Arc::new(Nobody));
-    let parts = Parts { store, kinds: kinds(game::Settings::default()), activities, nearby, clock };
+    let parts = Parts {
+        store,
+        kinds: kinds(game::Settings::default()),
+        activities,
+        nearby,
+        clock,
+        fleet: None,
+    };
     Runtime::start(config, parts)
 }
 

@@ -82,7 +82,13 @@ impl Storm {
 }
 
 async fn survive(mut bot: Bot, name: String, tally: Tally) -> Survivor {
-    let state = bot.query(Verb::GetState {}).await.unwrap();
+    let state = loop {
+        match bot.query(Verb::GetState {}).await {
+            Ok(state) => break state,
+            Err(error) if error.is_lost() => drop(bot.resume_within(PATIENCE).await.unwrap()),
+            Err(error) => panic!("{name}: {error}"),
+        }
+    };
     let expected = Expected::of(bot.ledger()).unwrap_or_else(|odd| panic!("{name}: {odd}"));
     Survivor { bot, name, tally, expected, state }
 }
@@ -151,15 +157,19 @@ pub async fn check_rooms(survivors: &mut [Survivor]) {
         members.iter().map(|(room, names)| (room.clone(), names.len())).collect();
     let who: BTreeSet<_> =
         survivors.iter().map(|s| (s.name.clone(), s.expected.room.clone())).collect();
-    let asker = &mut survivors[0].bot;
+    // A gateway knows its own players and the rooms that they are in: one asks at each.
+    let mut asked = BTreeSet::new();
+    let mut askers: Vec<_> =
+        survivors.iter_mut().filter(|s| asked.insert(s.bot.url().to_owned())).collect();
     eventually("rooms and who to agree with the players", PATIENCE, async || {
-        let rooms: RoomsBody = asker.query(Verb::Rooms {}).await.unwrap();
-        let rooms = rooms.rooms.into_iter().filter(|room| room.player_count > 0);
-        let rooms: BTreeMap<_, _> =
-            rooms.map(|room| (room.room_id, room.player_count as usize)).collect();
-        let seen: WhoBody = asker.query(Verb::Who {}).await.unwrap();
-        let seen: BTreeSet<_> =
-            seen.players.into_iter().map(|row| (row.player.to_string(), row.room)).collect();
+        let (mut rooms, mut seen) = (BTreeMap::new(), BTreeSet::new());
+        for asker in &mut askers {
+            let body: RoomsBody = asker.bot.query(Verb::Rooms {}).await.unwrap();
+            let full = body.rooms.into_iter().filter(|room| room.player_count > 0);
+            rooms.extend(full.map(|room| (room.room_id, room.player_count as usize)));
+            let body: WhoBody = asker.bot.query(Verb::Who {}).await.unwrap();
+            seen.extend(body.players.into_iter().map(|row| (row.player.to_string(), row.room)));
+        }
         (rooms == counts && seen == who).then_some(())
     })
     .await;

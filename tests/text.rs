@@ -180,3 +180,37 @@ async fn help_movement_json_and_quit_work_by_hand() {
     let closed = alice.socket.next(PATIENCE).await.unwrap();
     assert_eq!(closed, Incoming::Closed(Some(1000)));
 }
+
+#[tokio::test(flavor = "multi_thread")]
+async fn a_question_waits_for_the_commands_before_it() {
+    let server = Server::start().await;
+    let mut alice = Terminal::open(&server).await;
+    alice.line().await;
+    assert!(alice.ask("login alice").await.starts_with("* welcome alice "));
+    // A script piped in: all of it at once.
+    alice.say("join den\nlook\nrooms\nwho\nleave\nlook").await;
+    let mut said = Vec::new();
+    for _ in 0..6 {
+        said.push(normal(&alice.line().await));
+    }
+    assert_eq!(said[0], "ok seq N: in Room den, alone");
+    assert!(said[1].starts_with("ok") && said[1].contains("in Room den (1 of 20)"), "{said:?}");
+    assert_eq!(said[2], "ok: den 1/20");
+    assert!(said[3].contains("alice (den)"), "{said:?}");
+    assert_eq!(said[4], "ok seq N: in no room");
+    assert!(said[5].starts_with("ok") && !said[5].contains("den"), "{said:?}");
+}
+
+#[tokio::test(flavor = "multi_thread")]
+async fn a_json_question_is_answered_in_words_after_a_typed_line() {
+    let server = Server::start().await;
+    let mut alice = Terminal::open(&server).await;
+    alice.line().await;
+    assert!(alice.ask("login alice").await.starts_with("* welcome alice "));
+    alice.say("{\"id\":7,\"do\":\"get_status\",\"args\":{}}\nrooms").await;
+    let said = [normal(&alice.line().await), normal(&alice.line().await)];
+    assert!(
+        said.iter().any(|line| line.starts_with("ok") && line.ends_with(": online")),
+        "{said:?}"
+    );
+}

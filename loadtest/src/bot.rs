@@ -164,6 +164,12 @@ impl Bot {
         self.urls.extend(others);
     }
 
+    /// The gateway that the newest connection was opened at.
+    #[must_use]
+    pub fn url(&self) -> &str {
+        self.urls.get(self.at).map_or("", String::as_str)
+    }
+
     /// The next connection is opened at the next gateway.
     pub fn turn(&mut self) {
         self.at = (self.at + 1) % self.urls.len().max(1);

@@ -48,6 +48,8 @@ pub struct Tally {
     pub longest_absence: Duration,
     /// Each time from a loss to the next acknowledged command.
     pub recoveries: Vec<Duration>,
+    /// Longest time from a breath's wishes to the last of their outcomes, losses included.
+    pub longest_wait: Duration,
 }
 
 /// How far back a repeat goes: well within the 64 replies that are kept.
@@ -69,6 +71,7 @@ pub async fn play(
     beat.set_missed_tick_behavior(MissedTickBehavior::Delay);
     loop {
         let stopped = *stop.borrow_and_update();
+        let began = Instant::now();
         let turn = if stopped { settle(bot).await } else { breathe(bot, player).await };
         match turn {
             Ok(()) if stopped => return Ok(tally),
@@ -81,6 +84,7 @@ pub async fn play(
             }
             Err(error) => return Err(error),
         }
+        tally.longest_wait = tally.longest_wait.max(began.elapsed());
         if !stopped {
             tokio::select! {
                 _ = beat.tick() => {}

@@ -4,7 +4,9 @@
 //! its owner; when the owner fails, the end of its output is shown. Tests that measure or load
 //! the machine ask for it alone.
 
+pub mod gateways;
 pub mod http;
+pub mod redis;
 pub mod store;
 
 use std::net::{SocketAddr, TcpListener};

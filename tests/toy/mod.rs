@@ -17,6 +17,7 @@ use holdfast::actor::contract::{
 use holdfast::actor::envelope::{
     Answered, Attach, Call, CallError, Command, Connection, Delivery, Outcome,
 };
+use holdfast::actor::fleet::FleetHandle;
 use holdfast::actor::handle::{Config, Parts, Runtime};
 use holdfast::actor::kind::{Kind, Kinds};
 use holdfast::clock::Clock;
@@ -169,9 +170,20 @@ pub fn start(
     activities: Activities,
     config: &Config,
 ) -> Runtime {
+    start_in(store, clock, activities, config, None)
+}
+
+/// A runtime of toys, among others.
+pub fn start_in(
+    store: Arc<dyn Store>,
+    clock: &Clock,
+    activities: Activities,
+    config: &Config,
+    fleet: Option<FleetHandle>,
+) -> Runtime {
     let kinds = Kinds::default().with("toy", Kind::of::<Toy>(Arc::new(())));
     let (nearby, clock) = (Arc::new(Nobody), clock.clone());
-    Runtime::start(config, Parts { store, kinds, activities, nearby, clock })
+    Runtime::start(config, Parts { store, kinds, activities, nearby, clock, fleet })
 }
 
 /// One worker, so that what a test sends is taken in its order.

@@ -1,4 +1,5 @@
-//! A store whose answers a test can bend: the reference store behind switches.
+//! A store whose answers a test can bend: the reference store behind switches. It can also go back
+//! in time, as a store does whose replica took over without the newest records.
 
 use std::sync::atomic::{AtomicBool, AtomicU64, Ordering};
 use std::sync::{Arc, Mutex};
@@ -9,19 +10,33 @@ use futures::future::{BoxFuture, ready};
 use holdfast::clock::Clock;
 use holdfast::store::memory::Memory;
 use holdfast::store::{
-    Answer, Append, Base, Claim, Claimed, Description, Epoch, Error, Loaded, Owner, Partition,
-    Reassert, Reasserted, RecordRow, Score, Seq, SessionMetrics, Snapshot, Store, Tip,
+    Answer, Append, Base, Claim, Claimed, Description, Epoch, Error, History, Loaded, Owner,
+    Partition, Reassert, Reasserted, RecordRow, Score, Seq, SessionMetrics, Snapshot, Store, Tip,
 };
 use holdfast_protocol::ids::ActorId;
+use tokio::sync::watch;
 
 type Bend = Box<dyn Fn(Base, &mut Loaded) + Send + Sync>;
 
 /// See the module. Switches may be turned at any time.
 #[derive(Clone)]
 pub struct Bent {
-    memory: Memory,
+    time: Arc<Mutex<Time>>,
+    changes: watch::Sender<u64>,
     switches: Arc<Switches>,
 }
+
+/// What the store holds, in which of its histories, and what it may go back to.
+struct Time {
+    memory: Memory,
+    kept: Option<Memory>,
+    history: History,
+    /// Until then holders come first.
+    grace_until_ms: u64,
+}
+
+/// How long holders come first after the store went back in time.
+const GRACE_MS: u64 = 1_000;
 
 #[derive(Default)]
 pub struct Switches {
@@ -37,6 +52,8 @@ pub struct Switches {
     pub poisoned: AtomicBool,
     /// Groups of appends that were asked for.
     pub appends: AtomicU64,
+    /// Reads of who is due.
+    pub dues: AtomicU64,
     /// Changes what a load finds.
     pub bend: Mutex<Option<Bend>>,
 }
@@ -53,7 +70,41 @@ fn fail<T: Send + 'static>() -> Answer<T> {
 
 impl Bent {
     pub fn new(clock: &Clock) -> Self {
-        Self { memory: Memory::new(clock.clone()), switches: Arc::default() }
+        let memory = Memory::new(clock.clone());
+        let time = Time { memory, kept: None, history: 0, grace_until_ms: 0 };
+        let time = Arc::new(Mutex::new(time));
+        Self { time, changes: watch::channel(0).0, switches: Arc::default() }
+    }
+
+    /// Remembers this moment.
+    pub fn keep(&self) {
+        let mut time = self.time.lock().unwrap();
+        time.kept = Some(time.memory.copy());
+    }
+
+    /// Goes back to the moment that was kept: a new history, which lacks what came since.
+    pub fn go_back(&self) {
+        let mut time = self.time.lock().unwrap();
+        time.memory = time.kept.take().expect("no moment was kept");
+        time.history += 1;
+        time.grace_until_ms = time.memory.now_ms() + GRACE_MS;
+        self.changes.send_replace(time.history);
+    }
+
+    fn memory(&self) -> Memory {
+        self.time.lock().unwrap().memory.clone()
+    }
+
+    fn history(&self) -> History {
+        self.time.lock().unwrap().history
+    }
+
+    /// How long a newcomer waits for the holder of an actor.
+    async fn grace_ms(&self, claim: &Claim) -> u64 {
+        let owners = self.memory().owners(vec![claim.actor.clone()]).await.unwrap();
+        let holder = owners[0].is_some_and(|owner| owner.session == claim.session);
+        let until_ms = if holder { 0 } else { self.time.lock().unwrap().grace_until_ms };
+        until_ms.saturating_sub(self.now_ms())
     }
 
     pub fn switches(&self) -> &Switches {
@@ -83,21 +134,36 @@ fn poison() -> Error {
 
 impl Store for Bent {
     fn describe(&self) -> Description {
-        self.memory.describe()
+        self.memory().describe()
     }
 
     fn now_ms(&self) -> u64 {
-        self.memory.now_ms()
+        self.memory().now_ms()
     }
 
     fn claim(&self, claim: Claim) -> Answer<Claimed> {
-        self.memory.claim(claim)
+        let this = self.clone();
+        async move {
+            let wait_ms = this.grace_ms(&claim).await;
+            if wait_ms > 0 {
+                return Ok(Claimed::Wait(wait_ms));
+            }
+            Ok(match this.memory().claim(claim).await? {
+                Claimed::Granted { epoch, seq, .. } => {
+                    Claimed::Granted { epoch, seq, history: this.history() }
+                }
+                other => other,
+            })
+        }
+        .boxed()
     }
 
     fn load(&self, actor: &ActorId, base: Base) -> Answer<Loaded> {
-        let (load, switches) = (self.memory.load(actor, base), Arc::clone(&self.switches));
+        let (load, switches) = (self.memory().load(actor, base), Arc::clone(&self.switches));
+        let history = self.history();
         async move {
             let mut loaded = load.await?;
+            loaded.tip.history = history;
             if let Some(bend) = &*switches.bend.lock().unwrap() {
                 bend(base, &mut loaded);
             }
@@ -115,33 +181,66 @@ impl Store for Bent {
             let full = || Error::Stalled("as the test wants it".into());
             return ready(batch.iter().map(|_| Err(full())).collect()).boxed();
         }
-        self.memory.append(batch)
+        let history = self.history();
+        let memory = self.memory();
+        if batch.iter().all(|append| append.history == history) {
+            return memory.append(batch);
+        }
+        let each = batch.into_iter().map(move |append| {
+            if append.history == history {
+                memory.append(vec![append]).map(|mut answers| answers.remove(0)).boxed()
+            } else {
+                ready(Err(Error::Doubt("another history".into()))).boxed()
+            }
+        });
+        futures::future::join_all(each).boxed()
+    }
+
+    fn history_of(&self, _: &ActorId) -> History {
+        self.history()
+    }
+
+    fn changes(&self) -> watch::Receiver<u64> {
+        self.changes.subscribe()
     }
 
     fn tip(&self, actor: &ActorId) -> Answer<Option<Tip>> {
         if self.switches.no_tip.load(Ordering::SeqCst) {
             return fail();
         }
-        self.memory.tip(actor)
+        let (tip, history) = (self.memory().tip(actor), self.history());
+        async move { Ok(tip.await?.map(|tip| Tip { history, ..tip })) }.boxed()
     }
 
     fn snapshot(&self, snapshot: Snapshot) -> Answer<()> {
-        self.memory.snapshot(snapshot)
+        self.memory().snapshot(snapshot)
     }
 
     fn release(&self, actor: &ActorId, epoch: Epoch, due_ms: Option<u64>) -> Answer<()> {
         if self.switches.no_release.load(Ordering::SeqCst) {
             return fail();
         }
-        self.memory.release(actor, epoch, due_ms)
+        self.memory().release(actor, epoch, due_ms)
     }
 
     fn reassert(&self, reassert: Reassert) -> Answer<Reasserted> {
-        self.memory.reassert(reassert)
+        let (memory, history) = (self.memory(), self.history());
+        if reassert.observed.history != history {
+            return ready(Ok(Reasserted::Changed)).boxed();
+        }
+        let observed = Tip { history: 0, ..reassert.observed };
+        let done = memory.reassert(Reassert { observed, ..reassert });
+        async move {
+            Ok(match done.await? {
+                Reasserted::Granted { epoch, .. } => Reasserted::Granted { epoch, history },
+                Reasserted::Changed => Reasserted::Changed,
+            })
+        }
+        .boxed()
     }
 
     fn owners(&self, actors: Vec<ActorId>) -> Answer<Vec<Option<Owner>>> {
-        self.memory.owners(actors)
+        self.memory().owners(actors)
     }
 
     fn due(
@@ -154,37 +253,38 @@ impl Store for Bent {
         if self.poisoned() {
             return ready(Err(poison())).boxed();
         }
+        self.switches.dues.fetch_add(1, Ordering::SeqCst);
         if self.switches.no_due.load(Ordering::SeqCst) {
             return ready(Ok(Vec::new())).boxed();
         }
-        self.memory.due(partition, after, until_ms, limit)
+        self.memory().due(partition, after, until_ms, limit)
     }
 
     fn actors(&self, kind: &str, after: Option<ActorId>, limit: usize) -> Answer<Vec<ActorId>> {
-        self.memory.actors(kind, after, limit)
+        self.memory().actors(kind, after, limit)
     }
 
     fn history(&self, actor: &ActorId, from: Seq, limit: usize) -> Answer<Vec<RecordRow>> {
-        self.memory.history(actor, from, limit)
+        self.memory().history(actor, from, limit)
     }
 
     fn put_score(&self, score: Score) -> Answer<()> {
-        self.memory.put_score(score)
+        self.memory().put_score(score)
     }
 
     fn top_scores(&self, limit: usize) -> Answer<Vec<Score>> {
-        self.memory.top_scores(limit)
+        self.memory().top_scores(limit)
     }
 
     fn put_metrics(&self, metrics: SessionMetrics) -> Answer<()> {
-        self.memory.put_metrics(metrics)
+        self.memory().put_metrics(metrics)
     }
 
     fn secret(&self, name: &str, fresh: Bytes) -> Answer<Bytes> {
-        self.memory.secret(name, fresh)
+        self.memory().secret(name, fresh)
     }
 
     fn close(&self) -> Answer<()> {
-        self.memory.close()
+        self.memory().close()
     }
 }

@@ -51,7 +51,11 @@ impl Error {
         match self {
             // A deadline here is one of opening: a gateway that does not answer at all.
             Self::Socket(
-                socket::Error::Connect(_) | socket::Error::Broken(_) | socket::Error::Deadline(_),
+                socket::Error::Connect(_)
+                | socket::Error::Broken(_)
+                | socket::Error::Deadline(_)
+                // A node that takes no sockets now: it drains, or is full.
+                | socket::Error::Refused(503),
             )
             | Self::NotConnected
             | Self::Closed(None) => true,

@@ -1,0 +1,32 @@
+//! Both gateways are restarted, one after the other, under load.
+
+use std::time::Duration;
+
+use tokio::time::sleep;
+
+use super::{check, pace, pair, recoveries, urls};
+use crate::storm::Storm;
+use crate::support::redis::{Aof, Redis};
+use crate::support::seed;
+
+#[tokio::test(flavor = "multi_thread")]
+async fn a_rolling_restart_loses_no_command() {
+    let seed = seed();
+    let redis = Redis::single(Aof::EverySecond).await;
+    let mut gateways = pair(&redis.url()).await;
+    let storm = Storm::begin(200, &urls(&gateways), seed, pace()).await;
+    for gateway in &mut gateways.all {
+        sleep(Duration::from_secs(3)).await;
+        gateway.stop().await;
+        gateway.start_again().await;
+    }
+    sleep(Duration::from_secs(3)).await;
+    let mut survivors = storm.end().await;
+    let [median, p99, longest] = recoveries(&survivors);
+    println!(
+        "from socket loss to the next acknowledged command: median {median:?}, p99 {p99:?}, longest {longest:?}"
+    );
+    let moved = survivors.iter().filter(|s| s.tally.resumes > 0).count();
+    assert_eq!(moved, survivors.len(), "everybody was on a gateway that was restarted");
+    check(&mut survivors).await;
+}
