@@ -75,8 +75,14 @@ impl House {
             .with(game::ROOM, Kind::of::<game::room::Room>(Arc::clone(&rules)))
             .with(game::LEADERBOARD, Kind::of::<game::leaderboard::Leaderboard>(rules));
         let (activities, nearby) = (Activities::default(), Arc::new(Nobody));
-        let parts =
-            Parts { store: Arc::clone(&store), kinds, activities, nearby, clock: clock.clone() };
+        let parts = Parts {
+            store: Arc::clone(&store),
+            kinds,
+            activities,
+            nearby,
+            clock: clock.clone(),
+            fleet: None,
+        };
         let runtime = Runtime::start(&Config::default(), parts);
         Ok(Self { clock, store, runtime, _dir: dir })
     }
