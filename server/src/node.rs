@@ -41,12 +41,12 @@ use crate::store::redis::durable::Level;
 use crate::store::redis::fleet::RedisFleet;
 use crate::store::redis::{self, Redis};
 use crate::store::{self, Store};
-use crate::telemetry::measured::Measured;
+use crate::telemetry::measured::{Measured, Stall};
 use crate::telemetry::metrics::Metrics;
 
 mod shared;
 
-use shared::{Busy, Shared};
+use shared::{Busy, Shared, standing};
 
 /// What every key of this world begins with.
 const NAMESPACE: &str = "hf";
@@ -276,10 +276,20 @@ fn share_edge(
     let Some(shared) = shared else { return Hub::new() };
     let live = shared.live(tasks, stop.clone());
     config.live = Some(live.clone());
-    config.standing = Some(shared.standing(&config.clock, tasks, stop.clone()));
     config.directory = Some(shared.directory(Arc::clone(store)));
     let relay = shared.relay(tasks, stop.clone());
     Hub::across(relay, live, config.frame_ms, config.full_frame_ms)
+}
+
+/// Wraps a store so that it is measured, and says when its appends stall.
+fn measure(
+    inner: Arc<dyn Store>,
+    metrics: &Metrics,
+    clock: &Clock,
+) -> (Arc<dyn Store>, watch::Receiver<Option<Stall>>) {
+    let (trouble, troubled) = watch::channel(None);
+    let (clock, metrics) = (clock.clone(), metrics.clone());
+    (Arc::new(Measured { inner, metrics, clock, trouble }), troubled)
 }
 
 /// Why this node can't serve, whatever its store does.
@@ -311,7 +321,7 @@ impl Node {
         let admin_listener = admin_listener.map_err(StartError::Listen)?;
         let metrics = Metrics::default();
         let (inner, port) = open_store(settings, &clock).await?;
-        let store: Arc<dyn Store> = Arc::new(Measured { inner, metrics: metrics.clone() });
+        let (store, troubled) = measure(inner, &metrics, &clock);
         let key = token_key(settings, &*store).await?;
         let mut config = edge_config(settings, listener, key, &clock)?;
 
@@ -325,6 +335,8 @@ impl Node {
                 Some(Shared::join(settings, origin, port, &busy, &clock, rest.clone()).await?)
             }
         };
+        let lease = shared.as_ref().map(|shared| shared.handle.state());
+        config.standing = Some(standing(lease, troubled, &clock, (&rest_tasks, &rest)));
         let hub = share_edge(&mut config, shared.as_ref(), &store, (&rest_tasks, &rest));
         let (board, refresh) = board::open(Arc::clone(&store), clock.clone());
         rest_tasks.spawn(refresh.run(rest.clone()));

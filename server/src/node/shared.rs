@@ -20,9 +20,12 @@ use crate::config::Settings;
 use crate::gateway::{self, Directory, Live, NodeRow, Peer, Relay, Standing, relay};
 use crate::store::fleet::{Fleet, Heard, Member};
 use crate::store::{self, Store};
+use crate::telemetry::measured::Stall;
 
 /// News that wait for the store; more are dropped, and their readers notice the gap. I7.
 const NEWS_LEN_MAX: usize = 4_096;
+/// A stall that is not repeated for so long is over.
+const STALL_MS: u64 = 2_000;
 /// What the edge has not read yet of others' news. I7.
 const HEARD_LEN_MAX: usize = 4_096;
 
@@ -80,37 +83,6 @@ impl Shared {
         live
     }
 
-    /// Whether this node may serve.
-    pub fn standing(
-        &self,
-        clock: &Clock,
-        tasks: &TaskTracker,
-        stop: CancellationToken,
-    ) -> watch::Receiver<Standing> {
-        let (mut state, clock) = (self.handle.state(), clock.clone());
-        let (sender, standing) = watch::channel(Standing::Serving);
-        let follow = async move {
-            loop {
-                let frozen = *state.borrow_and_update() == LeaseState::Frozen;
-                let now_ms = clock.now_ms();
-                sender.send_if_modified(|standing| {
-                    let before = *standing;
-                    *standing = match (frozen, before) {
-                        (false, _) => Standing::Serving,
-                        (true, Standing::Frozen(since_ms)) => Standing::Frozen(since_ms),
-                        (true, _) => Standing::Frozen(now_ms),
-                    };
-                    *standing != before
-                });
-                if state.changed().await.is_err() {
-                    return;
-                }
-            }
-        };
-        tasks.spawn(async move { stop.run_until_cancelled(follow).await });
-        standing
-    }
-
     /// Which nodes hold what.
     pub fn directory(&self, store: Arc<dyn Store>) -> Arc<dyn Directory> {
         Arc::new(Nodes { port: Arc::clone(&self.port), handle: self.handle.clone(), store })
@@ -130,6 +102,53 @@ impl Shared {
         tasks.spawn(async move { stop.run_until_cancelled(carry).await });
         Arc::new(News { port: Arc::clone(&self.port), news })
     }
+}
+
+/// Whether this node may serve: its lease is in force, where it needs one, and appends get through.
+pub(super) fn standing(
+    mut lease: Option<watch::Receiver<LeaseState>>,
+    mut trouble: watch::Receiver<Option<Stall>>,
+    clock: &Clock,
+    (tasks, stop): (&TaskTracker, &CancellationToken),
+) -> watch::Receiver<Standing> {
+    let (sender, standing) = watch::channel(Standing::Serving);
+    let (clock, stop) = (clock.clone(), stop.clone());
+    let follow = async move {
+        loop {
+            let frozen = lease
+                .as_mut()
+                .is_some_and(|lease| *lease.borrow_and_update() == LeaseState::Frozen);
+            let stall = *trouble.borrow_and_update();
+            // A stall of which nothing more is heard is over: who was stalled has gone.
+            let held = stall.filter(|stall| clock.now_ms() < stall.last_ms + STALL_MS);
+            sender.send_if_modified(|standing| {
+                let before = *standing;
+                *standing = match (frozen, before, held) {
+                    (true, Standing::Frozen(since_ms), _) => Standing::Frozen(since_ms),
+                    (true, ..) => Standing::Frozen(clock.now_ms()),
+                    (false, _, Some(stall)) => Standing::Held(stall.since_ms),
+                    (false, _, None) => Standing::Serving,
+                };
+                *standing != before
+            });
+            let thawed = async {
+                match &mut lease {
+                    Some(lease) => lease.changed().await.is_ok(),
+                    None => std::future::pending().await,
+                }
+            };
+            let goes_on = tokio::select! {
+                goes_on = thawed => goes_on,
+                changed = trouble.changed() => changed.is_ok(),
+                () = clock.sleep_ms(STALL_MS), if held.is_some() => true,
+            };
+            if !goes_on {
+                return;
+            }
+        }
+    };
+    tasks.spawn(async move { stop.run_until_cancelled(follow).await });
+    standing
 }
 
 fn live_now(handle: &FleetHandle, table: &Table) -> Live {

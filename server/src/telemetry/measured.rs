@@ -1,5 +1,5 @@
-//! A store, measured: how long each group of appends takes and how many records it holds.
-//! Everything else is passed on.
+//! A store, measured: how long each group of appends takes, how many records it holds, and since
+//! when no append has got through. Everything else is passed on.
 
 use bytes::Bytes;
 use futures::FutureExt as _;
@@ -9,7 +9,7 @@ use std::sync::Arc;
 use tokio::sync::watch;
 
 use super::metrics::Metrics;
-use crate::clock;
+use crate::clock::{self, Clock};
 use crate::store::{
     Answer, Append, Base, Claim, Claimed, Description, Epoch, Error, History, Loaded, Owner,
     Partition, Reassert, Reasserted, RecordRow, Score, Seq, SessionMetrics, Snapshot, Store, Tip,
@@ -22,6 +22,33 @@ pub struct Measured {
     pub inner: Arc<dyn Store>,
     /// Where it is counted.
     pub metrics: Metrics,
+    /// For the time of trouble.
+    pub clock: Clock,
+    /// Whether appends stall.
+    pub trouble: watch::Sender<Option<Stall>>,
+}
+
+/// No append gets through. What stalls is tried again several times a second.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub struct Stall {
+    /// Since when, Unix milliseconds by the clock.
+    pub since_ms: u64,
+    /// The newest append that stalled.
+    pub last_ms: u64,
+}
+
+/// Notes whether a group of appends got through.
+fn note(trouble: &watch::Sender<Option<Stall>>, clock: &Clock, answers: &[Result<(), Error>]) {
+    let stalled = |answer: &Result<(), Error>| matches!(answer, Err(Error::Stalled(_)));
+    let stalls = !answers.is_empty() && answers.iter().all(stalled);
+    trouble.send_if_modified(|stall| {
+        let before = *stall;
+        *stall = stalls.then(|| {
+            let last_ms = clock.now_ms();
+            Stall { since_ms: before.map_or(last_ms, |stall| stall.since_ms), last_ms }
+        });
+        *stall != before
+    });
 }
 
 impl Store for Measured {
@@ -30,7 +57,12 @@ impl Store for Measured {
         let seconds = self.metrics.append_seconds.clone();
         let begun = clock::instant();
         let answer = self.inner.append(batch);
-        answer.inspect(move |_| seconds.observe(begun.elapsed().as_secs_f64())).boxed()
+        let (trouble, clock) = (self.trouble.clone(), self.clock.clone());
+        let looked = answer.inspect(move |answers| {
+            seconds.observe(begun.elapsed().as_secs_f64());
+            note(&trouble, &clock, answers);
+        });
+        looked.boxed()
     }
 
     fn describe(&self) -> Description {
@@ -117,5 +149,28 @@ impl Store for Measured {
 
     fn close(&self) -> Answer<()> {
         self.inner.close()
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn a_stall_lasts_until_something_gets_through() {
+        let (trouble, seen) = watch::channel(None);
+        let clock = Clock::movable();
+        let stalled = || Err(Error::Stalled("full".into()));
+        note(&trouble, &clock, &[stalled(), Ok(())]);
+        note(&trouble, &clock, &[Err(Error::Doubt("lost".into()))]);
+        assert_eq!(*seen.borrow(), None, "not everything stalls");
+        note(&trouble, &clock, &[stalled()]);
+        let since_ms = clock.now_ms();
+        clock.advance(300);
+        note(&trouble, &clock, &[stalled(), stalled()]);
+        let stall = Stall { since_ms, last_ms: since_ms + 300 };
+        assert_eq!(*seen.borrow(), Some(stall));
+        note(&trouble, &clock, &[stalled(), Ok(())]);
+        assert_eq!(*seen.borrow(), None);
     }
 }
