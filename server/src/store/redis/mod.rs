@@ -205,7 +205,17 @@ impl Store for Redis {
     }
 
     fn claim(&self, claim: Claim) -> Answer<Claimed> {
-        self.answer(|inner| async move { inner.claim(claim).await })
+        self.answer(|inner| async move {
+            let tag = tag_of(&claim.actor);
+            let claimed = inner.claim(claim).await?;
+            // What is loaded next is shown: a point of the stream after it must be as safe as an
+            // append.
+            if let Claimed::Granted { history, .. } = claimed {
+                let link = inner.router.link(&tag);
+                inner.beacons.confirm(&inner.router, &link, history, &tag).await?;
+            }
+            Ok(claimed)
+        })
     }
 
     fn load(&self, actor: &ActorId, base: Base) -> Answer<Loaded> {
@@ -274,7 +284,15 @@ impl Store for Redis {
 
     fn tip(&self, actor: &ActorId) -> Answer<Option<Tip>> {
         let actor = actor.clone();
-        self.answer(|inner| async move { inner.tip(&actor).await })
+        self.answer(|inner| async move {
+            let tip = inner.tip(&actor).await?;
+            // A record that is found after a doubt is acknowledged by it.
+            if let Some(tip) = &tip {
+                let (link, tag) = (inner.router.link(&tag_of(&actor)), tag_of(&actor));
+                inner.beacons.confirm(&inner.router, &link, tip.history, &tag).await?;
+            }
+            Ok(tip)
+        })
     }
 
     fn snapshot(&self, snapshot: Snapshot) -> Answer<()> {

@@ -256,7 +256,7 @@ async fn racing_claims_give_rising_epochs_and_no_gap() {
         let granted = Arc::clone(&granted);
         tokio::spawn(async move {
             let mut replaces = None;
-            for _ in 0..50 {
+            for _ in 0..500 {
                 match store.claim(claim(session, replaces)).await.unwrap() {
                     Claimed::Held(owner) => replaces = Some(owner),
                     Claimed::Granted { epoch, seq, .. } => {
