@@ -77,18 +77,28 @@ impl Storm {
         self.stop.send(true).unwrap();
         let mut survivors = self.players.join_all().await;
         survivors.sort_by(|a, b| a.name.cmp(&b.name));
+        // Who ended early was still struck by who ended late.
+        for survivor in &mut survivors {
+            survivor.state = ask_state(&mut survivor.bot, &survivor.name).await;
+        }
         survivors
     }
 }
 
-async fn survive(mut bot: Bot, name: String, tally: Tally) -> Survivor {
-    let state = loop {
+/// A player's whole state, whatever the last fault still does to its socket. What was pushed before
+/// it has arrived by then.
+async fn ask_state(bot: &mut Bot, name: &str) -> PlayerState {
+    loop {
         match bot.query(Verb::GetState {}).await {
-            Ok(state) => break state,
+            Ok(state) => return state,
             Err(error) if error.is_lost() => drop(bot.resume_within(PATIENCE).await.unwrap()),
             Err(error) => panic!("{name}: {error}"),
         }
-    };
+    }
+}
+
+async fn survive(mut bot: Bot, name: String, tally: Tally) -> Survivor {
+    let state = ask_state(&mut bot, &name).await;
     let expected = Expected::of(bot.ledger()).unwrap_or_else(|odd| panic!("{name}: {odd}"));
     Survivor { bot, name, tally, expected, state }
 }

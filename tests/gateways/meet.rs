@@ -5,12 +5,41 @@ use holdfast_protocol::server::{MoveBody, PlayerState, RoomBody, RoomsBody};
 use loadtest::bot::Bot;
 use serde_json::json;
 
-use super::pair;
+use super::{options, pair};
 use crate::scenario::{attack, join};
-use crate::support::redis::{Aof, Redis};
+use crate::support::gateways::Gateways;
+use crate::support::redis::tls::Tls;
+use crate::support::redis::{Aof, Redis, Setup};
 use crate::support::{PATIENCE, eventually};
 
 const NOTICE: &str = "Alice the Brave attacked you for 25 damage (attack executed against bob)";
+
+/// The documented files, as they are: least privilege, passwords, TLS.
+#[tokio::test(flavor = "multi_thread")]
+async fn a_redis_with_tls_and_the_documented_users_is_enough() {
+    let tls = Tls::new();
+    let redis = Redis::start(Setup::documented().tls(&tls)).await;
+    let ca = tls.ca().display().to_string();
+    let options = options().with(&["--redis-ca-file", &ca]);
+    let mut gateways = Gateways::start(2, |_| redis.url(), options).await;
+    let mut alice = Bot::enter(&gateways.all[0].ws(), "alice", None).await.unwrap();
+    alice.know([gateways.all[1].ws()]);
+    let mut bob = Bot::enter(&gateways.all[1].ws(), "bob", None).await.unwrap();
+    for bot in [&mut alice, &mut bob] {
+        bot.command(join("dungeon-7")).await.unwrap();
+    }
+    alice.command(attack("bob")).await.unwrap();
+    // Claims, snapshots, releases, leases and mail of a whole life.
+    gateways.all[0].stop().await;
+    alice.resume_within(PATIENCE).await.unwrap();
+    let state: PlayerState = alice.query(Verb::GetState {}).await.unwrap();
+    assert_eq!(state.score, 35);
+    for gateway in &gateways.all {
+        let log = gateway.log();
+        let refused: Vec<_> = log.lines().filter(|line| line.contains("NOPERM")).collect();
+        assert!(refused.is_empty(), "{refused:?}");
+    }
+}
 
 #[tokio::test(flavor = "multi_thread")]
 async fn the_guides_scenario_holds_across_two_gateways() {

@@ -17,7 +17,12 @@ async fn a_lost_connection_is_taken_up_and_what_is_owed_is_asked_again() {
             Hear("resume"),
             welcome("resumed", 2, Some(0)),
             Hear(r#""id":1"#),
+            // A command of its own says when it is served again.
+            Hear(r#""id":2"#),
             say(r#"{"id":1,"ok":{"room":null},"seq":2,"dup":true}"#),
+            say(r#"{"id":2,"ok":{"damage":0,"xp":0,"health":100},"seq":3}"#),
+            Hear(r#""id":2"#),
+            say(r#"{"id":2,"ok":{"damage":0,"xp":0,"health":100},"seq":3,"dup":true}"#),
             Hear(r#""id":1"#),
             say(r#"{"id":1,"ok":{"room":null},"seq":2,"dup":true}"#),
         ],
@@ -28,7 +33,7 @@ async fn a_lost_connection_is_taken_up_and_what_is_owed_is_asked_again() {
     // Stopped at once: it only settles what it owes.
     let (_keep, stop) = watch::channel(true);
     let tally = play(&mut bot, &mut restless(), Pace::default(), stop).await.unwrap();
-    assert_eq!((tally.resumes, tally.learnt_late, tally.repeated), (1, 1, 1));
+    assert_eq!((tally.resumes, tally.learnt_late, tally.repeated), (1, 1, 2));
     assert!(bot.ledger().open().is_empty());
     drop(bot);
     fake.done().await;
