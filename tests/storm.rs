@@ -79,6 +79,7 @@ impl Storm {
         survivors.sort_by(|a, b| a.name.cmp(&b.name));
         // Who ended early was still struck by who ended late.
         for survivor in &mut survivors {
+            survivor.bot.patience = PATIENCE;
             survivor.state = ask_state(&mut survivor.bot, &survivor.name).await;
         }
         survivors

@@ -266,6 +266,20 @@ async fn open_store(settings: &Settings, clock: &Clock) -> Result<Opened, StartE
     Ok((Arc::new(redis), Some(Arc::new(fleet))))
 }
 
+/// Joins the other nodes, where the store is shared.
+async fn join(
+    settings: &Settings,
+    address: SocketAddr,
+    port: Option<Arc<dyn Fleet>>,
+    busy: &Busy,
+    clock: &Clock,
+    stop: &CancellationToken,
+) -> Result<Option<Shared>, StartError> {
+    let Some(port) = port else { return Ok(None) };
+    let origin = settings.advertise.clone().unwrap_or(format!("http://{address}"));
+    Ok(Some(Shared::join(settings, origin, port, busy, clock, stop.clone()).await?))
+}
+
 /// Gives the edge what it needs of the other nodes; the hub shows their actors too.
 fn share_edge(
     config: &mut gateway::Config,
@@ -328,13 +342,7 @@ impl Node {
         let (edge, rest) = (CancellationToken::new(), CancellationToken::new());
         let (edge_tasks, rest_tasks) = (TaskTracker::new(), TaskTracker::new());
         let busy = Busy::default();
-        let shared = match port {
-            None => None,
-            Some(port) => {
-                let origin = settings.advertise.clone().unwrap_or(format!("http://{address}"));
-                Some(Shared::join(settings, origin, port, &busy, &clock, rest.clone()).await?)
-            }
-        };
+        let shared = join(settings, address, port, &busy, &clock, &rest).await?;
         let lease = shared.as_ref().map(|shared| shared.handle.state());
         config.standing = Some(standing(lease, troubled, &clock, (&rest_tasks, &rest)));
         let hub = share_edge(&mut config, shared.as_ref(), &store, (&rest_tasks, &rest));
