@@ -46,8 +46,9 @@ const PURE_ACTOR: [&str; 9] =
 /// Plain types that pure files of the runtime may name.
 const PLAIN: &str = "crate::store::tip";
 const PURE_GATEWAY: [&str; 6] = ["session", "batch", "view", "news", "exchange", "standing"];
-/// Plain parts of the store that the doctor may name; it dials for itself.
-const PLAIN_DOCTOR: [&str; 2] = ["crate::store::durability", "crate::store::redis::address"];
+/// Parts of the store that the doctor may name: what is asked for, and the way to a server.
+const PLAIN_DOCTOR: [&str; 3] =
+    ["crate::store::durability", "crate::store::redis::address", "crate::store::redis::connect"];
 
 /// What a file of the server may not import, as prefixes of paths in `use` and in code.
 fn forbidden(path: &str) -> &'static [&'static str] {

@@ -4,16 +4,14 @@
 use std::time::Duration;
 
 use redis::aio::MultiplexedConnection;
-use redis::{
-    AsyncConnectionConfig, Client, Cmd, ConnectionAddr, FromRedisValue, IntoConnectionInfo,
-    RedisConnectionInfo, RedisError, TlsCertificates,
-};
+use redis::{Cmd, FromRedisValue};
 
 use super::facts::{Fields, Server};
 use super::needs;
 use crate::clock::{self, Clock};
 use crate::store::durability::Durability;
 use crate::store::redis::address::{Access, Login, Node, written};
+use crate::store::redis::connect::{Connector, Purpose};
 
 /// Patience with one answer.
 const ANSWER: Duration = Duration::from_secs(2);
@@ -44,54 +42,17 @@ const SETTINGS: &[&str] = &[
 const SCRIPT: &str = "#!lua flags=allow-oom\nreturn redis.call('TIME')";
 
 /// How servers are reached.
-pub(super) struct Dialer {
-    tls: Option<TlsCertificates>,
+pub(super) fn connector(access: &Access) -> Result<Connector, String> {
+    let connector = Connector::new(access).map_err(|error| error.to_string())?;
+    Ok(connector.patient(ANSWER))
 }
 
-impl Dialer {
-    /// Reads the file of authorities, where one is named.
-    pub fn new(access: &Access) -> Result<Self, String> {
-        let root_cert = match &access.ca {
-            None => None,
-            Some(path) => Some(std::fs::read(path).map_err(|error| {
-                format!("the authorities in {} can't be read ({error})", path.display())
-            })?),
-        };
-        let tls = access.tls.then_some(TlsCertificates { client_tls: None, root_cert });
-        Ok(Self { tls })
-    }
-
-    /// A connection of its own.
-    pub async fn dial(&self, at: &Node, login: &Login) -> Result<MultiplexedConnection, String> {
-        let opened = self.open(at, login).await;
-        opened.map_err(|error| format!("{} can't be reached: {error}", written(at)))
-    }
-
-    async fn open(&self, at: &Node, login: &Login) -> Result<MultiplexedConnection, RedisError> {
-        let (host, port) = at.clone();
-        let address = match self.tls {
-            None => ConnectionAddr::Tcp(host, port),
-            Some(_) => ConnectionAddr::TcpTls { host, port, insecure: false, tls_params: None },
-        };
-        let mut settings = RedisConnectionInfo::default();
-        if let Some(user) = &login.user {
-            settings = settings.set_username(user);
-        }
-        if let Some(password) = &login.password {
-            settings = settings.set_password(password);
-        }
-        let tcp = redis::io::tcp::TcpSettings::default().set_nodelay(true);
-        let info =
-            address.into_connection_info()?.set_redis_settings(settings).set_tcp_settings(tcp);
-        let client = match &self.tls {
-            None => Client::open(info)?,
-            Some(certificates) => Client::build_with_tls(info, certificates.clone())?,
-        };
-        let config = AsyncConnectionConfig::new()
-            .set_connection_timeout(Some(ANSWER))
-            .set_response_timeout(Some(ANSWER));
-        client.get_multiplexed_async_connection_with_config(&config).await
-    }
+/// A connection of its own.
+pub(super) async fn dial(
+    connector: &Connector,
+    at: &Node,
+) -> Result<MultiplexedConnection, String> {
+    connector.open(at, Purpose::Quick(ANSWER)).await
 }
 
 /// A command of words.
@@ -122,9 +83,8 @@ pub(super) fn fields(text: &str) -> Fields {
 
 /// What is asked of one server.
 pub(super) struct Question<'a> {
-    pub dialer: &'a Dialer,
+    pub connector: &'a Connector,
     pub login: &'a Login,
-    pub db: u32,
     pub cluster: bool,
     pub durability: Durability,
     /// Answers whose median is taken.
@@ -135,15 +95,12 @@ pub(super) struct Question<'a> {
 impl Question<'_> {
     /// Asks everything; fails only where there is no answer at all.
     pub async fn put(&self, at: &Node) -> Result<Server, String> {
-        let mut connection = self.dialer.dial(at, self.login).await?;
-        if self.db > 0 {
-            let () = ask(&mut connection, &["SELECT", &self.db.to_string()]).await?;
-        }
+        let mut connection = dial(self.connector, at).await?;
         let info = fields(&ask::<String>(&mut connection, &["INFO"]).await?);
         let mut server = Server {
             at: written(at),
             port: at.1,
-            tls: self.dialer.tls.is_some(),
+            tls: self.connector.is_tls(),
             loopback: is_loopback(&at.0),
             info,
             ..Server::default()
@@ -179,7 +136,7 @@ impl Question<'_> {
         }
         server.run_ids.push(server.info("run_id").to_owned());
         for _ in 0..2 {
-            let mut other = self.dialer.dial(at, self.login).await?;
+            let mut other = dial(self.connector, at).await?;
             let info = fields(&ask::<String>(&mut other, &["INFO", "server"]).await?);
             server.run_ids.extend(info.get("run_id").cloned());
         }

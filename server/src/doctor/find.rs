@@ -6,13 +6,14 @@ use std::collections::BTreeSet;
 use redis::Value;
 use redis::aio::MultiplexedConnection;
 
-use super::ask::{Dialer, ask, fields};
+use super::ask::{ask, dial, fields};
 use super::facts::{Facts, Fields, Kind};
-use crate::store::redis::address::{Access, Address, Login, Node, written};
+use crate::store::redis::address::{Address, Login, Node, written};
+use crate::store::redis::connect::Connector;
 
 /// The primaries to look at; what was learned on the way is in `facts`.
 pub(super) async fn primaries(
-    dialer: &Dialer,
+    connector: &Connector,
     address: &Address,
     facts: &mut Facts,
 ) -> Result<Vec<Node>, String> {
@@ -21,7 +22,7 @@ pub(super) async fn primaries(
         Address::Sentinel { sentinels, service, sentinel_login, .. } => {
             facts.kind = Kind::Sentinel;
             for at in sentinels {
-                match sentinel(dialer, at, sentinel_login, service).await {
+                match sentinel(connector, at, sentinel_login, service).await {
                     Ok(said) => drop(facts.sentinels.insert(written(at), said)),
                     Err(why) => facts.silent.push((written(at), why)),
                 }
@@ -31,20 +32,20 @@ pub(super) async fn primaries(
                 format!("no Sentinel names a primary of {service}: {}", reasons.join("; "))
             })
         }
-        Address::Cluster { seeds, access } => {
+        Address::Cluster { seeds, .. } => {
             facts.kind = Kind::Cluster;
-            cluster(dialer, seeds, access, facts).await
+            cluster(connector, seeds, facts).await
         }
     }
 }
 
 async fn sentinel(
-    dialer: &Dialer,
+    connector: &Connector,
     at: &Node,
     login: &Login,
     service: &str,
 ) -> Result<Fields, String> {
-    let mut connection = dialer.dial(at, login).await?;
+    let mut connection = dial(&connector.with_login(login), at).await?;
     ask(&mut connection, &["SENTINEL", "MASTER", service]).await
 }
 
@@ -57,15 +58,14 @@ fn named(facts: &Facts) -> Option<Vec<Node>> {
 }
 
 async fn cluster(
-    dialer: &Dialer,
+    connector: &Connector,
     seeds: &[Node],
-    access: &Access,
     facts: &mut Facts,
 ) -> Result<Vec<Node>, String> {
     let mut reasons = Vec::new();
     for seed in seeds {
         let asked = async {
-            let mut connection = dialer.dial(seed, &access.login).await?;
+            let mut connection = dial(connector, seed).await?;
             shards(&mut connection, seed).await
         };
         match asked.await {

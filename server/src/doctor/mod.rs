@@ -18,7 +18,8 @@ use serde::Serialize;
 use crate::clock::Clock;
 use crate::store::durability::Durability;
 use crate::store::redis::address::{Access, Address, written};
-use ask::{Dialer, Question};
+use crate::store::redis::connect::Connector;
+use ask::{Question, connector, dial};
 use facts::Facts;
 
 pub use finding::{Finding, Fix, Level};
@@ -69,10 +70,10 @@ pub async fn examine(order: &Order, clock: &Clock) -> Result<Report, Unreachable
 
 async fn collect(order: &Order, clock: &Clock) -> Result<Facts, String> {
     let access = order.address.access();
-    let dialer = Dialer::new(access)?;
+    let connector = connector(access)?;
     let mut facts = Facts { durability: order.durability, ..Facts::default() };
-    let primaries = find::primaries(&dialer, &order.address, &mut facts).await?;
-    let question = question(order, access, &dialer, clock);
+    let primaries = find::primaries(&connector, &order.address, &mut facts).await?;
+    let question = question(order, access, &connector, clock);
     for at in &primaries {
         match question.put(at).await {
             Ok(server) => facts.servers.push(server),
@@ -89,13 +90,12 @@ async fn collect(order: &Order, clock: &Clock) -> Result<Facts, String> {
 fn question<'a>(
     order: &Order,
     access: &'a Access,
-    dialer: &'a Dialer,
+    connector: &'a Connector,
     clock: &'a Clock,
 ) -> Question<'a> {
     Question {
-        dialer,
+        connector,
         login: &access.login,
-        db: access.db,
         cluster: matches!(order.address, Address::Cluster { .. }),
         durability: order.durability,
         samples: order.samples,
@@ -110,10 +110,10 @@ fn question<'a>(
 /// [`Unreachable`] when the connection can't even be set up.
 pub async fn fix(order: &Order, report: &Report) -> Result<Vec<String>, Unreachable> {
     let access = order.address.access();
-    let dialer = Dialer::new(access).map_err(Unreachable)?;
+    let connector = connector(access).map_err(Unreachable)?;
     let mut facts = Facts::default();
     let primaries =
-        find::primaries(&dialer, &order.address, &mut facts).await.map_err(Unreachable)?;
+        find::primaries(&connector, &order.address, &mut facts).await.map_err(Unreachable)?;
     let mut lines = Vec::new();
     for at in &primaries {
         let place = written(at);
@@ -122,7 +122,7 @@ pub async fn fix(order: &Order, report: &Report) -> Result<Vec<String>, Unreacha
         for change in here.filter_map(|finding| finding.fix.as_ref()) {
             let Fix { name, value } = change;
             let set = async {
-                let mut connection = dialer.dial(at, &access.login).await?;
+                let mut connection = dial(&connector, at).await?;
                 ask::ask::<String>(&mut connection, &["CONFIG", "SET", name, value]).await
             };
             lines.push(match set.await {

@@ -40,6 +40,7 @@ pub struct Connector {
     tls: Option<TlsCertificates>,
     login: Login,
     db: u32,
+    patience: Duration,
 }
 
 impl Connector {
@@ -55,16 +56,29 @@ impl Connector {
             None => None,
         };
         let tls = access.tls.then_some(TlsCertificates { client_tls: None, root_cert });
-        Ok(Self { tls, login: access.login.clone(), db: access.db })
+        let (login, db) = (access.login.clone(), access.db);
+        Ok(Self { tls, login, db, patience: CONNECT_TIMEOUT })
     }
 
     /// The same way to other servers, with another login and database 0.
     #[must_use]
     pub fn with_login(&self, login: &Login) -> Self {
-        Self { tls: self.tls.clone(), login: login.clone(), db: 0 }
+        Self { tls: self.tls.clone(), login: login.clone(), db: 0, patience: self.patience }
     }
 
-    /// Opens a connection within [`CONNECT_TIMEOUT`].
+    /// The same, with another time than [`CONNECT_TIMEOUT`] for a connection to open.
+    #[must_use]
+    pub fn patient(self, patience: Duration) -> Self {
+        Self { patience, ..self }
+    }
+
+    /// Whether connections are encrypted.
+    #[must_use]
+    pub fn is_tls(&self) -> bool {
+        self.tls.is_some()
+    }
+
+    /// Opens a connection within [`CONNECT_TIMEOUT`], or what was asked for instead.
     ///
     /// # Errors
     /// A sentence that says why there is none.
@@ -92,10 +106,10 @@ impl Connector {
         }
         let client = self.client(at, settings).map_err(failed)?;
         let opening = client.get_multiplexed_async_connection_with_config(&config);
-        match tokio::time::timeout(CONNECT_TIMEOUT, opening).await {
+        match tokio::time::timeout(self.patience, opening).await {
             Ok(opened) => opened.map_err(failed),
             Err(_) => {
-                let limit_ms = CONNECT_TIMEOUT.as_millis();
+                let limit_ms = self.patience.as_millis();
                 Err(format!("{} does not answer within {limit_ms} ms", written(at)))
             }
         }
