@@ -23,7 +23,7 @@ use holdfast::actor::envelope::{Call, Nearby};
 use holdfast::actor::handle::{Config, Parts, Runtime};
 use holdfast::actor::kind::{Kind, Kinds};
 use holdfast::clock::{Clock, instant};
-use holdfast::store::redis::durable::Level;
+use holdfast::store::durability::Durability;
 use holdfast::store::redis::{Options, Redis};
 use holdfast::store::{Append, Claim, Claimed, Epoch, History, Seq, Store};
 use holdfast_protocol::ids::ActorId;
@@ -257,7 +257,7 @@ async fn commands(runtime: &Runtime, waiting: usize) -> Outcome<f64> {
 async fn compare() -> Outcome<()> {
     let server = Server::start()?;
     let address = format!("redis://127.0.0.1:{}", server.port).parse()?;
-    let options = Options { address, namespace: "hf".into(), level: Level::Stored };
+    let options = Options { address, namespace: "hf".into(), level: Durability::Stored };
     let clock = Clock::system();
     let store = Redis::open(&options, clock.clone()).await?;
     let mut bare = Bare::open(store.clone()).await?;

@@ -34,10 +34,8 @@ use crate::config::{ConfigError, Guests, Settings, read_secret, redis_address};
 use crate::doctor::{self, SAMPLES_AT_START};
 use crate::game;
 use crate::gateway::{self, Gateway, Hub};
-use crate::store::durability::Durability;
 use crate::store::embedded::Embedded;
 use crate::store::fleet::Fleet;
-use crate::store::redis::durable::Level;
 use crate::store::redis::fleet::RedisFleet;
 use crate::store::redis::{self, Redis};
 use crate::store::{self, Store};
@@ -254,12 +252,8 @@ async fn open_store(settings: &Settings, clock: &Clock) -> Result<Opened, StartE
         refusals if refusals.is_empty() => {}
         refusals => return Err(StartError::Refused(refusals.join("\n  "))),
     }
-    let level = match order.durability {
-        Durability::Stored => Level::Stored,
-        Durability::Replicated(count) => Level::Replicated(count.into()),
-        Durability::Fsynced => Level::Fsynced,
-    };
-    let options = redis::Options { address: order.address, namespace: NAMESPACE.into(), level };
+    let (address, level) = (order.address, order.durability);
+    let options = redis::Options { address, namespace: NAMESPACE.into(), level };
     let redis = Redis::open(&options, clock.clone()).await?;
     let (router, ttl_ms) = (redis.router().clone(), settings.lease_ttl_ms);
     let fleet = RedisFleet::new(router, clock.clone(), ttl_ms);

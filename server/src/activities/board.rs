@@ -107,7 +107,7 @@ impl Refresh {
 
     async fn refresh(self) {
         // Where other nodes write scores too, no one says that the rows are stale.
-        let shared = self.store.partitions() > 1;
+        let shared = self.store.is_shared();
         loop {
             match self.store.top_scores(CACHED_ROWS).await {
                 Ok(scores) => self.show(ranked(scores)),

@@ -8,7 +8,7 @@ use futures::FutureExt;
 use holdfast_protocol::ids::ActorId;
 use tracing::{error, warn};
 
-use super::core::{Ask, CallerId, Core, Input, Lost, Output, Reasserted, Tell, Verdict};
+use super::core::{Ask, CallerId, Core, Input, Lost, Output, Tell, Verdict};
 use super::desk::{Born, Desk, Done};
 use super::envelope::{CallError, Closing, Connection, ConnectionId, Delivery};
 use super::ledger::clear_empty;
@@ -329,20 +329,15 @@ impl Cell {
         ask: Ask,
         result: Result<store::Reasserted, store::Error>,
     ) -> Option<End> {
-        let result = match result {
-            Ok(store::Reasserted::Granted { epoch, history }) => {
-                desk.stats.reasserted.add(1);
-                (self.history, self.confirmed_ms) = (history, now_ms);
-                Ok(Reasserted::Granted { epoch, history })
-            }
-            Ok(store::Reasserted::Changed) => Ok(Reasserted::Changed),
-            Err(error) => {
-                let (actor, epoch) = (self.core.id(), self.core.epoch());
-                warn!(%actor, epoch, %error, "a reassertion is in doubt");
-                self.stalled = true;
-                Err(())
-            }
-        };
+        if let Ok(store::Reasserted::Granted { history, .. }) = result {
+            desk.stats.reasserted.add(1);
+            (self.history, self.confirmed_ms) = (history, now_ms);
+        }
+        let result = result.map_err(|error| {
+            let (actor, epoch) = (self.core.id(), self.core.epoch());
+            warn!(%actor, epoch, %error, "a reassertion is in doubt");
+            self.stalled = true;
+        });
         self.handle(desk, now_ms, Input::Reasserted(ask, result))
     }
 

@@ -248,9 +248,12 @@ impl Worker {
         match self.slots.get_mut(&envelope.to) {
             Some(Slot::Active(_)) => self.deliver(envelope),
             Some(Slot::Coming(coming)) => {
+                let sockets = matches!(envelope.mail, Mail::Attach(..) | Mail::Detach(_));
                 let refused = queue(&mut coming.waiting, envelope);
-                let attaches = coming.waiting.iter().any(|waits| waits.mail.is_attach());
-                coming.given_up.store(!attaches, Ordering::Relaxed);
+                if sockets {
+                    let attaches = coming.waiting.iter().any(|waits| waits.mail.is_attach());
+                    coming.given_up.store(!attaches, Ordering::Relaxed);
+                }
                 if let Some(envelope) = refused {
                     self.desk.refuse(envelope, &Refusal::Busy, CallError::Busy);
                 }

@@ -31,7 +31,7 @@ pub mod nodes_conformance;
 pub mod redis;
 pub mod tip;
 
-pub use tip::{Epoch, History, Seq, Term, Tip};
+pub use tip::{Epoch, History, Reasserted, Seq, Term, Tip};
 
 /// One run of one node, random; the owner that claims are made for.
 pub type NodeSession = u64;
@@ -135,20 +135,6 @@ pub struct Reassert {
     pub snapshot: Option<Bytes>,
     /// The actor's earliest obligation.
     pub due_ms: Option<u64>,
-}
-
-/// The answer to a reassertion.
-#[derive(Debug, Clone, Copy, PartialEq, Eq)]
-pub enum Reasserted {
-    /// The holder owns the actor under a new term.
-    Granted {
-        /// The term.
-        epoch: Epoch,
-        /// The history that granted it.
-        history: History,
-    },
-    /// The tip is another than the observed one; nothing was changed.
-    Changed,
 }
 
 /// A stored record.
@@ -327,6 +313,11 @@ pub trait Store: Send + Sync + fmt::Debug + 'static {
     /// there is no other node that could.
     fn owners(&self, actors: Vec<ActorId>) -> Answer<Vec<Option<Owner>>> {
         futures::future::ready(Ok(vec![None; actors.len()])).boxed()
+    }
+
+    /// Whether other nodes write to it as well.
+    fn is_shared(&self) -> bool {
+        false
     }
 
     /// Into how many parts actors are divided, for good; each has its own index of what is due.

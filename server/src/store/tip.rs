@@ -37,3 +37,17 @@ pub struct Term {
     /// The newest record when it began.
     pub from: Seq,
 }
+
+/// The answer to a reassertion.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub enum Reasserted {
+    /// The holder owns the actor under a new term.
+    Granted {
+        /// The term.
+        epoch: Epoch,
+        /// The history that granted it.
+        history: History,
+    },
+    /// The tip is another than the observed one; nothing was changed.
+    Changed,
+}

@@ -109,6 +109,10 @@ impl Store for Measured {
         self.inner.owners(actors)
     }
 
+    fn is_shared(&self) -> bool {
+        self.inner.is_shared()
+    }
+
     fn partitions(&self) -> Partition {
         self.inner.partitions()
     }

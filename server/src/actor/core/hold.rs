@@ -14,9 +14,9 @@
 
 use bytes::Bytes;
 
-use super::{Core, Flight, Lost, Output, ReassertOut, Reasserted, guard};
+use super::{Core, Flight, Lost, Output, ReassertOut, guard};
 use crate::actor::doubt::{Mine, Verdict, judge};
-use crate::store::tip::{Epoch, History, Seq, Term, Tip};
+use crate::store::tip::{Epoch, History, Reasserted, Seq, Term, Tip};
 
 /// Terms that are kept of the lineage; of older ones a fork is said.
 const LINEAGE_MAX: usize = 64;

@@ -45,8 +45,7 @@ use holdfast_protocol::ids::ActorId;
 use self::draft::Draft;
 use self::hold::{Hold, Reassertion};
 pub use self::port::{
-    AppendOut, Ask, CallerId, Input, Limits, Lost, Output, ReassertOut, Reasserted, RunOut, Tell,
-    Verdict,
+    AppendOut, Ask, CallerId, Input, Limits, Lost, Output, ReassertOut, RunOut, Tell, Verdict,
 };
 use self::tell::Sent;
 use super::contract::{Reject, Token, View};
@@ -363,9 +362,7 @@ impl Core {
             Input::Detach(connection) => {
                 // Whoever comes back elsewhere meanwhile must not be replaced by a socket that
                 // is gone.
-                let stale =
-                    |input: &Input| matches!(input, Input::Attach(c, _) if *c == connection);
-                self.mailbox.retain(|input| !stale(input));
+                self.mailbox.retain(|i| !matches!(i, Input::Attach(c, _) if *c == connection));
                 self.mailbox.push_back(Input::Detach(connection));
             }
             input => self.mailbox.push_back(input),

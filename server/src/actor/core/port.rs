@@ -9,7 +9,7 @@ use crate::actor::activity::Failure;
 use crate::actor::contract::{ActivityOptions, View};
 use crate::actor::envelope::{Answered, Attach, Call, CallError, Command, ConnectionId, Delivery};
 use crate::actor::record::{ActivityId, TellId};
-use crate::store::tip::{Epoch, History, Seq, Tip};
+use crate::store::tip::{Epoch, History, Reasserted, Seq, Tip};
 
 /// Names a caller that waits for an answer; the driver's.
 pub type CallerId = u64;
@@ -101,20 +101,6 @@ pub struct Tell {
     pub hops: u8,
     /// Another one each time that it is sent. An attempt is handed over at most once.
     pub attempt: u32,
-}
-
-/// What became of a reassertion.
-#[derive(Debug, Clone, Copy, PartialEq, Eq)]
-pub enum Reasserted {
-    /// Memory is durable again, under a new term.
-    Granted {
-        /// The term.
-        epoch: Epoch,
-        /// The history that granted it.
-        history: History,
-    },
-    /// The tip is another by now; nothing was changed.
-    Changed,
 }
 
 /// What happens to an activation.

@@ -177,6 +177,7 @@ async fn who_was_declared_dead_takes_a_new_session() {
     bury(&clock, session, &[&other]).await;
     soon("it is said", departures.wait_for(|count| *count == 1)).await.unwrap();
     assert!(!one.handle.in_force());
+    one.frozen().await;
     one.cut_off(false);
     let fresh = one.held().await;
     assert_ne!(fresh, session);

@@ -316,7 +316,9 @@ impl Worker {
             return;
         }
         self.learn(id, node);
+        let now_ms = self.desk.store.now_ms();
         let Some(route) = self.away.routes.get_mut(id) else { return };
+        route.silent_since_ms = now_ms;
         route.tells.clear();
         let numbers = route.asked.clone();
         let mut open = false;
@@ -325,10 +327,6 @@ impl Worker {
                 asked.working |= working;
                 open |= !asked.working;
             }
-        }
-        let now_ms = self.desk.store.now_ms();
-        if let Some(route) = self.away.routes.get_mut(id) {
-            route.silent_since_ms = now_ms;
         }
         self.away.book(id, open.then_some(now_ms + SILENCE_MS));
     }

@@ -6,7 +6,6 @@
 //! sent, on any connection. It counts only where the primary's replication id is the same before
 //! and after: a new primary has its own stream, and may lack what the old one answered.
 
-use std::fmt;
 use std::sync::{Mutex, PoisonError};
 use std::time::Duration;
 
@@ -20,6 +19,7 @@ use super::keys::Keys;
 use super::link::{Link, answer};
 use super::reply::{array, number};
 use super::route::Router;
+use crate::store::durability::Durability;
 use crate::store::{Error, History};
 
 /// Answers that may wait for one primary's beacon.
@@ -31,35 +31,20 @@ const ANSWER_MAX: Duration = Duration::from_secs(1);
 /// A beacon's key outlives the wait, and is then forgotten.
 const BEACON_MS: u64 = 10_000;
 
-/// What must have happened before an append is answered.
-#[derive(Debug, Clone, Copy, PartialEq, Eq, Default)]
-pub enum Level {
-    /// The primary has it in memory.
-    #[default]
-    Stored,
-    /// So many of its replicas have it too.
-    Replicated(u32),
-    /// It is on the primary's disk.
-    Fsynced,
-}
-
-impl fmt::Display for Level {
-    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
-        match self {
-            Self::Stored => f.write_str(
-                "stored: an answer survives the loss of a node, or of the Redis primary while \
-                 the node that gave it lives; not of both together",
-            ),
-            Self::Replicated(count) => write!(
-                f,
-                "replicated({count}): an answer survives the loss of the Redis primary and of \
-                 the node if one of the {count} replicas that confirmed it is promoted"
-            ),
-            Self::Fsynced => f.write_str(
-                "fsynced: an answer survives a restart of Redis and of its machine; its disk \
-                 has it",
-            ),
-        }
+/// What an answered append promises at a level.
+#[must_use]
+pub fn promise(level: Durability) -> String {
+    match level {
+        Durability::Stored => "stored: an answer survives the loss of a node, or of the Redis \
+                               primary while the node that gave it lives; not of both together"
+            .into(),
+        Durability::Replicated(count) => format!(
+            "replicated({count}): an answer survives the loss of the Redis primary and of the node \
+             if one of the {count} replicas that confirmed it is promoted"
+        ),
+        Durability::Fsynced => "fsynced: an answer survives a restart of Redis and of its \
+                                machine; its disk has it"
+            .into(),
     }
 }
 
@@ -90,7 +75,7 @@ impl Beacons {
     ///
     /// # Errors
     /// [`Error::Open`] says what is missing.
-    pub async fn open(level: Level, router: &Router, keys: &Keys) -> Result<Self, Error> {
+    pub async fn open(level: Durability, router: &Router, keys: &Keys) -> Result<Self, Error> {
         let mut wait = None;
         for link in router.links() {
             wait = needs(level, &link).await?.or(wait);
@@ -135,12 +120,13 @@ impl Beacons {
 }
 
 /// Whether answers have to wait for a level, and how.
-async fn needs(level: Level, link: &Link) -> Result<Option<Wait>, Error> {
+async fn needs(level: Durability, link: &Link) -> Result<Option<Wait>, Error> {
     let at = &link.at().0;
     match level {
-        Level::Stored => Ok(None),
-        Level::Replicated(count) => {
+        Durability::Stored => Ok(None),
+        Durability::Replicated(count) => {
             let replicas: u32 = info(link, "replication", "connected_slaves").await?;
+            let count = u32::from(count);
             if replicas < count {
                 return Err(Error::Open(format!(
                     "replicated({count}) was asked for, but {at} has {replicas} replicas"
@@ -148,7 +134,7 @@ async fn needs(level: Level, link: &Link) -> Result<Option<Wait>, Error> {
             }
             Ok(Some(Wait::Replicas(count)))
         }
-        Level::Fsynced => {
+        Durability::Fsynced => {
             let enabled: u32 = info(link, "persistence", "aof_enabled").await?;
             if enabled == 0 {
                 return Err(Error::Open(format!(

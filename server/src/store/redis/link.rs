@@ -326,15 +326,24 @@ pub fn answer(value: Value) -> Result<Value, Error> {
 /// A Lua script and its hash.
 #[derive(Debug, Clone)]
 pub struct Script {
-    code: &'static str,
+    code: String,
     hash: String,
 }
 
 impl Script {
     /// From its text.
     #[must_use]
-    pub fn new(code: &'static str) -> Self {
-        Self { code, hash: redis::Script::new(code).get_hash().to_owned() }
+    pub fn new(code: impl Into<String>) -> Self {
+        let code = code.into();
+        let hash = redis::Script::new(&code).get_hash().to_owned();
+        Self { code, hash }
+    }
+
+    /// From its text, with a prelude of functions behind its first line, which has the flags.
+    #[must_use]
+    pub fn with(prelude: &str, text: &str) -> Self {
+        let (flags, body) = text.split_once('\n').unwrap_or((text, ""));
+        Self::new(format!("{flags}\n{prelude}\n{body}"))
     }
 
     /// A call of it, for a pipeline too; the server may answer `NOSCRIPT`.
@@ -471,7 +480,7 @@ impl Link {
             return answer(value);
         }
         let mut load = redis::cmd("SCRIPT");
-        load.arg("LOAD").arg(script.code);
+        load.arg("LOAD").arg(&script.code);
         let mut pipeline = redis::pipe();
         pipeline.add_command(load.clone()).add_command(call.clone());
         let value = last(self.primary.send_bulk(&pipeline).await?)?;

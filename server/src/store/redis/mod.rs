@@ -24,13 +24,14 @@ use futures::future::{BoxFuture, join_all, ready};
 use holdfast_protocol::ids::ActorId;
 use tokio::sync::watch;
 
+use super::durability::Durability;
 use super::{
     Answer, Append, Base, Claim, Claimed, Description, Epoch, Error, History, Loaded, Owner,
     Partition, Reassert, Reasserted, RecordRow, Score, Seq, SessionMetrics, Snapshot, Store, Tip,
 };
 use crate::clock::Clock;
 use address::Address;
-use durable::{Beacons, Level};
+use durable::{Beacons, promise};
 use group::Groups;
 use keys::{Keys, PARTITIONS, partition_of, tag_of};
 use route::Router;
@@ -71,7 +72,7 @@ pub struct Options {
     /// What every key begins with; two namespaces are two worlds.
     pub namespace: String,
     /// What an answered append promises.
-    pub level: Level,
+    pub level: Durability,
 }
 
 /// The store. Clones share their connections.
@@ -87,7 +88,7 @@ pub(super) struct Inner {
     /// This namespace's, as every partition carries it.
     incarnation: String,
     name: String,
-    level: Level,
+    level: Durability,
     groups: Groups,
     beacons: Beacons,
     closed: AtomicBool,
@@ -152,6 +153,12 @@ fn closed() -> Error {
 }
 
 impl Inner {
+    /// Waits until what was answered in this history has the level that was asked for.
+    async fn confirm(&self, actor: &ActorId, history: History) -> Result<(), Error> {
+        let (link, tag) = self.route(actor);
+        self.beacons.confirm(&self.router, &link, history, &tag).await
+    }
+
     /// Appends to one primary, from the calls' order to the level's word.
     async fn settle(self: Arc<Self>, part: Part) -> (Vec<usize>, Vec<Result<(), Error>>) {
         let mut outcomes = part.written.await;
@@ -197,7 +204,7 @@ fn divide(router: &Router, batch: Vec<Append>) -> Vec<(link::Link, Vec<usize>, V
 
 impl Store for Redis {
     fn describe(&self) -> Description {
-        Description { name: self.inner.name.clone(), durability: self.inner.level.to_string() }
+        Description { name: self.inner.name.clone(), durability: promise(self.inner.level) }
     }
 
     fn now_ms(&self) -> u64 {
@@ -206,13 +213,11 @@ impl Store for Redis {
 
     fn claim(&self, claim: Claim) -> Answer<Claimed> {
         self.answer(|inner| async move {
-            let tag = tag_of(&claim.actor);
+            let actor = claim.actor.clone();
             let claimed = inner.claim(claim).await?;
-            // What is loaded next is shown: a point of the stream after it must be as safe as an
-            // append.
+            // What is loaded next is shown.
             if let Claimed::Granted { history, .. } = claimed {
-                let link = inner.router.link(&tag);
-                inner.beacons.confirm(&inner.router, &link, history, &tag).await?;
+                inner.confirm(&actor, history).await?;
             }
             Ok(claimed)
         })
@@ -261,10 +266,10 @@ impl Store for Redis {
 
     fn reassert(&self, reassert: Reassert) -> Answer<Reasserted> {
         self.answer(|inner| async move {
-            let (link, tag) = inner.route(&reassert.actor);
+            let actor = reassert.actor.clone();
             let answer = inner.reassert(reassert).await?;
             if let Reasserted::Granted { history, .. } = answer {
-                inner.beacons.confirm(&inner.router, &link, history, &tag).await?;
+                inner.confirm(&actor, history).await?;
             }
             Ok(answer)
         })
@@ -272,6 +277,10 @@ impl Store for Redis {
 
     fn owners(&self, actors: Vec<ActorId>) -> Answer<Vec<Option<Owner>>> {
         self.answer(|inner| async move { inner.owners(actors).await })
+    }
+
+    fn is_shared(&self) -> bool {
+        true
     }
 
     fn partitions(&self) -> Partition {
@@ -288,8 +297,7 @@ impl Store for Redis {
             let tip = inner.tip(&actor).await?;
             // A record that is found after a doubt is acknowledged by it.
             if let Some(tip) = &tip {
-                let (link, tag) = (inner.router.link(&tag_of(&actor)), tag_of(&actor));
-                inner.beacons.confirm(&inner.router, &link, tip.history, &tag).await?;
+                inner.confirm(&actor, tip.history).await?;
             }
             Ok(tip)
         })

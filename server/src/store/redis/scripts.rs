@@ -1,15 +1,18 @@
 //! The scripts, each one atomic step that a plain command can't do. Their files say what they
-//! take and answer.
+//! take and answer; what several do is in `prelude.lua`.
 
 use std::sync::LazyLock;
 
 use super::link::Script;
 
+/// What they share.
+const PRELUDE: &str = include_str!("scripts/prelude.lua");
+
 macro_rules! script {
     ($(#[$doc:meta])* $name:ident, $file:literal) => {
         $(#[$doc])*
         pub static $name: LazyLock<Script> =
-            LazyLock::new(|| Script::new(include_str!(concat!("scripts/", $file))));
+            LazyLock::new(|| Script::with(PRELUDE, include_str!(concat!("scripts/", $file))));
     };
 }
 

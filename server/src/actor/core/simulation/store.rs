@@ -9,12 +9,12 @@ use holdfast_protocol::ids::ActorId;
 
 use super::rules::{Account, Event};
 use crate::actor::contract::{Actor, Token};
-use crate::actor::core::{AppendOut, ReassertOut, Reasserted};
+use crate::actor::core::{AppendOut, ReassertOut};
 use crate::actor::kind::Kind;
 use crate::actor::ledger::Position;
 use crate::actor::record::{Fact, Place, Record, TellId};
 use crate::actor::replay::{Durable, Stored, replay};
-use crate::store::tip::{Term, Tip};
+use crate::store::tip::{Reasserted, Term, Tip};
 
 #[derive(Clone)]
 pub struct Entry {

@@ -14,9 +14,7 @@ use bytes::Bytes;
 use holdfast_protocol::ids::ActorId;
 use serde::{Deserialize, Serialize};
 
-use super::{
-    AppendOut, Ask, CallerId, Core, Input, Limits, Output, ReassertOut, Reasserted, Start,
-};
+use super::{AppendOut, Ask, CallerId, Core, Input, Limits, Output, ReassertOut, Start};
 use crate::actor::contract::{
     ActivityCall, ActivityOptions, Actor, Ctx, Decision, Message, Origin, Push, Reject, Reply,
     Tell, TimerChange,
@@ -27,7 +25,7 @@ use crate::actor::envelope::{
 use crate::actor::kind::Kind;
 use crate::actor::record::{Fact, Record, TellId};
 use crate::actor::replay::{Durable, Stored, replay};
-use crate::store::tip::Tip;
+use crate::store::tip::{Reasserted, Tip};
 
 /// What the rules are to make of a message that carries it.
 #[derive(Debug, Clone, Default, Serialize, Deserialize)]

@@ -8,19 +8,15 @@
 --
 -- The first history that a partition sees starts no grace. A claim that waits or is refused
 -- changes no actor.
-if redis.call('HGET', KEYS[5], 'incarnation') ~= ARGV[1] then
-  return {'wiped', 'the partition is empty or belongs to another namespace'}
+local gone = wiped(KEYS[5], ARGV[1])
+if gone then
+  return gone
 end
 
 local epoch, seq = '0', '0'
 local exists = redis.call('EXISTS', KEYS[1]) == 1
 if exists then
-  local info = redis.call('XINFO', 'STREAM', KEYS[1])
-  for i = 1, #info, 2 do
-    if info[i] == 'last-generated-id' then
-      epoch, seq = string.match(info[i + 1], '(%d+)-(%d+)')
-    end
-  end
+  epoch, seq = tip_of(KEYS[1])
 elseif redis.call('EXISTS', KEYS[3]) == 1 then
   return {'wiped', 'the actor has a snapshot and no journal'}
 elseif ARGV[4] == '0' then
@@ -32,8 +28,7 @@ if exists and owner and owner ~= ARGV[3] and not (owner == ARGV[5] and epoch == 
   return {'held', owner, epoch}
 end
 
-local time = redis.call('TIME')
-local now = time[1] * 1000 + math.floor(time[2] / 1000)
+local now = now_ms()
 local replication = string.match(redis.call('INFO', 'replication'), 'master_replid:(%w+)')
 local known = redis.call('HMGET', KEYS[5], 'replication', 'grace')
 local grace = tonumber(known[2] or 0)

@@ -9,19 +9,14 @@
 -- Replies  granted epoch | changed | absent | wiped why
 --
 -- Passes the grace that follows a change of history: holders come first.
-if redis.call('HGET', KEYS[7], 'incarnation') ~= ARGV[1] then
-  return {'wiped', 'the partition is empty or belongs to another namespace'}
+local gone = wiped(KEYS[7], ARGV[1])
+if gone then
+  return gone
 end
 if redis.call('EXISTS', KEYS[1]) == 0 then
   return {'absent'}
 end
-local epoch, seq
-local info = redis.call('XINFO', 'STREAM', KEYS[1])
-for i = 1, #info, 2 do
-  if info[i] == 'last-generated-id' then
-    epoch, seq = string.match(info[i + 1], '(%d+)-(%d+)')
-  end
-end
+local epoch, seq = tip_of(KEYS[1])
 
 -- The random id of the newest entry that has one: markers of claims have none.
 local function append_id()
@@ -47,8 +42,7 @@ if not fits or epoch ~= ARGV[4] or seq ~= ARGV[5] or append_id() ~= ARGV[6] then
   return {'changed'}
 end
 
-local time = redis.call('TIME')
-local now = time[1] * 1000 + math.floor(time[2] / 1000)
+local now = now_ms()
 local newest = string.format('%.0f', math.max(now, epoch + 1, ARGV[7] + 1))
 local marker = newest .. '-' .. ARGV[8]
 redis.call('XADD', KEYS[1], marker, 'c', ARGV[3], 'k', ARGV[7], 'a', ARGV[9])
@@ -59,9 +53,5 @@ if whole then
   redis.call('SET', KEYS[4], ARGV[10])
   redis.call('XTRIM', KEYS[1], 'MINID', marker)
 end
-if ARGV[11] == '' then
-  redis.call('ZREM', KEYS[5], ARGV[2])
-else
-  redis.call('ZADD', KEYS[5], ARGV[11], ARGV[2])
-end
+set_due(KEYS[5], ARGV[2], ARGV[11])
 return {'granted', newest}

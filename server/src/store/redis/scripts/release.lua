@@ -6,19 +6,14 @@
 -- Replies  ok | fenced epoch | behind seq | absent | wiped why
 --
 -- Nothing is deleted within the epoch's own millisecond: the next claim would get it again.
-if redis.call('HGET', KEYS[5], 'incarnation') ~= ARGV[1] then
-  return {'wiped', 'the partition is empty or belongs to another namespace'}
+local gone = wiped(KEYS[5], ARGV[1])
+if gone then
+  return gone
 end
 if redis.call('EXISTS', KEYS[1]) == 0 then
   return {'absent'}
 end
-local epoch, seq
-local info = redis.call('XINFO', 'STREAM', KEYS[1])
-for i = 1, #info, 2 do
-  if info[i] == 'last-generated-id' then
-    epoch, seq = string.match(info[i + 1], '(%d+)-(%d+)')
-  end
-end
+local epoch, seq = tip_of(KEYS[1])
 if tonumber(epoch) > tonumber(ARGV[3]) then
   return {'fenced', epoch}
 end
@@ -26,8 +21,7 @@ if epoch ~= ARGV[3] then
   return {'behind', seq}
 end
 
-local time = redis.call('TIME')
-local now = time[1] * 1000 + math.floor(time[2] / 1000)
+local now = now_ms()
 if seq == '0' and now > tonumber(epoch) then
   redis.call('DEL', KEYS[1], KEYS[2], KEYS[6], KEYS[7])
   redis.call('ZREM', KEYS[3], ARGV[2])
@@ -35,9 +29,5 @@ if seq == '0' and now > tonumber(epoch) then
   return {'ok'}
 end
 redis.call('HDEL', KEYS[2], 'session')
-if ARGV[4] == '' then
-  redis.call('ZREM', KEYS[3], ARGV[2])
-else
-  redis.call('ZADD', KEYS[3], ARGV[4], ARGV[2])
-end
+set_due(KEYS[3], ARGV[2], ARGV[4])
 return {'ok'}

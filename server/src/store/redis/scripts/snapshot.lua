@@ -8,19 +8,14 @@
 --
 -- Epoch and seq are the stream's own, never the meta's. Ids begin with the epoch, so where to trim
 -- is found term by term, from the newest back, two entries read in each.
-if redis.call('HGET', KEYS[5], 'incarnation') ~= ARGV[1] then
-  return {'wiped', 'the partition is empty or belongs to another namespace'}
+local gone = wiped(KEYS[5], ARGV[1])
+if gone then
+  return gone
 end
 if redis.call('EXISTS', KEYS[1]) == 0 then
   return {'absent'}
 end
-local epoch, tip
-local info = redis.call('XINFO', 'STREAM', KEYS[1])
-for i = 1, #info, 2 do
-  if info[i] == 'last-generated-id' then
-    epoch, tip = string.match(info[i + 1], '(%d+)-(%d+)')
-  end
-end
+local epoch, tip = tip_of(KEYS[1])
 if tonumber(epoch) > tonumber(ARGV[3]) then
   return {'fenced', epoch}
 end
@@ -59,9 +54,5 @@ redis.call('SET', KEYS[2], ARGV[5])
 if kept then
   redis.call('XTRIM', KEYS[1], 'MINID', kept)
 end
-if ARGV[7] == '' then
-  redis.call('ZREM', KEYS[4], ARGV[2])
-else
-  redis.call('ZADD', KEYS[4], ARGV[7], ARGV[2])
-end
+set_due(KEYS[4], ARGV[2], ARGV[7])
 return {'ok'}

@@ -9,7 +9,7 @@ use redis::Value;
 
 use super::server::{Server, eventually};
 use crate::clock::Clock;
-use crate::store::redis::durable::Level;
+use crate::store::durability::Durability;
 use crate::store::redis::{Options, Redis};
 use crate::store::{
     Append, Base, Claim, Claimed, Epoch, Error, Owner, Reassert, Reasserted, Score, Seq,
@@ -21,14 +21,14 @@ const PLAIN: [&str; 2] = ["--stream-node-max-bytes", "1024"];
 /// Everything that was answered survives a kill.
 const KEPT: [&str; 4] = ["--appendonly", "yes", "--appendfsync", "always"];
 
-async fn try_open(server: &Server, level: Level) -> Result<Redis, Error> {
+async fn try_open(server: &Server, level: Durability) -> Result<Redis, Error> {
     let address = server.address().parse().expect("an address");
     let options = Options { address, namespace: "hf".into(), level };
     Redis::open(&options, Clock::system()).await
 }
 
 async fn open(server: &Server) -> Redis {
-    try_open(server, Level::Stored).await.expect("the server answers")
+    try_open(server, Durability::Stored).await.expect("the server answers")
 }
 
 fn alice() -> ActorId {
@@ -231,7 +231,7 @@ async fn part_of_another_world_is_not_opened() {
     server.run("DEL hf:{meta}:meta").await;
     open(&server).await;
     server.run("DEL hf:{meta}:meta hf:{meta}:seed").await;
-    let refused = try_open(&server, Level::Stored).await;
+    let refused = try_open(&server, Durability::Stored).await;
     assert!(matches!(&refused, Err(Error::Open(why)) if why.contains("world")), "{refused:?}");
 }
 
@@ -349,12 +349,12 @@ async fn a_snapshot_without_a_journal_is_not_served() {
 #[tokio::test]
 async fn replicas_confirm_before_the_answer() {
     let primary = Server::start(&PLAIN).await;
-    let refused = try_open(&primary, Level::Replicated(1)).await;
+    let refused = try_open(&primary, Durability::Replicated(1)).await;
     assert!(matches!(&refused, Err(Error::Open(why)) if why.contains("0 replicas")), "{refused:?}");
     let port = primary.port.to_string();
     let mut replica = Server::start(&["--replicaof", "127.0.0.1", &port]).await;
     let store = eventually("the replica follows", async || {
-        try_open(&primary, Level::Replicated(1)).await.ok()
+        try_open(&primary, Durability::Replicated(1)).await.ok()
     })
     .await;
     eventually("the replica is in step", async || {
@@ -378,16 +378,17 @@ async fn replicas_confirm_before_the_answer() {
 #[tokio::test]
 async fn a_level_that_is_not_kept_is_refused() {
     let plain = Server::start(&PLAIN).await;
-    let refused = try_open(&plain, Level::Fsynced).await;
+    let refused = try_open(&plain, Durability::Fsynced).await;
     assert!(matches!(&refused, Err(Error::Open(why)) if why.contains("appendonly")), "{refused:?}");
     let kept = Server::start(&KEPT).await;
-    let store = try_open(&kept, Level::Fsynced).await.expect("its file is synced before answers");
+    let store =
+        try_open(&kept, Durability::Fsynced).await.expect("its file is synced before answers");
     assert!(store.describe().durability.starts_with("fsynced"));
     grown(&store, 2).await;
     let second = Server::start(&["--appendonly", "yes", "--appendfsync", "everysec"]).await;
     let version = second.run("INFO server").await;
     let Value::BulkString(_) = version else { panic!("{version:?}") };
     let old = redis::from_redis_value::<String>(version).unwrap().contains("redis_version:7.0");
-    let opened = try_open(&second, Level::Fsynced).await;
+    let opened = try_open(&second, Durability::Fsynced).await;
     assert_eq!(opened.is_err(), old, "only newer servers can be asked: {opened:?}");
 }
