@@ -5,7 +5,7 @@ use std::sync::Arc;
 use std::sync::atomic::{AtomicBool, AtomicU64, Ordering};
 
 use futures::future::join_all;
-use holdfast::actor::envelope::{CallError, Closing, Delivery};
+use holdfast::actor::envelope::{CallError, Closing};
 use holdfast::actor::handle::Runtime;
 
 use crate::houses::{City, order_once};
@@ -57,18 +57,6 @@ async fn a_tell_goes_to_another_node_and_its_verdict_comes_back() {
     two.drain().await;
 }
 
-/// Reads until the connection is closed; counts the commands that were acknowledged.
-async fn acknowledged(line: &mut Line) -> (u64, Closing) {
-    let mut ok = 0;
-    loop {
-        match line.next().await {
-            Delivery::Reply { outcome, .. } => ok += u64::from(outcome.result.is_ok()),
-            Delivery::Close(why) => return (ok, why),
-            _ => {}
-        }
-    }
-}
-
 #[tokio::test(flavor = "multi_thread")]
 async fn an_actor_is_handed_over_to_where_its_player_says_hello() {
     let city = City::new();
@@ -78,7 +66,7 @@ async fn an_actor_is_handed_over_to_where_its_player_says_hello() {
         before.send(id, &Order::Add(1)).await;
     }
     let mut after = Line::open(&two.runtime, "a").await;
-    let (ok, why) = acknowledged(&mut before).await;
+    let (ok, why) = before.acknowledged().await;
     assert_eq!(why, Closing::Replaced);
     assert_eq!(one.runtime.stats().handed_over.get(), 1);
     assert_eq!(city.owner("a").await, Some(two.session()));

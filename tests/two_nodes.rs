@@ -2,7 +2,7 @@
 //! that was acknowledged is lost.
 
 use holdfast::actor::activity::Activities;
-use holdfast::actor::envelope::{CallError, Closing, Delivery};
+use holdfast::actor::envelope::{CallError, Closing};
 use holdfast::actor::handle::Runtime;
 use holdfast::clock::Clock;
 use holdfast::store::Store;
@@ -33,18 +33,6 @@ impl Houses {
     }
 }
 
-/// Reads until the connection is closed; counts the commands that were acknowledged.
-async fn acknowledged(line: &mut Line) -> (u64, Closing) {
-    let mut ok = 0;
-    loop {
-        match line.next().await {
-            Delivery::Reply { outcome, .. } => ok += u64::from(outcome.result.is_ok()),
-            Delivery::Close(why) => return (ok, why),
-            _ => {}
-        }
-    }
-}
-
 #[tokio::test(flavor = "multi_thread")]
 async fn the_second_claims_and_the_first_is_fenced() {
     let houses = houses();
@@ -59,7 +47,7 @@ async fn the_second_claims_and_the_first_is_fenced() {
     more(&mut line, 40).await;
     order(&houses.two, &toy("a"), &Order::Add(1_000)).await.unwrap();
     more(&mut line, 20).await;
-    let (ok, why) = acknowledged(&mut line).await;
+    let (ok, why) = line.acknowledged().await;
     assert_eq!(why, Closing::Lost);
     let state = query(&houses.two, &toy("a"), true).await.unwrap();
     // Whether the last record of the first was written may not be known to its player.
@@ -75,7 +63,7 @@ async fn commands_of_a_lost_connection_do_not_take_the_actor_back() {
     let mut line = Line::open(one, "a").await;
     order(two, &toy("a"), &Order::Add(1)).await.unwrap();
     line.send(1, &Order::Add(1)).await;
-    acknowledged(&mut line).await;
+    line.acknowledged().await;
     let tip = houses.store.tip(&toy("a")).await.unwrap();
     // The client has not heard yet that its connection is lost.
     line.send(2, &Order::Add(1)).await;

@@ -1,17 +1,12 @@
 //! Failovers under load, while the gateways that hold the players live: a promoted replica may lack
 //! what was acknowledged last, and its holders write it back.
 
-use std::time::Duration;
-
-use tokio::time::sleep;
-
-use super::faults::through;
-use super::{check, options, pace, urls};
-use crate::storm::Storm;
+use super::faults::{storm, through};
+use super::options;
 use crate::support::gateways::Gateways;
 use crate::support::redis::Aof;
 use crate::support::redis::deploy::{Cluster, Sentinels};
-use crate::support::seed;
+use crate::support::{PATIENCE, eventually};
 
 #[tokio::test(flavor = "multi_thread")]
 async fn sentinels_that_are_asked_to_fail_over() {
@@ -48,24 +43,21 @@ async fn a_cluster_one_of_whose_primaries_is_killed() {
 /// What only a gateway and the primary had is gone with both; at `replicated` there is none.
 #[tokio::test(flavor = "multi_thread")]
 async fn a_gateway_and_the_primary_killed_together_at_replicated() {
-    let seed = seed();
     let mut sentinels = Sentinels::start(Aof::EverySecond).await;
     let options = options().with(&["--durability", "replicated:1"]);
     let mut gateways = Gateways::start(2, |_| sentinels.url(), options).await;
-    let storm = Storm::begin(60, &urls(&gateways), seed, pace()).await;
-    sleep(Duration::from_secs(3)).await;
-    gateways.all[0].kill().await;
-    sentinels.pair.primary.kill().await;
-    // The promoted one has no replica: nothing could be acknowledged until there is one.
-    sentinels.promoted(&sentinels.pair.replica).await;
-    sentinels.pair.primary.start_again().await;
-    sleep(Duration::from_secs(8)).await;
-    let mut survivors = storm.end().await;
-    let done: u64 = survivors.iter().map(|s| s.expected.done).sum();
-    let pause = survivors.iter().map(|s| s.tally.longest_wait).max().unwrap_or_default();
-    check(&mut survivors).await;
-    println!(
-        "| gateway and primary killed together, replicated:1 | {done} | 0 | 0 | {} ms |",
-        pause.as_millis()
-    );
+    let name = "gateway and primary killed together, replicated:1";
+    storm(name, &mut gateways, async |gateways| {
+        gateways.all[0].kill().await;
+        sentinels.pair.primary.kill().await;
+        sentinels.promoted(&sentinels.pair.replica).await;
+        // The promoted one has no replica, and nothing is acknowledged until it has one.
+        sentinels.pair.primary.start_again().await;
+        eventually("the old primary to follow", PATIENCE, async || {
+            let follows = sentinels.pair.primary.info("master_link_status").await?;
+            (follows == "up").then_some(())
+        })
+        .await;
+    })
+    .await;
 }

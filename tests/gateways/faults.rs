@@ -7,6 +7,7 @@ use tokio::time::sleep;
 
 use super::{check, pace, pair, urls};
 use crate::storm::Storm;
+use crate::support::gateways::Gateways;
 use crate::support::redis::{Aof, Redis};
 use crate::support::{eventually, seed};
 
@@ -20,11 +21,19 @@ async fn endure(name: &str, redis: &mut Redis, fault: impl AsyncFnOnce(&mut Redi
 
 /// Plays a crowd through a fault and checks it; prints its row.
 pub(super) async fn through(name: &str, store: &str, fault: impl AsyncFnOnce()) {
+    storm(name, &mut pair(store).await, async |_| fault().await).await;
+}
+
+/// The same with these gateways, which the fault may touch too.
+pub(super) async fn storm(
+    name: &str,
+    gateways: &mut Gateways,
+    fault: impl AsyncFnOnce(&mut Gateways),
+) {
     let seed = seed();
-    let gateways = pair(store).await;
-    let storm = Storm::begin(PLAYERS, &urls(&gateways), seed, pace()).await;
+    let storm = Storm::begin(PLAYERS, &urls(gateways), seed, pace()).await;
     sleep(Duration::from_secs(3)).await;
-    fault().await;
+    fault(gateways).await;
     sleep(Duration::from_secs(6)).await;
     let mut survivors = storm.end().await;
     let done: u64 = survivors.iter().map(|s| s.expected.done).sum();

@@ -4,7 +4,7 @@ use std::time::Duration;
 
 use tokio::time::sleep;
 
-use super::{check, pace, pair, recoveries, urls};
+use super::{check, pace, pair, say_recoveries, urls};
 use crate::storm::Storm;
 use crate::support::redis::{Aof, Redis};
 use crate::support::seed;
@@ -22,11 +22,7 @@ async fn a_rolling_restart_loses_no_command() {
     }
     sleep(Duration::from_secs(3)).await;
     let mut survivors = storm.end().await;
-    let [median, p99, longest] = recoveries(&survivors);
-    println!(
-        "from socket loss to the next acknowledged command: median {median:?}, p99 {p99:?}, longest {longest:?}"
-    );
-    let moved = survivors.iter().filter(|s| s.tally.resumes > 0).count();
+    let moved = say_recoveries(&survivors);
     assert_eq!(moved, survivors.len(), "everybody was on a gateway that was restarted");
     check(&mut survivors).await;
 }

@@ -5,7 +5,7 @@ use std::time::Duration;
 use loadtest::bot::Bot;
 use tokio::time::sleep;
 
-use super::{check, pace, pair, recoveries, urls};
+use super::{check, pace, pair, say_recoveries, urls};
 use crate::scenario::join;
 use crate::storm::Storm;
 use crate::support::redis::{Aof, Redis};
@@ -24,9 +24,8 @@ async fn a_stopped_gateway_writes_nothing_old_and_serves_again() {
     gateways.all[0].resume().await;
     sleep(Duration::from_secs(4)).await;
     let mut survivors = storm.end().await;
-    println!("players of the stopped gateway: {:?}", recoveries(&survivors));
-    let resumes: u64 = survivors.iter().map(|s| s.tally.resumes).sum();
-    assert!(resumes >= 90, "only {resumes} players moved");
+    let moved = say_recoveries(&survivors);
+    assert!(moved >= 90, "only {moved} players moved");
     check(&mut survivors).await;
     // It serves again.
     let mut late = Bot::enter(&gateways.all[0].ws(), "late", None).await.unwrap();

@@ -15,7 +15,7 @@ use holdfast::actor::contract::{
     TimerChange, View,
 };
 use holdfast::actor::envelope::{
-    Answered, Attach, Call, CallError, Command, Connection, Delivery, Outcome,
+    Answered, Attach, Call, CallError, Closing, Command, Connection, Delivery, Outcome,
 };
 use holdfast::actor::fleet::FleetHandle;
 use holdfast::actor::handle::{Config, Parts, Runtime};
@@ -267,6 +267,18 @@ impl Line {
             match self.next().await {
                 Delivery::Reply { id: Some(got), outcome } if got == id => return *outcome,
                 Delivery::Close(why) => panic!("closed: {why:?}"),
+                _ => {}
+            }
+        }
+    }
+
+    /// Reads until the connection is closed; counts the commands that were acknowledged.
+    pub async fn acknowledged(&mut self) -> (u64, Closing) {
+        let mut ok = 0;
+        loop {
+            match self.next().await {
+                Delivery::Reply { outcome, .. } => ok += u64::from(outcome.result.is_ok()),
+                Delivery::Close(why) => return (ok, why),
                 _ => {}
             }
         }
