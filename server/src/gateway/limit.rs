@@ -6,7 +6,7 @@
 use std::collections::HashMap;
 use std::net::{IpAddr, Ipv6Addr};
 use std::num::NonZeroU32;
-use std::sync::{Arc, Mutex, PoisonError};
+use std::sync::{Arc, LazyLock, Mutex, PoisonError};
 
 use governor::clock::{Clock as _, DefaultClock};
 use governor::middleware::NoOpMiddleware;
@@ -106,6 +106,10 @@ fn quota(per_s: u32) -> Quota {
     Quota::per_second(rate).allow_burst(rate.saturating_add(rate.get()))
 }
 
+/// What every limiter goes by. A new one asks the CPU what it is, which a virtual machine answers
+/// in some 50 µs.
+static CLOCK: LazyLock<DefaultClock> = LazyLock::new(DefaultClock::default);
+
 type Direct = RateLimiter<NotKeyed, InMemoryState, DefaultClock, NoOpMiddleware>;
 
 /// The rates of one connection.
@@ -119,12 +123,13 @@ pub(super) struct Gate {
 
 impl Gate {
     pub(super) fn new(limits: &Limits) -> Self {
+        let limiter = |per_s| RateLimiter::direct_with_clock(quota(per_s), CLOCK.clone());
         Self {
-            inputs: RateLimiter::direct(quota(limits.input_frames_per_s)),
-            commands: RateLimiter::direct(quota(limits.commands_per_s)),
-            says: RateLimiter::direct(quota(limits.say_per_s)),
+            inputs: limiter(limits.input_frames_per_s),
+            commands: limiter(limits.commands_per_s),
+            says: limiter(limits.say_per_s),
             // After a resume everything unanswered may be repeated at once.
-            repeats: RateLimiter::direct(quota(limits.commands_per_s.max(limits.in_flight_max))),
+            repeats: limiter(limits.commands_per_s.max(limits.in_flight_max)),
         }
     }
 
