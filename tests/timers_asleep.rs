@@ -1,8 +1,12 @@
-//! Durable timers fire for actors that are not in memory, whatever came between.
+//! Durable timers fire for actors that are not in memory, whatever came between, and by the store's
+//! clock, whatever the machine's shows.
+
+use std::sync::atomic::Ordering;
 
 use holdfast::actor::activity::Activities;
 use holdfast::actor::handle::{Config, Runtime};
 use holdfast::clock::Clock;
+use holdfast::store::Store;
 use holdfast_protocol::ids::ActorId;
 
 use crate::support::{PATIENCE, eventually};
@@ -100,5 +104,22 @@ async fn a_timer_fires_though_its_actor_was_not_released_well() {
     assert!(clock.now_ms() < now_ms + 600_000);
     clock.advance(600_000);
     fired(&rt, &store, &clock, &id, "second").await;
+    rt.drain().await;
+}
+
+/// Sleeps are booked by the store's clock: with a machine whose own is ahead, a node would else be
+/// awake all the time that it is ahead.
+#[tokio::test(flavor = "multi_thread")]
+async fn a_store_whose_clock_is_behind_keeps_no_one_awake() {
+    let clock = Clock::system();
+    let store = Bent::new(&clock);
+    store.switches().behind_ms.store(60_000, Ordering::SeqCst);
+    let rt = runtime(&store, &clock, &alone());
+    let before = store.switches().looks.load(Ordering::SeqCst);
+    set(&rt, &toy("a"), "t", store.now_ms() + 500).await;
+    eventually("the timer", PATIENCE, async || (seq(&store, &toy("a")).await > 1).then_some(()))
+        .await;
+    let looks = store.switches().looks.load(Ordering::SeqCst) - before;
+    assert!(looks < 1_000, "the clock was asked {looks} times in half a second");
     rt.drain().await;
 }

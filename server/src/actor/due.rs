@@ -105,9 +105,11 @@ impl Driver {
                     return self.fatal.cancel();
                 }
             };
+            // By the store's clock, which may differ from this machine's.
+            let left_ms = next_ms.saturating_sub(self.store.now_ms());
             tokio::select! {
                 () = departed(&mut departures) => walks.clear(),
-                () = self.clock.sleep_until(next_ms) => {}
+                () = self.clock.sleep_ms(left_ms) => {}
             }
         }
     }

@@ -133,9 +133,9 @@ impl Runtime {
                 idle_ms: config.idle_ms,
                 ttl_ms,
             };
-            let fatal = runtime.fatal.clone();
-            let worker = Worker::new(own, parts.clock.clone(), desk, inbox, fatal);
-            runtime.tasks.spawn(worker.run(runtime.shutdown.clone()));
+            let (shutdown, fatal) = (runtime.shutdown.clone(), runtime.fatal.clone());
+            let worker = Worker::new(own, parts.clock.clone(), desk, inbox, shutdown, fatal);
+            runtime.tasks.spawn(worker.run());
         }
         runtime.open_post_office();
         runtime.drive(config, parts);

@@ -36,7 +36,7 @@ use tokio_util::sync::CancellationToken;
 use tracing::{error, warn};
 
 use self::away::Away;
-use self::hold::Watches;
+use self::hold::{Change, Watches};
 use super::cell::{Cell, End};
 use super::core::{Input, Limits};
 use super::desk::{Born, Desk};
@@ -129,17 +129,18 @@ impl Worker {
         clock: Clock,
         desk: Desk,
         inbox: mpsc::Receiver<Envelope>,
+        shutdown: CancellationToken,
         fatal: CancellationToken,
     ) -> Self {
         Self {
-            sweep_at_ms: clock.now_ms() + SWEEP_MS,
+            sweep_at_ms: desk.store.now_ms() + SWEEP_MS,
             config,
             clock,
             slots: HashMap::new(),
             wakes: BTreeSet::new(),
             away: Away::default(),
             leaving: Vec::new(),
-            watches: Watches::new(&desk),
+            watches: Watches::new(&desk, shutdown, fatal.clone()),
             desk,
             inbox,
             fatal,
@@ -150,31 +151,41 @@ impl Worker {
         }
     }
 
-    /// Serves until `shutdown`, then finishes what is in flight and gives every actor up.
-    pub async fn run(mut self, shutdown: CancellationToken) {
+    /// Serves until the node stops, then finishes what is in flight and gives every actor up.
+    pub async fn run(mut self) {
         // A worker that panics takes its actors with it: the node must not go on half alive.
         let guard = self.fatal.clone().drop_guard();
-        self.serve(shutdown).await;
+        self.serve().await;
         guard.disarm();
     }
 
-    async fn serve(&mut self, shutdown: CancellationToken) {
+    async fn serve(&mut self) {
         let mut mail = Vec::with_capacity(ROUND_MAX);
+        let clock = self.clock.clone();
+        let mut alarm = 0;
+        let timer = clock.sleep_ms(0);
+        tokio::pin!(timer);
         loop {
             let wake_at = self.wake_at_ms();
+            if wake_at != alarm {
+                alarm = wake_at;
+                timer.set(clock.sleep_ms(wake_at.saturating_sub(self.desk.store.now_ms())));
+            }
             let mut done = None;
             tokio::select! {
                 biased;
-                () = shutdown.cancelled(), if !self.draining => self.begin_drain(),
-                () = self.fatal.cancelled() => return,
-                () = self.watches.moved() => {}
+                change = self.watches.next() => match change {
+                    Change::Fatal => return,
+                    Change::Shutdown => self.begin_drain(),
+                    Change::Lease | Change::Departed | Change::Rewritten => {}
+                },
                 Some(first) = self.desk.jobs.next(), if !self.desk.jobs.is_empty() => {
                     done = Some(first);
                 }
                 got = self.inbox.recv_many(&mut mail, ROUND_MAX), if !self.cut_off => {
                     self.cut_off = got == 0;
                 }
-                () = self.clock.sleep_until(wake_at) => {}
+                () = timer.as_mut() => alarm = 0,
             }
             self.look();
             if let Some(done) = done {
@@ -230,9 +241,10 @@ impl Worker {
         }
     }
 
+    /// When there is something to do by itself, by the store's clock.
     fn wake_at_ms(&self) -> u64 {
         if self.draining || self.desk.frozen {
-            return self.clock.now_ms() + AGAIN_MS;
+            return self.desk.store.now_ms() + AGAIN_MS;
         }
         let next = self.wakes.first().map_or(u64::MAX, |(at, _)| *at);
         let local = if self.desk.local.is_empty() { u64::MAX } else { 0 };

@@ -6,7 +6,9 @@
 //! another history of the store, gives each a new term.
 
 use holdfast_protocol::ids::ActorId;
-use tokio::sync::watch;
+use tokio::sync::{mpsc, watch};
+use tokio_util::sync::CancellationToken;
+use tokio_util::task::AbortOnDropHandle;
 use tracing::{error, info, warn};
 
 use futures::FutureExt;
@@ -23,11 +25,14 @@ const QUIET_MS: u64 = 30_000;
 /// So many of them at a time; once a sweep.
 const DOUBTED_MAX: usize = 512;
 
-/// What changes around a worker.
+/// I7: changes that a worker has not looked at yet; its watcher waits meanwhile.
+const CHANGES_MAX: usize = 16;
+
+/// What changes around a worker. A task of its own watches, because a worker is woken so often
+/// that watching everything anew each time would cost it a third of its time.
 pub(super) struct Watches {
+    changes: mpsc::Receiver<Change>,
     lease: Option<watch::Receiver<LeaseState>>,
-    departures: Option<watch::Receiver<u64>>,
-    histories: Option<watch::Receiver<u64>>,
     /// A node session has gone.
     departed: bool,
     /// The store's history may have changed for someone.
@@ -35,28 +40,52 @@ pub(super) struct Watches {
     /// How often the lease had come back when this worker last thawed.
     thaw: u64,
     frozen_at_ms: u64,
+    _watcher: AbortOnDropHandle<()>,
+}
+
+/// One of them.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub(super) enum Change {
+    /// The node stops: what is in flight is finished.
+    Shutdown,
+    /// The node can't go on.
+    Fatal,
+    /// The lease was taken, lost, or has come back.
+    Lease,
+    /// A node session has gone.
+    Departed,
+    /// The store's history may have changed for someone.
+    Rewritten,
 }
 
 impl Watches {
-    pub fn new(desk: &Desk) -> Self {
-        Self {
-            lease: desk.fleet.as_ref().map(FleetHandle::state),
+    pub fn new(desk: &Desk, shutdown: CancellationToken, fatal: CancellationToken) -> Self {
+        let (sender, changes) = mpsc::channel(CHANGES_MAX);
+        let lease = desk.fleet.as_ref().map(FleetHandle::state);
+        let watcher = Watcher {
+            lease: lease.clone(),
             departures: desk.fleet.as_ref().map(FleetHandle::departures),
             histories: Some(desk.store.changes()),
+            shutdown,
+            fatal,
+        };
+        Self {
+            changes,
+            lease,
             departed: false,
             rewritten: false,
             thaw: 0,
             frozen_at_ms: desk.store.now_ms(),
+            _watcher: AbortOnDropHandle::new(tokio::spawn(watcher.run(sender))),
         }
     }
 
     /// Waits until something has changed.
-    pub async fn moved(&mut self) {
-        tokio::select! {
-            () = changed(&mut self.lease) => {}
-            () = changed(&mut self.departures) => self.departed = true,
-            () = changed(&mut self.histories) => self.rewritten = true,
-        }
+    pub async fn next(&mut self) -> Change {
+        let Some(change) = self.changes.recv().await else { return std::future::pending().await };
+        self.departed |= change == Change::Departed;
+        self.rewritten |= change == Change::Rewritten;
+        change
     }
 
     /// The session and the count of thaws, as long as the lease is held.
@@ -64,6 +93,34 @@ impl Watches {
         match *self.lease.as_ref()?.borrow() {
             LeaseState::Held { session, thaw } => Some((session, thaw)),
             LeaseState::Frozen => None,
+        }
+    }
+}
+
+/// Watches for one worker.
+struct Watcher {
+    lease: Option<watch::Receiver<LeaseState>>,
+    departures: Option<watch::Receiver<u64>>,
+    histories: Option<watch::Receiver<u64>>,
+    shutdown: CancellationToken,
+    fatal: CancellationToken,
+}
+
+impl Watcher {
+    async fn run(mut self, changes: mpsc::Sender<Change>) {
+        let mut told = false;
+        loop {
+            let change = tokio::select! {
+                () = self.fatal.cancelled() => Change::Fatal,
+                () = self.shutdown.cancelled(), if !told => Change::Shutdown,
+                () = changed(&mut self.lease) => Change::Lease,
+                () = changed(&mut self.departures) => Change::Departed,
+                () = changed(&mut self.histories) => Change::Rewritten,
+            };
+            told |= change == Change::Shutdown;
+            if changes.send(change).await.is_err() || change == Change::Fatal {
+                return;
+            }
         }
     }
 }
