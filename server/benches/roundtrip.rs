@@ -13,29 +13,19 @@ mod support;
 
 use std::fs::File;
 use std::os::unix::fs::FileExt as _;
-use std::process::Command;
 use std::time::Duration;
 
-use axum::Router;
-use axum::extract::WebSocketUpgrade;
-use axum::extract::ws::{Message, WebSocket};
-use axum::routing::get;
-use axum::serve::ListenerExt;
 use holdfast::clock::instant;
 use holdfast_protocol::client::{ClientMessage, MoveType, Verb};
 use holdfast_protocol::ids::PlayerId;
 use loadtest::socket::{Handshake, Incoming, JSON, Socket};
-use support::{Outcome, Process, Server, median, micros, quantile, verdict};
+use support::{Outcome, Server, echo, median, micros, quantile, verdict};
 
 const ROUNDS: usize = 9;
 const TRIPS_PER_ROUND: u64 = 2_000;
 const WARM_UP_TRIPS: u64 = 500;
 /// Most times as long as the echo.
 const GOAL: f64 = 4.0;
-/// The server's own WebSocket settings.
-const READ_BUFFER_LEN: usize = 2 * 1024;
-const WRITE_BUFFER_LEN: usize = 4 * 1024;
-const MESSAGE_LEN_MAX: usize = 16 * 1024;
 /// A page of the store.
 const PAGE: [u8; 4096] = [0x5A; 4096];
 const FLUSHES_PER_ROUND: u64 = 1_000;
@@ -43,45 +33,16 @@ const PATIENCE: Duration = Duration::from_secs(10);
 
 fn main() -> Outcome<()> {
     if std::env::args().any(|arg| arg == "echo") {
-        return tokio::runtime::Runtime::new()?.block_on(echo());
+        return tokio::runtime::Runtime::new()?.block_on(echo::serve());
     }
     support::print_machine()?;
     tokio::runtime::Builder::new_current_thread().enable_all().build()?.block_on(compare())
 }
 
-/// Serves the bare echo, and says where.
-async fn echo() -> Outcome<()> {
-    let listener = tokio::net::TcpListener::bind("127.0.0.1:0").await?;
-    println!("echo {}", listener.local_addr()?);
-    let listener = listener.tap_io(|stream| {
-        let _ = stream.set_nodelay(true);
-    });
-    let upgrade = |asked: WebSocketUpgrade| async {
-        asked
-            .read_buffer_size(READ_BUFFER_LEN)
-            .write_buffer_size(WRITE_BUFFER_LEN)
-            .max_message_size(MESSAGE_LEN_MAX)
-            .max_frame_size(MESSAGE_LEN_MAX)
-            .on_upgrade(say_back)
-    };
-    Ok(axum::serve(listener, Router::new().route("/ws", get(upgrade))).await?)
-}
-
-async fn say_back(mut socket: WebSocket) {
-    while let Some(Ok(message)) = socket.recv().await {
-        if matches!(message, Message::Text(_)) && socket.send(message).await.is_err() {
-            return;
-        }
-    }
-}
-
 async fn compare() -> Outcome<()> {
     // One player asks as fast as it is answered, beyond the default of 20 commands a second.
     let server = Server::start(&["--commands-per-s", "1000000"])?;
-    let mut command = Command::new(std::env::current_exe()?);
-    let (_echo, url) = Process::start(command.arg("echo"), |line| {
-        line.strip_prefix("echo ").map(|address| format!("ws://{address}/ws"))
-    })?;
+    let (_echo, url) = echo::start()?;
     let mut player = Client::player(&server.url).await?;
     let mut bare = Client::open(&url, None).await?;
     player.trips(WARM_UP_TRIPS).await?;

@@ -4,6 +4,9 @@
 #![allow(dead_code, reason = "each benchmark takes what it needs")]
 #![allow(clippy::print_stdout, reason = "benchmarks print their findings")]
 
+pub mod echo;
+pub mod redis;
+
 use std::error::Error;
 use std::fs;
 use std::io::{BufRead, BufReader};
@@ -76,6 +79,14 @@ pub fn micros(took: Duration) -> f64 {
     took.as_secs_f64() * 1e6
 }
 
+/// CPU that a process has used, in milliseconds (proc(5): ticks of a hundredth of a second).
+pub fn cpu_ms(id: u32) -> Outcome<f64> {
+    let stat = fs::read_to_string(format!("/proc/{id}/stat"))?;
+    let (_, rest) = stat.rsplit_once(") ").ok_or("no name in the process's stat")?;
+    let ticks = rest.split(' ').skip(11).take(2).map(str::parse::<f64>);
+    Ok(ticks.sum::<Result<f64, _>>()? * 10.0)
+}
+
 /// Whether a goal was met, in a table's words.
 pub const fn verdict(met: bool) -> &'static str {
     if met { "met" } else { "missed" }
@@ -106,6 +117,13 @@ impl Process {
     /// Its process id.
     pub fn id(&self) -> u32 {
         self.child.id()
+    }
+
+    /// Sends it a signal, named as `kill` does.
+    pub fn signal(&self, name: &str) -> Outcome<()> {
+        let pid = self.id().to_string();
+        let done = Command::new("kill").args(["-s", name, &pid]).status()?;
+        if done.success() { Ok(()) } else { Err(format!("kill -s {name}: {done}").into()) }
     }
 
     /// Resident memory in bytes, as the kernel counts it.
@@ -141,15 +159,24 @@ impl Server {
     /// Starts `holdfast serve` with default settings but for `args`, on a free port.
     pub fn start(args: &[&str]) -> Outcome<Self> {
         let dir = tempfile::tempdir()?;
+        let store = format!("embedded:{}", dir.path().join("store").display());
+        Self::spawn(dir, &store, args)
+    }
+
+    /// The same on a store that is there.
+    pub fn start_at(store: &str, args: &[&str]) -> Outcome<Self> {
+        Self::spawn(tempfile::tempdir()?, store, args)
+    }
+
+    fn spawn(dir: TempDir, store: &str, args: &[&str]) -> Outcome<Self> {
         let mut command = Command::new(env!("CARGO_BIN_EXE_holdfast"));
         for (name, _) in std::env::vars().filter(|(name, _)| name.starts_with("HOLDFAST_")) {
             command.env_remove(name);
         }
-        let store = format!("embedded:{}", dir.path().join("store").display());
         let log = fs::File::create(dir.path().join("log"))?;
         command.current_dir(dir.path()).stderr(log);
         command.args(["serve", "--listen", "127.0.0.1:0", "--admin-listen", "off"]);
-        command.args(["--store", &store]).args(args);
+        command.args(["--store", store]).args(args);
         let address = |line: &str| {
             let address = line.strip_prefix("play")?.trim().strip_prefix("http://")?;
             Some(format!("ws://{}/ws", address.trim_end_matches('/')))
