@@ -1,25 +1,36 @@
-//! A crowd of random players that plays on through whatever a test does to the servers, and what
-//! must hold afterwards: every acknowledged command counts exactly once, none by half.
+//! A crowd of random players that plays on through whatever a test does to the servers. What must
+//! hold afterwards, every acknowledged command counted exactly once and none by half, is in
+//! [`checks`]; what does not hold is counted in [`findings`], and shown by [`results`].
 
-use std::collections::{BTreeMap, BTreeSet};
+mod checks;
+mod findings;
+pub mod results;
+
 use std::time::Duration;
 
 use holdfast_protocol::client::Verb;
-use holdfast_protocol::ids::{PlayerId, RoomId};
-use holdfast_protocol::server::{PlayerState, RoomsBody, TopBody, WhoBody};
-use loadtest::bot::Bot;
+use holdfast_protocol::server::PlayerState;
+use loadtest::bot::{Bot, Error};
 use loadtest::expect::Expected;
 use loadtest::player::{RandomPlayer, World};
 use loadtest::scenario::{Pace, Tally, play};
 use tokio::sync::watch;
 use tokio::task::JoinSet;
 
-use crate::support::{PATIENCE, eventually};
+use crate::support::{Options, PATIENCE};
+use findings::{Findings, doubled_keys};
 
 /// Players who share their rooms.
 const GROUP: usize = 20;
 /// A group has two rooms, which together hold fewer than all of it wants at times.
-pub const CAPACITY: &str = "12";
+const CAPACITY: &str = "12";
+
+/// What every server that bears a storm is started with.
+pub fn options() -> Options {
+    let settings =
+        ["--room-capacity", CAPACITY, "--snapshot-records", "64", "--commands-per-s", "10000"];
+    Options::default().alone().with(&settings)
+}
 
 /// One player at the end of the storm.
 pub struct Survivor {
@@ -28,6 +39,15 @@ pub struct Survivor {
     pub tally: Tally,
     pub expected: Expected,
     pub state: PlayerState,
+}
+
+/// All players at the end of the storm, and what is amiss.
+#[derive(Default)]
+pub struct Crowd {
+    pub survivors: Vec<Survivor>,
+    pub findings: Findings,
+    /// Players who could not play to the end.
+    broken: usize,
 }
 
 pub fn name(player: usize) -> String {
@@ -46,7 +66,7 @@ fn world(player: usize) -> World {
 /// Players on their way.
 pub struct Storm {
     stop: watch::Sender<bool>,
-    players: JoinSet<Survivor>,
+    players: JoinSet<(String, Result<Survivor, Findings>)>,
 }
 
 impl Storm {
@@ -64,149 +84,85 @@ impl Storm {
             let mut random = RandomPlayer::new(seed.wrapping_add(player as u64), world(player));
             let stopped = stopped.clone();
             crowd.spawn(async move {
-                let tally = play(&mut bot, &mut random, pace, stopped).await;
-                let tally = tally.unwrap_or_else(|error| panic!("{}: {error}", name(player)));
-                survive(bot, name(player), tally).await
+                let played = play(&mut bot, &mut random, pace, stopped).await;
+                let survivor = match played {
+                    Ok(tally) => survive(bot, name(player), tally).await,
+                    Err(error) => Err(error.into()),
+                };
+                (name(player), survivor)
             });
         }
         Self { stop, players: crowd }
     }
 
     /// Stops everybody, until every command has an outcome.
-    pub async fn end(self) -> Vec<Survivor> {
-        self.stop.send(true).unwrap();
-        let mut survivors = self.players.join_all().await;
-        survivors.sort_by(|a, b| a.name.cmp(&b.name));
-        // Who ended early was still struck by who ended late.
-        for survivor in &mut survivors {
-            survivor.bot.patience = PATIENCE;
-            survivor.state = ask_state(&mut survivor.bot, &survivor.name).await;
+    pub async fn end(self) -> Crowd {
+        self.stop.send_replace(true);
+        let mut crowd = Crowd::default();
+        let mut players = self.players.join_all().await;
+        players.sort_by(|(a, _), (b, _)| a.cmp(b));
+        for (name, survivor) in players {
+            // Who ended early was still struck by who ended late.
+            let survivor = match survivor {
+                Ok(survivor) => survivor.looks_again().await,
+                broken => broken,
+            };
+            match survivor {
+                Ok(survivor) => crowd.survivors.push(survivor),
+                Err(found) => {
+                    crowd.broken += 1;
+                    crowd.findings.add(&name, found);
+                }
+            }
         }
-        survivors
+        crowd
+    }
+}
+
+impl Survivor {
+    /// Learns its state once more.
+    pub async fn looks_again(mut self) -> Result<Self, Findings> {
+        self.bot.patience = PATIENCE;
+        self.state = ask_state(&mut self.bot).await?;
+        Ok(self)
     }
 }
 
 /// A player's whole state, whatever the last fault still does to its socket. What was pushed before
 /// it has arrived by then.
-async fn ask_state(bot: &mut Bot, name: &str) -> PlayerState {
+async fn ask_state(bot: &mut Bot) -> Result<PlayerState, Error> {
     loop {
         match bot.query(Verb::GetState {}).await {
-            Ok(state) => return state,
-            Err(error) if error.is_lost() => drop(bot.resume_within(PATIENCE).await.unwrap()),
-            Err(error) => panic!("{name}: {error}"),
+            Err(error) if error.is_lost() => drop(bot.resume_within(PATIENCE).await?),
+            told => return told,
         }
     }
 }
 
-async fn survive(mut bot: Bot, name: String, tally: Tally) -> Survivor {
-    let state = ask_state(&mut bot, &name).await;
-    let expected = Expected::of(bot.ledger()).unwrap_or_else(|odd| panic!("{name}: {odd}"));
-    Survivor { bot, name, tally, expected, state }
-}
-
-/// Everything acknowledged counts once, in a player's own state.
-pub fn check_own_state(survivor: &Survivor) {
-    let Survivor { bot, name, expected, state, .. } = survivor;
-    let odd = expected.differences(state);
-    assert!(odd.is_empty(), "{name}: {odd:?}");
-    assert!(state.health <= state.max_health, "{name} has {} health", state.health);
-    // What events told, folded, is what a query says.
-    let told = bot.state().unwrap();
-    let facts = |state: &PlayerState| {
-        let room = state.current_room.as_ref().map(|room| room.room_id.clone());
-        let mut items = state.inventory.clone();
-        items.sort_by(|a, b| a.item_id.cmp(&b.item_id));
-        (state.xp, state.level, state.score, state.gold, room, items)
-    };
-    assert_eq!(facts(told), facts(state), "{name}: events and query differ");
-}
-
-/// A blow that its striker was told of is one that its target was told of, in the same order.
-pub fn check_blows(survivors: &[Survivor]) {
-    let mut whole = 0;
-    let mut struck: BTreeMap<(&PlayerId, &str), Vec<u64>> = BTreeMap::new();
-    for striker in survivors {
-        for blow in &striker.expected.blows {
-            struck.entry((&blow.target, &*striker.name)).or_default().push(blow.damage);
+async fn survive(mut bot: Bot, name: String, tally: Tally) -> Result<Survivor, Findings> {
+    let state = ask_state(&mut bot).await?;
+    let mut found = Findings::default();
+    for _ in 0..doubled_keys(bot.ledger()) {
+        found.double("a key took effect twice");
+    }
+    match Expected::of(bot.ledger()) {
+        Ok(expected) => Ok(Survivor { bot, name, tally, expected, state }),
+        Err(odd) => {
+            found.say(odd);
+            Err(found)
         }
     }
-    for target in survivors.iter().filter(|target| target.bot.mirror().resyncs == 0) {
-        whole += 1;
-        let me = &target.state.player_id;
-        let mut felt: BTreeMap<(&PlayerId, &str), Vec<u64>> = BTreeMap::new();
-        for (_, combat) in target.bot.mirror().combats() {
-            if combat.target.as_ref() == Some(me) && combat.damage > 0 {
-                felt.entry((me, combat.by.as_str())).or_default().push(combat.damage);
-            }
-        }
-        let mine = struck.iter().filter(|((target, _), _)| *target == me);
-        let mine = mine.map(|(key, damages)| (*key, damages.clone())).collect();
-        assert_eq!(felt, mine, "blows that {me} felt, and blows that others were told of");
-        let told = target.bot.mirror().notices();
-        let told = told.filter(|(_, notice)| notice.text.contains(" attacked you for ")).count();
-        let blows: usize = felt.values().map(Vec::len).sum();
-        assert_eq!(told, blows, "notices of {me}");
-    }
-    assert!(whole > survivors.len() / 2, "only {whole} players saw every event");
 }
 
-/// Fights move no gold.
-pub fn check_gold(survivors: &[Survivor]) {
-    let gold: u64 = survivors.iter().map(|survivor| survivor.state.gold).sum();
-    assert_eq!(gold, 100 * survivors.len() as u64, "gold was made or lost");
-}
-
-/// Everybody is where the last acknowledged join says, and in no other room.
-pub async fn check_rooms(survivors: &mut [Survivor]) {
-    let mut members: BTreeMap<RoomId, BTreeSet<String>> = BTreeMap::new();
-    for survivor in &*survivors {
-        if let Some(room) = &survivor.expected.room {
-            members.entry(room.clone()).or_default().insert(survivor.name.clone());
-        }
+impl Crowd {
+    /// Commands that were acknowledged and count.
+    pub fn done(&self) -> u64 {
+        self.survivors.iter().map(|survivor| survivor.expected.done).sum()
     }
-    let counts: BTreeMap<_, _> =
-        members.iter().map(|(room, names)| (room.clone(), names.len())).collect();
-    let who: BTreeSet<_> =
-        survivors.iter().map(|s| (s.name.clone(), s.expected.room.clone())).collect();
-    // A gateway knows its own players and the rooms that they are in: one asks at each.
-    let mut asked = BTreeSet::new();
-    let mut askers: Vec<_> =
-        survivors.iter_mut().filter(|s| asked.insert(s.bot.url().to_owned())).collect();
-    eventually("rooms and who to agree with the players", PATIENCE, async || {
-        let (mut rooms, mut seen) = (BTreeMap::new(), BTreeSet::new());
-        for asker in &mut askers {
-            let body: RoomsBody = asker.bot.query(Verb::Rooms {}).await.unwrap();
-            let full = body.rooms.into_iter().filter(|room| room.player_count > 0);
-            rooms.extend(full.map(|room| (room.room_id, room.player_count as usize)));
-            let body: WhoBody = asker.bot.query(Verb::Who {}).await.unwrap();
-            seen.extend(body.players.into_iter().map(|row| (row.player.to_string(), row.room)));
-        }
-        (rooms == counts && seen == who).then_some(())
-    })
-    .await;
-    for (room, names) in members {
-        let inside = survivors.iter_mut().find(|s| s.expected.room.as_ref() == Some(&room));
-        let bot = &mut inside.unwrap().bot;
-        let what = format!("the roster of {room} to be {names:?}");
-        let roster = |bot: &Bot| {
-            let rows = bot.mirror().room.roster.values();
-            rows.map(|(player, _)| player.to_string()).collect::<BTreeSet<_>>()
-        };
-        bot.wait_for(&what, |bot| roster(bot) == names).await.unwrap();
-    }
-}
 
-/// The activities that carry scores have all ended, kills or not.
-pub async fn check_leaderboard(survivors: &mut [Survivor]) {
-    let mut best: Vec<_> = survivors.iter().map(|s| (s.expected.score, s.name.clone())).collect();
-    best.sort_by(|(a, a_name), (b, b_name)| b.cmp(a).then(a_name.cmp(b_name)));
-    let best: Vec<_> = best.into_iter().take(10).collect();
-    let asker = &mut survivors[0].bot;
-    eventually("the ten best on the leaderboard", PATIENCE, async || {
-        let top: TopBody = asker.query(Verb::Top {}).await.unwrap();
-        let top: Vec<_> =
-            top.top.into_iter().map(|row| (row.score, row.player.to_string())).collect();
-        (top.get(..10) == Some(&best[..])).then_some(())
-    })
-    .await;
+    /// Writes the row of a fault, and fails if anything is amiss.
+    pub fn report(&self, fault: &str) {
+        results::fault(fault, self);
+        assert!(self.findings.is_none(), "{fault}: {}", self.findings);
+    }
 }

@@ -4,8 +4,8 @@ use std::time::Duration;
 
 use tokio::time::sleep;
 
-use super::{check, pace, pair, say_recoveries, urls};
-use crate::storm::Storm;
+use super::{pace, pair, urls};
+use crate::storm::{Storm, results};
 use crate::support::redis::{Aof, Redis};
 use crate::support::seed;
 
@@ -21,8 +21,10 @@ async fn a_rolling_restart_loses_no_command() {
         gateway.start_again().await;
     }
     sleep(Duration::from_secs(3)).await;
-    let mut survivors = storm.end().await;
-    let moved = say_recoveries(&survivors);
-    assert_eq!(moved, survivors.len(), "everybody was on a gateway that was restarted");
-    check(&mut survivors).await;
+    let mut crowd = storm.end().await;
+    crowd.check().await;
+    let fault = "rolling restart of both gateways";
+    let moved = results::recoveries(fault, &crowd.survivors);
+    crowd.report(fault);
+    assert_eq!(moved, crowd.survivors.len(), "everybody was on a gateway that was restarted");
 }

@@ -8,9 +8,9 @@ use holdfast_protocol::server::WhoBody;
 use loadtest::bot::Bot;
 use tokio::time::sleep;
 
-use super::{check, options, pace, pair, say_recoveries, urls};
+use super::{options, pace, pair, urls};
 use crate::scenario::join;
-use crate::storm::Storm;
+use crate::storm::{Storm, results};
 use crate::support::gateways::Gateways;
 use crate::support::redis::{Aof, Redis};
 use crate::support::{PATIENCE, eventually, seed};
@@ -25,10 +25,12 @@ async fn four_hundred_players_survive_the_kill_of_one_gateway_of_two() {
     sleep(Duration::from_secs(4)).await;
     gateways.all[0].kill().await;
     sleep(Duration::from_secs(5)).await;
-    let mut survivors = storm.end().await;
-    let moved = say_recoveries(&survivors);
+    let mut crowd = storm.end().await;
+    crowd.check().await;
+    let fault = "kill -9 of one gateway of two";
+    let moved = results::recoveries(fault, &crowd.survivors);
+    crowd.report(fault);
     assert!(moved >= 200, "only {moved} players had to move");
-    check(&mut survivors).await;
 }
 
 /// A player whose gateway died and who never comes back leaves the room by its own deadline,

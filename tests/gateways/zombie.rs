@@ -5,9 +5,9 @@ use std::time::Duration;
 use loadtest::bot::Bot;
 use tokio::time::sleep;
 
-use super::{check, pace, pair, say_recoveries, urls};
+use super::{pace, pair, urls};
 use crate::scenario::join;
-use crate::storm::Storm;
+use crate::storm::{Storm, results};
 use crate::support::redis::{Aof, Redis};
 use crate::support::seed;
 
@@ -23,10 +23,12 @@ async fn a_stopped_gateway_writes_nothing_old_and_serves_again() {
     sleep(Duration::from_secs(6)).await;
     gateways.all[0].resume().await;
     sleep(Duration::from_secs(4)).await;
-    let mut survivors = storm.end().await;
-    let moved = say_recoveries(&survivors);
+    let mut crowd = storm.end().await;
+    crowd.check().await;
+    let fault = "SIGSTOP of one gateway of two for 6 s";
+    let moved = results::recoveries(fault, &crowd.survivors);
+    crowd.report(fault);
     assert!(moved >= 90, "only {moved} players moved");
-    check(&mut survivors).await;
     // It serves again.
     let mut late = Bot::enter(&gateways.all[0].ws(), "late", None).await.unwrap();
     late.command(join("den-0-a")).await.unwrap();

@@ -10,7 +10,7 @@ use tokio::process::{Child, Command};
 use tokio::time::timeout;
 
 use super::http::{Connection, Response};
-use super::{Options, PATIENCE, TURN, Turn, command, eventually, free_port};
+use super::{Options, PATIENCE, TURN, Turn, command, eventually, free_port, state_of};
 
 /// One gateway.
 pub struct Gateway {
@@ -118,6 +118,12 @@ impl Gateway {
         child.kill().await.expect("the gateway to be killed");
     }
 
+    /// Kills the process and starts it again.
+    pub async fn crash(&mut self) {
+        self.kill().await;
+        self.start_again().await;
+    }
+
     /// SIGSTOP: sockets stay, answers stop.
     pub async fn pause(&self) {
         self.signal("STOP").await;
@@ -182,6 +188,11 @@ impl Gateway {
     pub async fn get(&self, path: &str) -> Response {
         let response = self.try_get(path).await;
         response.unwrap_or_else(|error| panic!("GET {path} at {}: {error}", self.name))
+    }
+
+    /// `GET /v1/players/{id}`: the state.
+    pub async fn player(&self, id: &str) -> serde_json::Value {
+        state_of(&self.get(&format!("/v1/players/{id}")).await)
     }
 
     fn log_path(&self) -> PathBuf {

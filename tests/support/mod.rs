@@ -31,14 +31,22 @@ const GLANCE: Duration = Duration::from_millis(20);
 pub async fn eventually<T>(
     what: &str,
     patience: Duration,
-    mut look: impl AsyncFnMut() -> Option<T>,
+    look: impl AsyncFnMut() -> Option<T>,
 ) -> T {
+    let found = within(patience, look).await;
+    found.unwrap_or_else(|| panic!("waited {patience:?} in vain for {what}"))
+}
+
+/// Waits until `look` finds something; `None` where it does not in time.
+pub async fn within<T>(patience: Duration, mut look: impl AsyncFnMut() -> Option<T>) -> Option<T> {
     let deadline = Instant::now() + patience;
     loop {
         if let Some(found) = look().await {
-            return found;
+            return Some(found);
         }
-        assert!(Instant::now() < deadline, "waited {patience:?} in vain for {what}");
+        if Instant::now() >= deadline {
+            return None;
+        }
         sleep(GLANCE).await;
     }
 }
@@ -282,11 +290,15 @@ impl Server {
 
     /// `GET /v1/players/{id}`: the state, whatever it is wrapped in.
     pub async fn player(&self, id: &str) -> serde_json::Value {
-        let response = self.get(&format!("/v1/players/{id}")).await;
-        assert_eq!(response.status, 200, "{}", response.body);
-        let body = response.json();
-        body.get("state").cloned().unwrap_or(body)
+        state_of(&self.get(&format!("/v1/players/{id}")).await)
     }
+}
+
+/// The state in a player's page, whatever it is wrapped in.
+pub fn state_of(page: &Response) -> serde_json::Value {
+    assert_eq!(page.status, 200, "{}", page.body);
+    let body = page.json();
+    body.get("state").cloned().unwrap_or(body)
 }
 
 impl Drop for Server {
