@@ -6,6 +6,7 @@ mod failover;
 mod faults;
 mod meet;
 mod restart;
+mod slots;
 mod takeover;
 mod zombie;
 

@@ -311,6 +311,12 @@ impl Redis {
         found.map(|value| value.trim().to_owned())
     }
 
+    /// How often it has refused a command with this code, such as `READONLY`.
+    pub async fn refusals(&self, code: &str) -> u64 {
+        let count = self.info(&format!("errorstat_{code}")).await;
+        count.map_or(0, |count| count.trim_start_matches("count=").parse().expect("a count"))
+    }
+
     fn log_path(&self) -> PathBuf {
         self.dir.path().join("redis.log")
     }

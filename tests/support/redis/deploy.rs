@@ -240,6 +240,24 @@ impl Cluster {
         store_url("redis+cluster", tls, user, &servers, "")
     }
 
+    /// The first three, primaries as long as none fails.
+    pub fn primaries(&self) -> &[Redis] {
+        &self.nodes[..3]
+    }
+
+    /// Begins to move the slot of a key to the next primary, as `redis-cli --cluster reshard`
+    /// does.
+    pub async fn begin_move(&self, key: &str) -> Move<'_> {
+        let from = self.primary_of(key).await;
+        let at = self.primaries().iter().position(|node| node.port() == from.port());
+        let to = &self.nodes[(at.expect("a first primary") + 1) % 3];
+        let slot: u16 = from.ask(&["CLUSTER", "KEYSLOT", key]).await;
+        let moving = Move { cluster: self, slot: slot.to_string(), from, to };
+        moving.set(to, "IMPORTING", from).await;
+        moving.set(from, "MIGRATING", to).await;
+        moving
+    }
+
     /// The primary that serves a key, by what a living node says.
     pub async fn primary_of(&self, key: &str) -> &Redis {
         let living = self.nodes.iter().find(|node| node.is_up()).expect("a living node");
@@ -255,6 +273,48 @@ impl Cluster {
             (node.info("role").await? == "master").then_some(())
         })
         .await;
+    }
+}
+
+/// A slot on its way from one primary to another.
+pub struct Move<'a> {
+    cluster: &'a Cluster,
+    slot: String,
+    from: &'a Redis,
+    to: &'a Redis,
+}
+
+impl Move<'_> {
+    /// Tells a node how the slot stands to another one.
+    async fn set(&self, at: &Redis, state: &str, other: &Redis) {
+        let id: String = other.ask(&["CLUSTER", "MYID"]).await;
+        let _: String = at.ask(&["CLUSTER", "SETSLOT", &self.slot, state, &id]).await;
+    }
+
+    /// Moves at most so many of its keys; returns how many.
+    pub async fn carry(&self, most: usize) -> usize {
+        let ask = ["CLUSTER", "GETKEYSINSLOT", &self.slot, &most.to_string()];
+        let keys: Vec<String> = self.from.ask(&ask).await;
+        if keys.is_empty() {
+            return 0;
+        }
+        let port = self.to.port().to_string();
+        let mut migrate = vec!["MIGRATE", "127.0.0.1", &port, "", "0", "5000", "KEYS"];
+        migrate.extend(keys.iter().map(String::as_str));
+        let _: String = self.from.ask(&migrate).await;
+        keys.len()
+    }
+
+    /// Gives the slot, whose keys are all there, to its new primary: the new one learns it first,
+    /// then the old one, then the others.
+    pub async fn end(self) {
+        self.set(self.to, "NODE", self.to).await;
+        self.set(self.from, "NODE", self.to).await;
+        for other in self.cluster.primaries() {
+            if ![self.from.port(), self.to.port()].contains(&other.port()) {
+                self.set(other, "NODE", self.to).await;
+            }
+        }
     }
 }
 
