@@ -99,6 +99,22 @@ fn forbidden(path: &str) -> &'static [&'static str] {
             "crate::store",
             "crate::telemetry",
         ],
+        "search" => &[
+            "crate::actor",
+            "crate::activities",
+            "crate::admin",
+            "crate::clock",
+            "crate::config",
+            "crate::game",
+            "crate::gateway",
+            "crate::node",
+            "crate::store",
+            "crate::telemetry",
+            "tokio::",
+            "rand::",
+            "std::time",
+            "std::fs",
+        ],
         "activities" => &["crate::gateway", "crate::config", "crate::actor::core"],
         _ => &[],
     }
@@ -163,6 +179,9 @@ fn a_forbidden_import_is_found() {
     assert_eq!(bad("server/src/doctor/ask.rs", "use crate::store::redis::link::Link;"), 1);
     assert_eq!(bad("server/src/doctor/ask.rs", "use crate::store::redis::address::Node;"), 0);
     assert_eq!(bad("server/src/actor/worker.rs", "use crate::config::Settings;"), 1);
+    assert_eq!(bad("server/src/search/plan.rs", "use crate::store::Store;"), 1);
+    assert_eq!(bad("server/src/search/plan.rs", "let x = std::time::Instant::now();"), 1);
+    assert_eq!(bad("server/src/store/memory.rs", "use crate::search::Row;"), 0);
     assert_eq!(bad("loadtest/src/bot.rs", "use holdfast::store;"), 1);
     assert_eq!(bad("loadtest/src/bot.rs", "use holdfast_protocol::ids;"), 0);
     assert_eq!(bad("server/src/game/room.rs", "#[cfg(test)]\nuse crate::store::Store;"), 0);

@@ -11,6 +11,7 @@
 //! - [`game`]: the reference game, pure rules over the contract.
 //! - [`gateway`]: the edge. Sockets, sessions, limits, input by the beat, room frames.
 //! - [`activities`]: the reference game's work with effects outside.
+//! - [`search`]: attributes of sessions and the language that finds them; pure.
 //! - [`admin`], [`cli`]: what operators see and do.
 //! - [`doctor`]: whether a Redis gives what is promised.
 //! - [`config`], [`telemetry`], [`clock`]: settings, logs and numbers, time.
@@ -46,6 +47,7 @@ pub mod doctor;
 pub mod game;
 pub mod gateway;
 pub mod node;
+pub mod search;
 pub mod store;
 pub mod telemetry;
 
