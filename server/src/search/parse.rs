@@ -39,7 +39,7 @@ pub const SORTS_MAX: usize = 4;
 pub fn parse(registry: &Registry, query: &str) -> Result<Query, Mistake> {
     let too_long = |over: usize| {
         let sentence = format!("a query has at most {QUERY_LEN_MAX} bytes, this one has {over}");
-        let last = query.floor_char_boundary(QUERY_LEN_MAX);
+        let last = (0..=QUERY_LEN_MAX).rev().find(|at| query.is_char_boundary(*at)).unwrap_or(0);
         Fault::new(last..query.len(), sentence)
     };
     if query.len() > QUERY_LEN_MAX {

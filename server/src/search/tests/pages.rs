@@ -5,7 +5,7 @@ use proptest::prelude::*;
 use super::{NOW_MS, ago, query, registry, row, score, world};
 use crate::search::count::GROUPS_MAX;
 use crate::search::page::{CursorError, PAGE_LEN_MAX};
-use crate::search::{Counts, Cursor, Page, Query, Row, Value};
+use crate::search::{Counts, Cursor, Declaration, Page, Query, Registry, Row, Type, Value, parse};
 
 /// All pages of a query, one after the other, each through the text of its cursor.
 fn walk(query: &Query, rows: &[Row], limit: usize) -> Vec<Vec<Row>> {
@@ -19,6 +19,7 @@ fn walk(query: &Query, rows: &[Row], limit: usize) -> Vec<Vec<Row>> {
         rows.iter().for_each(|row| page.offer(row.clone()));
         let (found, next) = page.finish();
         pages.push(found);
+        assert!(pages.len() <= rows.len() + 1, "the pages have no end");
         let Some(next) = next else { return pages };
         cursor = Some(Cursor::parse(&next.to_text(), query).unwrap());
         assert_eq!(cursor.as_ref(), Some(&next));
@@ -79,7 +80,21 @@ fn a_cursor_is_of_one_query() {
     for cut in 0..text.len() {
         assert!(Cursor::parse(&text[..cut], &asked).is_err(), "{cut}");
     }
-    assert_eq!(Cursor::parse(&"0".repeat(1 << 20), &asked), Err(CursorError::Damaged));
+    let padded = text + &"00".repeat(1 << 13);
+    assert_eq!(Cursor::parse(&padded, &asked), Err(CursorError::Damaged));
+}
+
+#[test]
+fn a_cursor_is_of_the_types_that_its_query_has_now() {
+    let asked = query("ORDER BY Guild DESC");
+    let mut page = Page::new(&asked, None, 1, NOW_MS);
+    world().into_iter().for_each(|row| page.offer(row));
+    let text = page.finish().1.unwrap().to_text();
+    assert!(Cursor::parse(&text, &asked).is_ok());
+    let mut later = Registry::default();
+    later.declare(Declaration::stored("Guild", Type::Integer)).unwrap();
+    let asked = parse(&later, "ORDER BY Guild DESC").unwrap();
+    assert_eq!(Cursor::parse(&text, &asked), Err(CursorError::OtherQuery));
 }
 
 #[test]

@@ -27,7 +27,7 @@ impl Cardinality for Sizes {
 
     fn estimate(&self, path: &Path) -> Option<u64> {
         match path.attribute.name() {
-            "PlayerId" => Some(1),
+            "PlayerId" | "Steps" => Some(1),
             "CurrentRoom" => Some(20),
             "PlayerLevel" | "Banned" => Some(100),
             "PlayerStatus" | "LastCommandTime" | "StartTime" => Some(500),
