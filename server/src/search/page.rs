@@ -198,3 +198,18 @@ impl<'a> Page<'a> {
         (self.rows.into_iter().map(|(_, row)| row).collect(), cursor)
     }
 }
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn a_page_holds_one_row_more_than_it_shows() {
+        let query = Query::default();
+        let mut page = Page::new(&query, None, 2, 0);
+        for name in ["e", "d", "c", "b", "a"] {
+            page.offer(Row::new(PlayerId::new(name).unwrap()));
+        }
+        assert_eq!(page.rows.len(), 3);
+    }
+}
