@@ -1,9 +1,19 @@
 //! Durable commands a second on Redis, against what the same Redis does for `redis-benchmark`.
 //!
 //! Rounds alternate on one server: pipelined XADD by `redis-benchmark`, appends through the store
-//! alone, commands through the whole runtime with one command a record, and with several. After
-//! that: what a command costs Redis in CPU, and what an actor costs it in memory. Needs
-//! `redis-server` and `redis-benchmark` in the PATH.
+//! alone, commands through the whole runtime with one command a record, and with several.
+//!
+//! - Like for like: `redis-benchmark` writes entries as long as the runtime's records, under keys
+//!   as long, over as many streams. It writes no index, takes no snapshot, and nothing waits for
+//!   an answer of its own.
+//! - The runtime's commands do all that: every fifth brings an earlier obligation (`ZADD LT`),
+//!   and every 128th record a snapshot and a trim. The actors begin at different counts, so that
+//!   snapshots spread over the rounds.
+//! - Who asks is in the runtime's process: its share of the two cores is the runtime's loss, as
+//!   `redis-benchmark`'s is Redis's.
+//!
+//! Before the rounds: what an actor costs Redis in memory. With each: what a command costs in CPU.
+//! Needs `redis-server` and `redis-benchmark` in the PATH.
 //! Run it with `cargo bench -p holdfast --bench redis`.
 
 #![allow(clippy::print_stdout, reason = "it prints its findings")]
@@ -18,29 +28,38 @@ use std::time::Duration;
 use bytes::Bytes;
 use futures::future::{BoxFuture, join_all};
 use holdfast::actor::activity::Activities;
-use holdfast::actor::contract::{Actor, Ctx, Decision, Message, Origin, Reject, Reply, View};
-use holdfast::actor::envelope::{Call, Nearby};
+use holdfast::actor::contract::{
+    Actor, Ctx, Decision, Message, Origin, Reject, Reply, TimerChange, View,
+};
+use holdfast::actor::envelope::{Call, CallError, Nearby};
 use holdfast::actor::handle::{Config, Parts, Runtime};
 use holdfast::actor::kind::{Kind, Kinds};
 use holdfast::clock::{Clock, instant};
-use holdfast::store::durability::Durability;
-use holdfast::store::redis::{Options, Redis};
+use holdfast::store::redis::Redis;
+use holdfast::store::redis::keys::Keys;
 use holdfast::store::{Append, Claim, Claimed, Epoch, History, Seq, Store};
 use holdfast_protocol::ids::ActorId;
 use serde::{Deserialize, Serialize};
-use support::{Outcome, Process, median, verdict};
-use tempfile::TempDir;
+use support::redis::{RedisServer, Work};
+use support::{Outcome, median, quantile, verdict};
 
 const ACTORS: usize = 10_000;
-const RECORD_LEN: usize = 100;
 const ROUNDS: usize = 5;
 /// Appends of a round; for the runtime, commands.
 const PER_ROUND: usize = 100_000;
 /// Appends of a group, and groups in flight.
 const GROUP: usize = 1_024;
 const IN_FLIGHT: usize = 4;
-/// Commands that wait at an actor at a time, where they are batched.
+/// Those who ask at a time, and the commands of each, where they are batched.
+const LINES: usize = 2_048;
+const LINES_BATCHED: usize = 512;
 const BATCH: usize = 16;
+/// Records after which a snapshot is due, as by default.
+const SNAPSHOT_RECORDS: usize = 128;
+/// One record of so many brings an earlier obligation.
+const INDEXED_EVERY: u64 = 5;
+/// Bytes that an event carries to make records as long as a game's.
+const PADDING_LEN: usize = 46;
 const GOAL_SINGLE: f64 = 0.9;
 const GOAL_BATCHED: f64 = 3.0;
 
@@ -49,65 +68,21 @@ fn main() -> Outcome<()> {
     tokio::runtime::Runtime::new()?.block_on(compare())
 }
 
-/// A Redis of its own with the documented size of a stream's blocks.
-struct Server {
-    _process: Process,
-    port: u16,
-    _dir: TempDir,
-}
-
-impl Server {
-    fn start() -> Outcome<Self> {
-        let dir = tempfile::tempdir()?;
-        let port = std::net::TcpListener::bind("127.0.0.1:0")?.local_addr()?.port();
-        let mut command = Command::new("redis-server");
-        command.args(["--port", &port.to_string(), "--bind", "127.0.0.1", "--save", ""]);
-        command.args(["--appendonly", "yes", "--appendfsync", "everysec"]);
-        command.args(["--stream-node-max-bytes", "1024"]).arg("--dir").arg(dir.path());
-        let ready = |line: &str| line.contains("Ready to accept connections").then_some(());
-        let (process, ()) = Process::start(&mut command, ready)?;
-        Ok(Self { _process: process, port, _dir: dir })
-    }
-
-    async fn ask(&self, words: &[&str]) -> Outcome<redis::Value> {
-        let client = redis::Client::open(("127.0.0.1", self.port))?;
-        let mut connection = client.get_multiplexed_async_connection().await?;
-        let Some((name, args)) = words.split_first() else { return Err("no command".into()) };
-        let mut command = redis::cmd(name);
-        command.arg(args);
-        Ok(command.query_async(&mut connection).await?)
-    }
-
-    /// A number of INFO.
-    async fn info(&self, field: &str) -> Outcome<f64> {
-        let redis::Value::BulkString(text) = self.ask(&["INFO", "everything"]).await? else {
-            return Err("INFO gave no text".into());
-        };
-        let text = String::from_utf8_lossy(&text).into_owned();
-        let line = text.lines().find_map(|line| line.strip_prefix(field)?.strip_prefix(':'));
-        Ok(line.ok_or_else(|| format!("no {field} in INFO"))?.trim().parse()?)
-    }
-
-    /// CPU seconds that Redis has used.
-    async fn cpu(&self) -> Outcome<f64> {
-        Ok(self.info("used_cpu_user").await? + self.info("used_cpu_sys").await?)
-    }
-
-    /// XADD a second by redis-benchmark: four connections, pipelines of 512, records as large.
-    fn benchmark(&self) -> Outcome<f64> {
-        let count = (PER_ROUND * 2).to_string();
-        let record = "x".repeat(RECORD_LEN);
-        let output = Command::new("redis-benchmark")
-            .args(["-p", &self.port.to_string(), "-n", &count, "-c", "4", "-P", "512"])
-            .args(["-r", &ACTORS.to_string(), "--csv"])
-            .args(["XADD", "bench:__rand_int__", "*", "d", &record, "a", "12345678"])
-            .output()?;
-        let text = String::from_utf8(output.stdout)?;
-        let row = text.lines().find(|line| line.contains("XADD")).ok_or("no row of XADD")?;
-        // The command is the first column and holds no comma.
-        let pace = row.rsplit("\",\"").nth(6).ok_or("no pace in the row")?;
-        Ok(pace.parse()?)
-    }
+/// XADD a second by `redis-benchmark`: four connections, pipelines of 512, records as long.
+fn benchmark(server: &RedisServer, record_len: usize) -> Outcome<f64> {
+    let count = PER_ROUND.to_string();
+    let record = "x".repeat(record_len);
+    let output = Command::new("redis-benchmark")
+        .args(["-p", &server.port().to_string(), "-n", &count, "-c", "4", "-P", "512"])
+        .args(["-r", &ACTORS.to_string(), "--csv"])
+        .args(["XADD", "hf:{p0421}:j:__rand_int__", "*"])
+        .args(["d", &record, "a", "12345678901234567890"])
+        .output()?;
+    let text = String::from_utf8(output.stdout)?;
+    let row = text.lines().find(|line| line.contains("XADD")).ok_or("no row of XADD")?;
+    // The command is the first of eight columns, the pace the second.
+    let pace = row.rsplit("\",\"").nth(6).ok_or("no pace in the row")?;
+    Ok(pace.parse()?)
 }
 
 #[derive(Debug)]
@@ -118,14 +93,21 @@ impl Nearby for Nobody {
     fn broadcast(&self, _: &ActorId, _: &Arc<str>, _: Bytes) {}
 }
 
-/// An actor that counts; each command leaves a record of about the size of a game's.
+/// An actor that counts; each command leaves a record as long as a game's.
 #[derive(Debug, Default, Serialize, Deserialize)]
 struct Counter {
     count: u64,
 }
 
 #[derive(Debug, Clone, Serialize, Deserialize)]
-struct Counted(u64);
+struct Counted {
+    by: u64,
+    #[serde(with = "serde_bytes")]
+    padding: Vec<u8>,
+}
+
+/// Beyond any run of this program, in Unix milliseconds.
+const FAR_MS: u64 = 4_000_000_000_000;
 
 impl Actor for Counter {
     type Event = Counted;
@@ -136,12 +118,19 @@ impl Actor for Counter {
     }
 
     fn decide(&self, _: &Ctx<'_, ()>, _: &Message<'_>) -> Result<Decision<Counted>, Reject> {
-        let reply = Reply::Now(Bytes::from_static(b"{}"));
-        Ok(Decision { events: vec![Counted(1)], reply, ..Decision::default() })
+        let sooner = self.count.is_multiple_of(INDEXED_EVERY);
+        let timer =
+            sooner.then(|| TimerChange::Set { name: "t".into(), at_ms: FAR_MS - self.count });
+        Ok(Decision {
+            events: vec![Counted { by: 1, padding: vec![0x5A; PADDING_LEN] }],
+            timers: timer.into_iter().collect(),
+            reply: Reply::Now(Bytes::from_static(b"{}")),
+            ..Decision::default()
+        })
     }
 
     fn apply(&mut self, event: &Counted) {
-        self.count += event.0;
+        self.count += event.by;
     }
 
     fn query(&self, _: &Ctx<'_, ()>, _: &[u8]) -> Result<Bytes, Reject> {
@@ -154,7 +143,7 @@ impl Actor for Counter {
 }
 
 fn actor(kind: &str, nth: usize) -> Outcome<ActorId> {
-    Ok(ActorId::new(kind, &(nth % ACTORS).to_string())?)
+    Ok(ActorId::new(kind, &format!("{:012}", nth % ACTORS))?)
 }
 
 type Answers = BoxFuture<'static, Vec<Result<(), holdfast::store::Error>>>;
@@ -163,11 +152,12 @@ type Answers = BoxFuture<'static, Vec<Result<(), holdfast::store::Error>>>;
 struct Bare {
     store: Redis,
     actors: Vec<(ActorId, Epoch, History)>,
+    record: Bytes,
     written: usize,
 }
 
 impl Bare {
-    async fn open(store: Redis) -> Outcome<Self> {
+    async fn open(store: Redis, record_len: usize) -> Outcome<Self> {
         let mut actors = Vec::with_capacity(ACTORS);
         for nth in 0..ACTORS {
             let actor = actor("bare", nth)?;
@@ -177,16 +167,15 @@ impl Bare {
             };
             actors.push((actor, epoch, history));
         }
-        Ok(Self { store, actors, written: 0 })
+        Ok(Self { store, actors, record: Bytes::from(vec![0x5A; record_len]), written: 0 })
     }
 
     fn group(&mut self) -> Vec<Append> {
-        let record = Bytes::from(vec![0x5A; RECORD_LEN]);
         let append = |nth: usize| {
             let (actor, epoch, history) = self.actors.get(nth % ACTORS)?.clone();
             let seq = Seq::try_from(nth / ACTORS + 1).ok()?;
-            let append_id = u64::try_from(nth).ok()?;
-            let record = record.clone();
+            let append_id = u64::MAX - u64::try_from(nth).ok()?;
+            let record = self.record.clone();
             Some(Append { actor, epoch, seq, append_id, history, record, due_ms: None })
         };
         let group = (self.written..self.written + GROUP).filter_map(append).collect();
@@ -217,92 +206,247 @@ async fn check(answers: Option<Answers>) -> Outcome<()> {
     Ok(answers.await.into_iter().collect::<Result<(), _>>()?)
 }
 
+#[expect(clippy::cast_precision_loss, reason = "counts of at most millions")]
 fn pace(count: usize, took: Duration) -> f64 {
-    f64::from(u32::try_from(count).unwrap_or(u32::MAX)) / took.as_secs_f64()
+    count as f64 / took.as_secs_f64()
 }
 
-/// Commands through the runtime: every actor has `waiting` of them at a time.
-async fn commands(runtime: &Runtime, waiting: usize) -> Outcome<f64> {
+/// Whom each of those who ask goes to, in order, again and again. No actor is in two lists.
+type Lists = Vec<Vec<ActorId>>;
+
+fn lists(lines: usize, times: impl Fn(usize) -> usize) -> Outcome<Lists> {
+    let list = |line| -> Outcome<Vec<ActorId>> {
+        let mut list = Vec::new();
+        for nth in (line..ACTORS).step_by(lines) {
+            list.extend(std::iter::repeat_n(actor("counter", nth)?, times(nth)));
+        }
+        Ok(list)
+    };
+    (0..lines).map(list).collect()
+}
+
+/// Sends an actor so many commands at a time and waits for all answers.
+async fn ask(runtime: &Runtime, actor: &ActorId, waiting: usize) -> Result<(), CallError> {
+    let call = || {
+        let (origin, payload) = (Origin::Service, Bytes::from_static(&[0x5A; 64]));
+        runtime.call(actor, Call { origin, key: None, payload, creates: true })
+    };
+    match waiting {
+        1 => call().await.map(drop),
+        _ => join_all((0..waiting).map(|_| call())).await.into_iter().try_for_each(|a| a.map(drop)),
+    }
+}
+
+/// Everyone takes so many turns of so many commands at a time; commands a second.
+async fn commands(
+    runtime: &Runtime,
+    lists: &Lists,
+    turns: impl Fn(&[ActorId]) -> usize,
+    waiting: usize,
+) -> Outcome<f64> {
     let began = instant();
     let mut done = 0;
-    let crowd = 2_048 / waiting;
     let mut lines = Vec::new();
-    for line in 0..crowd {
-        let runtime = runtime.clone();
-        let turns = PER_ROUND / crowd / waiting;
+    for list in lists {
+        let (runtime, list, turns) = (runtime.clone(), list.clone(), turns(list));
         done += turns * waiting;
         lines.push(tokio::spawn(async move {
-            for turn in 0..turns {
-                let Ok(actor) = actor("counter", line + turn * crowd) else { return false };
-                let call = || {
-                    let origin = Origin::Service;
-                    let payload = Bytes::from_static(&[0x5A; RECORD_LEN]);
-                    runtime.call(&actor, Call { origin, key: None, payload, creates: true })
-                };
-                if join_all((0..waiting).map(|_| call())).await.iter().any(Result::is_err) {
-                    return false;
-                }
+            for actor in list.iter().cycle().take(turns) {
+                ask(&runtime, actor, waiting).await?;
             }
-            true
+            Ok::<_, CallError>(())
         }));
     }
     for line in lines {
-        if !line.await? {
-            return Err("a command was refused".into());
-        }
+        line.await??;
     }
     Ok(pace(done, began.elapsed()))
 }
 
-async fn compare() -> Outcome<()> {
-    let server = Server::start()?;
-    let address = format!("redis://127.0.0.1:{}", server.port).parse()?;
-    let options = Options { address, namespace: "hf".into(), level: Durability::Stored };
-    let clock = Clock::system();
-    let store = Redis::open(&options, clock.clone()).await?;
-    let mut bare = Bare::open(store.clone()).await?;
-    let kinds = Kinds::default().with("counter", Kind::of::<Counter>(Arc::new(())));
+fn start(store: Redis, clock: Clock) -> Runtime {
     let parts = Parts {
         store: Arc::new(store),
-        kinds,
+        kinds: Kinds::default().with("counter", Kind::of::<Counter>(Arc::new(()))),
         activities: Activities::default(),
         nearby: Arc::new(Nobody),
         clock,
         fleet: None,
     };
-    let runtime = Runtime::start(&Config::default(), parts);
-    let before = server.info("used_memory").await?;
-    commands(&runtime, 1).await?;
-    let bytes = (server.info("used_memory").await? - before) / 1e4;
-    println!("{ACTORS} actors that did ten commands each: {bytes:.0} bytes of Redis an actor");
+    // No actor leaves memory in the middle of a round.
+    Runtime::start(&Config { idle_ms: u64::MAX, ..Config::default() }, parts)
+}
 
-    let mut ratios: [Vec<f64>; 3] = Default::default();
-    let mut costs = Vec::new();
+/// Says what an actor costs Redis in memory, as it grows older; returns a record's length.
+async fn footprint(server: &RedisServer, runtime: &Runtime) -> Outcome<usize> {
+    let empty = server.memory().await?;
+    let all = |times: usize| lists(LINES, move |_| times);
+    let say = async |what: &str| -> Outcome<()> {
+        let bytes = (server.memory().await? - empty) / 1e4;
+        println!("bytes of Redis an actor, {what}: {bytes:.0}");
+        Ok(())
+    };
+    commands(runtime, &all(1)?, <[_]>::len, 1).await?;
+    say("after 1 record").await?;
+    commands(runtime, &all(9)?, <[_]>::len, 1).await?;
+    say("after 10 records").await?;
+    // From here on, snapshots are due at one actor after the other.
+    let spread = lists(LINES, |nth| nth % SNAPSHOT_RECORDS)?;
+    commands(runtime, &spread, <[_]>::len, 1).await?;
+    say("after 10 to 137 records").await?;
+    let journal = Keys::new("hf").journal(&actor("counter", 0)?);
+    let words = ["XREVRANGE", &journal, "+", "-", "COUNT", "1"];
+    record_len(server.ask(&words).await?)
+}
+
+/// The length of the record in the one entry that was read.
+fn record_len(value: redis::Value) -> Outcome<usize> {
+    let entries: Vec<(String, Vec<Vec<u8>>)> = redis::from_redis_value(value)?;
+    let (_, fields) = entries.into_iter().next().ok_or("the journal is empty")?;
+    Ok(fields.get(1).ok_or("the entry has no record")?.len())
+}
+
+/// What the rounds have found.
+#[derive(Default)]
+struct Found {
+    /// Shares of `redis-benchmark`: the store alone, one a record, batched.
+    shares: [Vec<f64>; 3],
+    /// Redis CPU microseconds: an XADD of `redis-benchmark`, of the store, a command, batched.
+    costs: [Vec<f64>; 4],
+    /// The runtime's, with who asks: a command, batched.
+    own_costs: [Vec<f64>; 2],
+    commands_a_record: Vec<f64>,
+    /// Records a group, as workers hand them to the store: one a record, batched.
+    groups: [Vec<f64>; 2],
+}
+
+/// Work of Redis and CPU microseconds of this process since `before`, a command.
+async fn cost(server: &RedisServer, before: &(Work, f64), count: f64) -> Outcome<(f64, f64)> {
+    let redis = server.work().await?.cpu_micros_since(&before.0);
+    Ok((redis / count, (support::own_cpu_micros()? - before.1) / count))
+}
+
+async fn now(server: &RedisServer) -> Outcome<(Work, f64)> {
+    Ok((server.work().await?, support::own_cpu_micros()?))
+}
+
+/// Records so far, and the groups that they went in.
+#[expect(clippy::cast_precision_loss, reason = "counts of at most millions")]
+fn groups(runtime: &Runtime) -> (f64, f64) {
+    let stats = runtime.stats();
+    (stats.appends.get() as f64, stats.batches.get() as f64)
+}
+
+async fn round(
+    server: &RedisServer,
+    bare: &mut Bare,
+    runtime: &Runtime,
+    (record_len, one, many): (usize, &Lists, &Lists),
+    found: &mut Found,
+) -> Outcome<[f64; 4]> {
+    let count = pace(PER_ROUND, Duration::from_secs(1));
+    let mut costs = [(0.0, 0.0); 4];
+    let before = now(server).await?;
+    let limit = benchmark(server, record_len)?;
+    costs[0] = cost(server, &before, count).await?;
+    let before = now(server).await?;
+    let stored = bare.round().await?;
+    costs[1] = cost(server, &before, count).await?;
+    let before = now(server).await?;
+    let grouped = groups(runtime);
+    let single = commands(runtime, one, |_| PER_ROUND / LINES, 1).await?;
+    costs[2] = cost(server, &before, count).await?;
+    let [grouped, regrouped] = [grouped, groups(runtime)];
+    found.groups[0].push((regrouped.0 - grouped.0) / (regrouped.1 - grouped.1));
+    let before = now(server).await?;
+    let batched = commands(runtime, many, |_| PER_ROUND / LINES_BATCHED / BATCH, BATCH).await?;
+    costs[3] = cost(server, &before, count).await?;
+    let grouped = groups(runtime);
+    found.groups[1].push((grouped.0 - regrouped.0) / (grouped.1 - regrouped.1));
+    let records = server.work().await?.since(&before.0, "xadd").calls;
+    found.commands_a_record.push(count / records);
+    for (all, pace) in found.shares.iter_mut().zip([stored, single, batched]) {
+        all.push(pace / limit);
+    }
+    for (all, (redis, _)) in found.costs.iter_mut().zip(costs) {
+        all.push(redis);
+    }
+    for (all, (_, own)) in found.own_costs.iter_mut().zip([costs[2], costs[3]]) {
+        all.push(own);
+    }
+    Ok([limit, stored, single, batched])
+}
+
+async fn compare() -> Outcome<()> {
+    let server = RedisServer::start()?;
+    let clock = Clock::system();
+    let store = server.store(&clock).await?;
+    let runtime = start(store.clone(), clock);
+    let record_len = footprint(&server, &runtime).await?;
+    println!("a record is {record_len} bytes long");
+    let mut bare = Bare::open(store, record_len).await?;
+    let (one, many) = (lists(LINES, |_| 1)?, lists(LINES_BATCHED, |_| 1)?);
+    let began = now(&server).await?;
+    let mut found = Found::default();
     println!(" round  redis-benchmark      store    runtime   batched   appends/s, commands/s");
-    for round in 1..=ROUNDS {
-        let limit = server.benchmark()?;
-        let stored = bare.round().await?;
-        let cpu = server.cpu().await?;
-        let single = commands(&runtime, 1).await?;
-        costs.push((server.cpu().await? - cpu) * 1e6 / 1e5);
-        let batched = commands(&runtime, BATCH).await?;
-        println!("{round:>6} {limit:>16.0} {stored:>10.0} {single:>10.0} {batched:>9.0}");
-        for (all, pace) in ratios.iter_mut().zip([stored, single, batched]) {
-            all.push(pace / limit);
-        }
+    for nth in 1..=ROUNDS {
+        let lists = (record_len, &one, &many);
+        let [limit, stored, single, batched] =
+            round(&server, &mut bare, &runtime, lists, &mut found).await?;
+        println!("{nth:>6} {limit:>16.0} {stored:>10.0} {single:>10.0} {batched:>9.0}");
     }
     support::print_load("at the end");
-    println!("\n| what | share of redis-benchmark | goal | |\n|---|---|---|---|");
+    report(&found);
+    say_commands(&server.work().await?, &began.0);
+    let full = server.memory().await?;
+    runtime.drain().await;
+    let freed = (full - server.memory().await?) / 1e4;
+    println!("giving all actors up frees {freed:.0} bytes of Redis an actor");
+    Ok(())
+}
+
+fn report(found: &Found) {
+    println!("\n| what | share of redis-benchmark (least to most) | goal | |\n|---|---|---|---|");
     let goals = [
         ("appends through the store alone", GOAL_SINGLE),
         ("commands through the runtime, one a record", GOAL_SINGLE),
         ("commands through the runtime, batched", GOAL_BATCHED),
     ];
-    for ((what, goal), ratios) in goals.into_iter().zip(&ratios) {
-        let ratio = median(ratios);
-        println!("| {what} | {ratio:.2} | at least {goal} | {} |", verdict(ratio >= goal));
+    for ((what, goal), shares) in goals.into_iter().zip(&found.shares) {
+        let (share, least, most) = (median(shares), quantile(shares, 0.0), quantile(shares, 1.0));
+        let met = verdict(share >= goal);
+        println!("| {what} | {share:.2} ({least:.2} to {most:.2}) | at least {goal} | {met} |");
     }
-    println!("\nRedis CPU a command, one a record: {:.1} µs", median(&costs));
-    runtime.drain().await;
-    Ok(())
+    let [limit, stored, single, batched] = found.costs.each_ref().map(|costs| median(costs));
+    let [own_single, own_batched] = found.own_costs.each_ref().map(|costs| median(costs));
+    println!("\n| CPU microseconds | Redis | the runtime and who asks |\n|---|---|---|");
+    println!("| an XADD of redis-benchmark | {limit:.2} | |");
+    println!("| an append through the store alone | {stored:.2} | |");
+    println!("| a command, one a record | {single:.2} | {own_single:.2} |");
+    println!("| a command, batched | {batched:.2} | {own_batched:.2} |");
+    let [group, group_batched] = found.groups.each_ref().map(|groups| median(groups));
+    println!("\none a record: {group:.0} records a group");
+    let batch = median(&found.commands_a_record);
+    println!("batched: {batch:.1} commands a record, {group_batched:.0} records a group");
+}
+
+/// What Redis spent in its commands over all rounds, `redis-benchmark`'s included.
+fn say_commands(after: &Work, before: &Work) {
+    println!("\n| command | calls | µs a call, without socket, parsing and append-only file |");
+    println!("|---|---|---|");
+    let mut inside = 0.0;
+    for name in after.commands.keys() {
+        let spent = after.since(before, name);
+        // Commands of a script are in the script's time already.
+        if spent.calls < 1_000.0 {
+            continue;
+        }
+        if ["xadd", "zadd", "evalsha"].contains(&name.as_str()) {
+            inside += spent.micros;
+        }
+        println!("| {name} | {:.0} | {:.2} |", spent.calls, spent.micros / spent.calls);
+    }
+    let sent: f64 =
+        ["xadd", "zadd", "evalsha"].iter().map(|name| after.since(before, name).calls).sum();
+    let around = (after.cpu_micros_since(before) - inside) / sent;
+    println!("\nsocket, parsing, append-only file: {around:.2} µs a command");
 }

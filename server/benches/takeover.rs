@@ -14,7 +14,6 @@
 
 mod support;
 
-use std::process::id as own_id;
 use std::time::{Duration, Instant};
 
 use futures::future::join_all;
@@ -25,8 +24,8 @@ use holdfast::store::redis::{Options, Redis};
 use holdfast_protocol::client::{ClientMessage, MoveType, Verb};
 use holdfast_protocol::ids::{ActorId, PlayerId, RoomId};
 use loadtest::socket::{Error, Handshake, Incoming, JSON, Socket};
-use support::echo;
-use support::redis::Server as RedisServer;
+use support::client::{echo, is_echo, start_echo};
+use support::redis::RedisServer;
 use support::{Outcome, Process, Server, median, quantile, verdict};
 use tokio::sync::{mpsc, watch};
 use tokio::task::JoinSet;
@@ -58,8 +57,8 @@ const SLACK_MS: f64 = 500.0;
 fn main() -> Outcome<()> {
     let args: Vec<_> = std::env::args().collect();
     let runtime = tokio::runtime::Runtime::new()?;
-    if args.iter().any(|arg| arg == "echo") {
-        return runtime.block_on(echo::serve());
+    if is_echo() {
+        return runtime.block_on(echo());
     }
     support::print_machine()?;
     let asked: Option<usize> = args.iter().find_map(|arg| arg.parse().ok());
@@ -155,7 +154,7 @@ impl Holdfast {
     fn pair() -> Outcome<Self> {
         let redis = RedisServer::start()?;
         let url = redis.url();
-        let gateway = |name| Server::start_at(&url, &["--node", name]);
+        let gateway = |name| Server::start_on(Some(url.clone()), &["--node", name]);
         let gateways = [gateway("gw-1")?, gateway("gw-2")?];
         Ok(Self { redis, gateways })
     }
@@ -175,8 +174,9 @@ impl Pair for Holdfast {
     }
 
     fn cpu_ms(&self) -> Outcome<[f64; 3]> {
-        let redis = support::cpu_ms(self.redis.process.id())?;
-        Ok([support::cpu_ms(self.gateways[1].process.id())?, redis, support::cpu_ms(own_id())?])
+        let server = self.gateways[1].process.cpu_micros()?;
+        let redis = self.redis.process().cpu_micros()?;
+        Ok([server / 1e3, redis / 1e3, support::own_cpu_micros()? / 1e3])
     }
 }
 
@@ -186,7 +186,7 @@ struct Bare {
 
 impl Bare {
     fn pair() -> Outcome<Self> {
-        Ok(Self { servers: [echo::start()?, echo::start()?] })
+        Ok(Self { servers: [start_echo()?, start_echo()?] })
     }
 }
 
@@ -204,7 +204,8 @@ impl Pair for Bare {
     }
 
     fn cpu_ms(&self) -> Outcome<[f64; 3]> {
-        Ok([support::cpu_ms(self.servers[1].0.id())?, 0.0, support::cpu_ms(own_id())?])
+        let server = self.servers[1].0.cpu_micros()?;
+        Ok([server / 1e3, 0.0, support::own_cpu_micros()? / 1e3])
     }
 }
 

@@ -1,11 +1,8 @@
-//! What the benchmarks share: the machine's description, a real server as a process of its own,
-//! medians, and the lines of the final tables.
+//! What the benchmarks share: the machine's description, real servers as processes of their own,
+//! clients, medians, and the lines of the final tables.
 
 #![allow(dead_code, reason = "each benchmark takes what it needs")]
 #![allow(clippy::print_stdout, reason = "benchmarks print their findings")]
-
-pub mod echo;
-pub mod redis;
 
 use std::error::Error;
 use std::fs;
@@ -15,6 +12,9 @@ use std::process::{Child, ChildStdout, Command, Stdio};
 use std::time::Duration;
 
 use tempfile::TempDir;
+
+pub mod client;
+pub mod redis;
 
 /// What a benchmark's steps give.
 pub type Outcome<T> = Result<T, Box<dyn Error>>;
@@ -79,17 +79,22 @@ pub fn micros(took: Duration) -> f64 {
     took.as_secs_f64() * 1e6
 }
 
-/// CPU that a process has used, in milliseconds (proc(5): ticks of a hundredth of a second).
-pub fn cpu_ms(id: u32) -> Outcome<f64> {
-    let stat = fs::read_to_string(format!("/proc/{id}/stat"))?;
-    let (_, rest) = stat.rsplit_once(") ").ok_or("no name in the process's stat")?;
-    let ticks = rest.split(' ').skip(11).take(2).map(str::parse::<f64>);
-    Ok(ticks.sum::<Result<f64, _>>()? * 10.0)
-}
-
 /// Whether a goal was met, in a table's words.
 pub const fn verdict(met: bool) -> &'static str {
     if met { "met" } else { "missed" }
+}
+
+/// CPU microseconds of this process so far, in steps of 10,000.
+pub fn own_cpu_micros() -> Outcome<f64> {
+    cpu_micros("self")
+}
+
+fn cpu_micros(process: &str) -> Outcome<f64> {
+    let stat = fs::read_to_string(format!("/proc/{process}/stat"))?;
+    // What follows the name, which is in parentheses: the state, then numbers.
+    let (_, fields) = stat.rsplit_once(") ").ok_or("no name in the status")?;
+    let ticks = fields.split(' ').skip(11).take(2).map(str::parse::<f64>);
+    Ok(ticks.sum::<Result<f64, _>>()? * 1e4)
 }
 
 /// A child of this process, killed with its owner.
@@ -131,6 +136,11 @@ impl Process {
         self.status_kib("VmRSS:").map(|kib| kib * 1024)
     }
 
+    /// CPU microseconds of all its threads so far, in steps of 10,000.
+    pub fn cpu_micros(&self) -> Outcome<f64> {
+        cpu_micros(&self.id().to_string())
+    }
+
     fn status_kib(&self, field: &str) -> Outcome<u64> {
         let status = fs::read_to_string(format!("/proc/{}/status", self.id()))?;
         let line = status.lines().find_map(|line| line.strip_prefix(field));
@@ -156,27 +166,24 @@ pub struct Server {
 }
 
 impl Server {
-    /// Starts `holdfast serve` with default settings but for `args`, on a free port.
+    /// Starts `holdfast serve` on an embedded store, with default settings but for `args`.
     pub fn start(args: &[&str]) -> Outcome<Self> {
+        Self::start_on(None, args)
+    }
+
+    /// Starts `holdfast serve` on a free port, on this store or an embedded one.
+    pub fn start_on(store: Option<String>, args: &[&str]) -> Outcome<Self> {
         let dir = tempfile::tempdir()?;
-        let store = format!("embedded:{}", dir.path().join("store").display());
-        Self::spawn(dir, &store, args)
-    }
-
-    /// The same on a store that is there.
-    pub fn start_at(store: &str, args: &[&str]) -> Outcome<Self> {
-        Self::spawn(tempfile::tempdir()?, store, args)
-    }
-
-    fn spawn(dir: TempDir, store: &str, args: &[&str]) -> Outcome<Self> {
         let mut command = Command::new(env!("CARGO_BIN_EXE_holdfast"));
         for (name, _) in std::env::vars().filter(|(name, _)| name.starts_with("HOLDFAST_")) {
             command.env_remove(name);
         }
+        let embedded = format!("embedded:{}", dir.path().join("store").display());
+        let store = store.unwrap_or(embedded);
         let log = fs::File::create(dir.path().join("log"))?;
         command.current_dir(dir.path()).stderr(log);
         command.args(["serve", "--listen", "127.0.0.1:0", "--admin-listen", "off"]);
-        command.args(["--store", store]).args(args);
+        command.args(["--store", &store]).args(args);
         let address = |line: &str| {
             let address = line.strip_prefix("play")?.trim().strip_prefix("http://")?;
             Some(format!("ws://{}/ws", address.trim_end_matches('/')))

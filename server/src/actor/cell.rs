@@ -1,7 +1,7 @@
 //! A cell: one activation and the ends of the sockets and calls that wait on it. Its worker
 //! drives it; here its outputs become messages, appends and jobs.
 
-use std::collections::BTreeMap;
+use std::collections::VecDeque;
 
 use bytes::Bytes;
 use futures::FutureExt;
@@ -11,7 +11,6 @@ use tracing::{error, warn};
 use super::core::{Ask, CallerId, Core, Input, Lost, Output, Tell, Verdict};
 use super::desk::{Born, Desk, Done};
 use super::envelope::{CallError, Closing, Connection, ConnectionId, Delivery};
-use super::ledger::clear_empty;
 use super::mail::{Envelope, Mail, Reply};
 use crate::store::{self, Append, History, NodeSession, Tip};
 
@@ -29,7 +28,8 @@ pub(super) struct Cell {
     question: Option<Ask>,
     /// The attached socket, and those that wait for an answer to their hello or resume.
     connections: Vec<Connection>,
-    callers: BTreeMap<CallerId, Reply>,
+    /// By their numbers, which rise.
+    callers: VecDeque<(CallerId, Reply)>,
     next_caller: CallerId,
     /// When the worker has it down to be woken.
     pub wake_at_ms: Option<u64>,
@@ -76,7 +76,7 @@ impl Cell {
             leaving: None,
             question: None,
             connections: Vec::new(),
-            callers: BTreeMap::new(),
+            callers: VecDeque::new(),
             next_caller: 0,
             wake_at_ms: None,
             used_ms: now_ms,
@@ -127,7 +127,7 @@ impl Cell {
 
     fn caller(&mut self, reply: Reply) -> CallerId {
         self.next_caller += 1;
-        self.callers.insert(self.next_caller, reply);
+        self.callers.push_back((self.next_caller, reply));
         self.next_caller
     }
 
@@ -174,7 +174,7 @@ impl Cell {
         self.worked = false;
         self.core.slim();
         self.connections.shrink_to_fit();
-        clear_empty(&mut self.callers);
+        self.callers.shrink_to_fit();
     }
 
     /// Does what the core wants done.
@@ -195,7 +195,8 @@ impl Cell {
                 }
                 Output::Deliver(connection, delivery) => self.deliver(connection, delivery),
                 Output::Answer(caller, result) => {
-                    if let Some(reply) = self.callers.remove(&caller) {
+                    let place = self.callers.binary_search_by_key(&caller, |(id, _)| *id).ok();
+                    if let Some((_, reply)) = place.and_then(|place| self.callers.remove(place)) {
                         reply.send(result);
                     }
                 }
@@ -344,7 +345,7 @@ impl Cell {
     /// Whether a question of that node is unanswered, though nothing keeps this activation from
     /// working on it.
     pub fn owes(&self, node: NodeSession) -> bool {
-        self.question.is_none() && self.callers.values().any(|reply| reply.is_for(node))
+        self.question.is_none() && self.callers.iter().any(|(_, reply)| reply.is_for(node))
     }
 
     /// Whether someone waits for what it does next.

@@ -154,8 +154,9 @@ impl Desk {
         if self.batch.is_empty() {
             return;
         }
-        let (whose, batch): (Vec<_>, Vec<_>) = std::mem::take(&mut self.batch)
-            .into_iter()
+        let (whose, batch): (Vec<_>, Vec<_>) = self
+            .batch
+            .drain(..)
             .map(|(born, append)| ((append.actor.clone(), born, append.append_id), append))
             .unzip();
         if !self.in_force() {

@@ -262,7 +262,9 @@ pub enum DecodeError {
 
 /// Wraps a value in the versioned, checksummed form.
 pub(super) fn seal(value: &impl Serialize) -> Bytes {
-    let mut out = vec![FORMAT, 0, 0, 0, 0];
+    // Room for a common record.
+    let mut out = Vec::with_capacity(256);
+    out.extend_from_slice(&[FORMAT, 0, 0, 0, 0]);
     // Writing MessagePack of our own types to memory can't fail; a failure would leave a body
     // that no reader accepts, and the checksum covers what there is.
     let written = rmp_serde::encode::write_named(&mut out, value);

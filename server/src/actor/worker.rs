@@ -187,6 +187,11 @@ impl Worker {
                 }
                 () = timer.as_mut() => alarm = 0,
             }
+            if !self.desk.jobs.is_empty() {
+                // Whoever is ready to speak goes first, so that groups grow with load. A lone
+                // player's command finds nothing under way and is not held up.
+                tokio::task::yield_now().await;
+            }
             self.look();
             if let Some(done) = done {
                 self.done(done);
@@ -257,8 +262,9 @@ impl Worker {
         if let Mail::Routing(routing) = envelope.mail {
             return self.routing(&envelope.to, envelope.via, routing);
         }
+        let Some(envelope) = self.deliver(envelope) else { return };
         match self.slots.get_mut(&envelope.to) {
-            Some(Slot::Active(_)) => self.deliver(envelope),
+            Some(Slot::Active(_)) => {}
             Some(Slot::Coming(coming)) => {
                 let sockets = matches!(envelope.mail, Mail::Attach(..) | Mail::Detach(_));
                 let refused = queue(&mut coming.waiting, envelope);
@@ -282,24 +288,31 @@ impl Worker {
         }
     }
 
-    fn deliver(&mut self, envelope: Envelope) {
-        let Some(Slot::Active(cell)) = self.slots.get_mut(&envelope.to) else { return };
+    /// Hands mail to its activation; gives it back where there is none.
+    fn deliver(&mut self, envelope: Envelope) -> Option<Envelope> {
+        let Some(Slot::Active(cell)) = self.slots.get_mut(&envelope.to) else {
+            return Some(envelope);
+        };
         let now_ms = self.desk.store.now_ms();
         if let Some(leaving) = &mut cell.leaving {
             if let Some(envelope) = queue(&mut leaving.waiting, envelope) {
                 self.desk.refuse(envelope, &Refusal::Busy, CallError::Busy);
             }
-            return;
+            return None;
         }
         if !cell.exists() && !envelope.mail.creates() && envelope.mail.activates() {
-            return self.desk.refuse(envelope, &Refusal::NoSuchActor, CallError::NoSuchActor);
+            self.desk.refuse(envelope, &Refusal::NoSuchActor, CallError::NoSuchActor);
+            return None;
         }
         let Envelope { to, via, mail } = envelope;
         if let Some(node) = via.filter(|_| mail.is_asked()) {
             self.away.will_work(now_ms, &to, node);
         }
-        let end = cell.take(&mut self.desk, now_ms, mail);
-        self.after(&to, end);
+        match cell.take(&mut self.desk, now_ms, mail) {
+            None => book(&mut self.wakes, &to, cell),
+            end => self.after(&to, end),
+        }
+        None
     }
 
     /// Mail for an actor that this worker knows nothing of, or knows to be elsewhere.
@@ -332,9 +345,12 @@ impl Worker {
         act: impl FnOnce(&mut Cell, &mut Desk) -> Option<End>,
     ) {
         let Some(Slot::Active(cell)) = self.slots.get_mut(id) else { return };
-        if cell.born == born {
-            let end = act(cell, &mut self.desk);
-            self.after(id, end);
+        if cell.born != born {
+            return;
+        }
+        match act(cell, &mut self.desk) {
+            None => book(&mut self.wakes, id, cell),
+            end => self.after(id, end),
         }
     }
 
@@ -364,15 +380,8 @@ impl Worker {
     }
 
     fn book(&mut self, id: &ActorId) {
-        let Some(Slot::Active(cell)) = self.slots.get_mut(id) else { return };
-        let wake = cell.core.wake_at_ms();
-        if wake != cell.wake_at_ms {
-            if let Some(before) = std::mem::replace(&mut cell.wake_at_ms, wake) {
-                self.wakes.remove(&(before, id.clone()));
-            }
-            if let Some(wake) = wake {
-                self.wakes.insert((wake, id.clone()));
-            }
+        if let Some(Slot::Active(cell)) = self.slots.get_mut(id) {
+            book(&mut self.wakes, id, cell);
         }
     }
 
@@ -435,6 +444,19 @@ impl Worker {
             }
         }
     }
+}
+
+/// Books an activation's next wake-up. One that is booked for an earlier time stays: a wake-up too
+/// many does no harm, and most wishes change with every record.
+fn book(wakes: &mut BTreeSet<(u64, ActorId)>, id: &ActorId, cell: &mut Cell) {
+    let Some(wake) = cell.core.wake_at_ms() else { return };
+    if cell.wake_at_ms.is_some_and(|booked| booked <= wake) {
+        return;
+    }
+    if let Some(before) = cell.wake_at_ms.replace(wake) {
+        wakes.remove(&(before, id.clone()));
+    }
+    wakes.insert((wake, id.clone()));
 }
 
 /// Mail that waits; what finds no room comes back (I7).

@@ -6,14 +6,13 @@
 
 use std::fmt::Write as _;
 
-use futures::FutureExt;
-use futures::future::{join_all, ready};
+use futures::future::join_all;
 use redis::{Cmd, Pipeline, Value};
 
 use super::Inner;
 use super::keys::{Keys, partition_of};
 use super::link::{Link, answer};
-use crate::store::{Append, Error};
+use crate::store::{Append, Error, History};
 
 type Outcome = Result<(), Error>;
 
@@ -22,18 +21,17 @@ fn pipeline(keys: &Keys, appends: &[&Append]) -> Pipeline {
     let mut pipeline = Pipeline::with_capacity(appends.len());
     let mut text = String::with_capacity(128);
     for append in appends {
-        let (actor, namespace) = (append.actor.as_str(), keys.namespace());
-        let partition = partition_of(&append.actor);
         if let Some(due_ms) = append.due_ms {
             let mut lower = Cmd::with_capacity(5, 160);
             text.clear();
-            let _ = write!(text, "{namespace}:{{p{partition:04}}}:due");
+            keys.push_due(&mut text, partition_of(&append.actor));
+            let actor = append.actor.as_str();
             lower.arg("ZADD").arg(text.as_str()).arg("LT").arg(due_ms).arg(actor);
             pipeline.add_command(lower);
         }
         let mut add = Cmd::with_capacity(8, 192 + append.record.len());
         text.clear();
-        let _ = write!(text, "{namespace}:{{p{partition:04}}}:j:{actor}");
+        keys.push_journal(&mut text, &append.actor);
         add.arg("XADD").arg(text.as_str()).arg("NOMKSTREAM");
         text.clear();
         let _ = write!(text, "{}-{}", append.epoch, append.seq);
@@ -82,20 +80,34 @@ pub async fn write(inner: &Inner, link: &Link, appends: &[Append]) -> Vec<Outcom
         Err(error) => sent.iter().map(|_| Sight::Told(Err(error.clone()))).collect(),
     }
     .into_iter();
-    let verdicts = appends.iter().map(|append| {
-        if !fits(&append) {
-            let why = format!(
-                "{} is in history {present} now, its tip was read in {}",
-                append.actor, append.history
-            );
-            return ready(Err(Error::Doubt(why))).left_future();
+    let mut outcomes = Vec::with_capacity(appends.len());
+    let mut refused = Vec::new();
+    for append in appends {
+        let sight = match fits(&append) {
+            true => sights.next().unwrap_or(Sight::Refused("an answer is missing".into())),
+            false => Sight::Told(Err(elsewhen(append, present))),
+        };
+        outcomes.push(match sight {
+            Sight::Told(outcome) => outcome,
+            Sight::Refused(why) => {
+                let place = outcomes.len();
+                refused.push(async move { (place, verdict(inner, append, why).await) });
+                Err(Error::Doubt(String::new()))
+            }
+        });
+    }
+    for (place, verdict) in join_all(refused).await {
+        if let Some(outcome) = outcomes.get_mut(place) {
+            *outcome = verdict;
         }
-        match sights.next().unwrap_or(Sight::Refused("an answer is missing".into())) {
-            Sight::Told(outcome) => ready(outcome).left_future(),
-            Sight::Refused(why) => verdict(inner, append, why).right_future(),
-        }
-    });
-    join_all(verdicts.collect::<Vec<_>>()).await
+    }
+    outcomes
+}
+
+/// Its tip was read in another history than the present one; nothing was sent.
+fn elsewhen(append: &Append, present: History) -> Error {
+    let (actor, verified) = (&append.actor, append.history);
+    Error::Doubt(format!("{actor} is in history {present} now, its tip was read in {verified}"))
 }
 
 /// Why the stream refused an append.

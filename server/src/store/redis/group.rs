@@ -28,7 +28,7 @@ const GROUP_LEN: usize = 512;
 /// Bytes of one pipeline, at which no further call joins it.
 const GROUP_BYTES: usize = 1 << 20;
 /// Pipelines in flight to one primary.
-const IN_FLIGHT: usize = 8;
+const IN_FLIGHT: usize = 4;
 
 enum Job {
     Appends(Link, Vec<Append>, oneshot::Sender<Outcomes>),

@@ -44,7 +44,18 @@ pub fn partition_of(actor: &ActorId) -> Partition {
 /// The tag of a partition, such as `p0421`.
 #[must_use]
 pub fn tag(partition: Partition) -> String {
-    format!("p{partition:04}")
+    let mut tag = String::with_capacity(5);
+    push_tag(&mut tag, partition);
+    tag
+}
+
+/// Writes the tag of a partition behind a text.
+pub fn push_tag(text: &mut String, partition: Partition) {
+    text.push('p');
+    for place in [1_000, 100, 10, 1] {
+        let digit = u32::from(partition / place % 10);
+        text.push(char::from_digit(digit, 10).unwrap_or('0'));
+    }
 }
 
 /// The tag of the partition that keeps an actor.
@@ -120,6 +131,26 @@ impl Keys {
         self.actor(actor, 't')
     }
 
+    /// Writes [`Keys::journal`] behind a text.
+    pub fn push_journal(&self, text: &mut String, actor: &ActorId) {
+        self.push_prefix(text, partition_of(actor));
+        text.push_str("j:");
+        text.push_str(actor.as_str());
+    }
+
+    /// Writes [`Keys::due`] behind a text.
+    pub fn push_due(&self, text: &mut String, partition: Partition) {
+        self.push_prefix(text, partition);
+        text.push_str("due");
+    }
+
+    fn push_prefix(&self, text: &mut String, partition: Partition) {
+        text.push_str(&self.namespace);
+        text.push_str(":{");
+        push_tag(text, partition);
+        text.push_str("}:");
+    }
+
     fn actor(&self, actor: &ActorId, kind: char) -> String {
         format!("{}:{{p{:04}}}:{kind}:{actor}", self.namespace, partition_of(actor))
     }
@@ -144,6 +175,11 @@ mod tests {
         for (actor, partition) in known {
             assert_eq!(partition_of(&id(actor)), partition, "{actor}");
         }
+    }
+
+    #[test]
+    fn a_tag_has_four_digits() {
+        assert_eq!([tag(0), tag(7), tag(421), tag(1023)], ["p0000", "p0007", "p0421", "p1023"]);
     }
 
     #[test]
@@ -172,5 +208,9 @@ mod tests {
         for (key, name) in names {
             assert_eq!(key, format!("hf:{{{tag}}}:{name}"));
         }
+        let (mut journal, mut due) = (String::new(), String::new());
+        keys.push_journal(&mut journal, &alice);
+        keys.push_due(&mut due, partition_of(&alice));
+        assert_eq!((journal, due), (keys.journal(&alice), keys.due(&tag)));
     }
 }

@@ -372,7 +372,7 @@ pub struct Link {
 
 impl PartialEq for Link {
     fn eq(&self, other: &Self) -> bool {
-        Arc::ptr_eq(&self.primary, &other.primary) && self.floor == other.floor
+        self.is_to(&other.primary, other.floor)
     }
 }
 
@@ -387,6 +387,11 @@ impl fmt::Debug for Link {
 impl Link {
     pub(super) fn new(primary: Arc<Primary>, floor: History, pool: Arc<Pool>) -> Self {
         Self { primary, floor, pool }
+    }
+
+    /// Whether it leads there.
+    pub(super) fn is_to(&self, primary: &Arc<Primary>, floor: History) -> bool {
+        Arc::ptr_eq(&self.primary, primary) && self.floor == floor
     }
 
     /// Where the primary is.

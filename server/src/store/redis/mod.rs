@@ -33,7 +33,7 @@ use crate::clock::Clock;
 use address::Address;
 use durable::{Beacons, promise};
 use group::Groups;
-use keys::{Keys, PARTITIONS, partition_of, tag_of};
+use keys::{Keys, PARTITIONS, partition_of, push_tag, tag_of};
 use route::Router;
 
 pub mod address;
@@ -183,23 +183,53 @@ struct Part {
     written: BoxFuture<'static, Vec<Result<(), Error>>>,
 }
 
+/// Appends of one call, the primary that they go to, and their places in the call.
+type Share = (link::Link, Vec<usize>, Vec<Append>);
+
 /// Divides a batch by primary, keeping the order within each, in jobs of bounded length.
-fn divide(router: &Router, batch: Vec<Append>) -> Vec<(link::Link, Vec<usize>, Vec<Append>)> {
-    let mut parts: Vec<(link::Link, Vec<usize>, Vec<Append>)> = Vec::new();
+fn divide(router: &Router, batch: Vec<Append>) -> Vec<Share> {
+    let room = batch.len().min(JOB_LEN);
+    let mut parts: Vec<Share> = Vec::new();
+    let mut tag = String::with_capacity(5);
     for (place, append) in batch.into_iter().enumerate() {
-        let link = router.link(&tag_of(&append.actor));
-        let room = |(known, places, _): &&mut (link::Link, Vec<usize>, Vec<Append>)| {
-            *known == link && places.len() < JOB_LEN
-        };
-        match parts.iter_mut().rev().find(room) {
-            Some((_, places, appends)) => {
-                places.push(place);
-                appends.push(append);
-            }
-            None => parts.push((link, vec![place], vec![append])),
+        tag.clear();
+        push_tag(&mut tag, partition_of(&append.actor));
+        let fits =
+            |(link, places, _): &&mut Share| places.len() < JOB_LEN && router.leads(link, &tag);
+        if let Some((_, places, appends)) = parts.iter_mut().rev().find(fits) {
+            places.push(place);
+            appends.push(append);
+            continue;
         }
+        let (mut places, mut appends) = (Vec::with_capacity(room), Vec::with_capacity(room));
+        places.push(place);
+        appends.push(append);
+        parts.push((router.link(&tag), places, appends));
     }
     parts
+}
+
+/// Puts the answers of all parts in the order of the call.
+fn in_order(
+    len: usize,
+    mut parts: Vec<(Vec<usize>, Vec<Result<(), Error>>)>,
+) -> Vec<Result<(), Error>> {
+    // What goes to one primary in one job is in order already.
+    if let [(_, outcomes)] = parts.as_mut_slice()
+        && outcomes.len() == len
+    {
+        return std::mem::take(outcomes);
+    }
+    let mut answers: Vec<_> = (0..len).map(|_| None).collect();
+    for (places, outcomes) in parts {
+        for (place, outcome) in places.into_iter().zip(outcomes) {
+            if let Some(answer) = answers.get_mut(place) {
+                *answer = Some(outcome);
+            }
+        }
+    }
+    let missing = || Err(Error::Doubt("an answer is missing".into()));
+    answers.into_iter().map(|answer| answer.unwrap_or_else(missing)).collect()
 }
 
 impl Store for Redis {
@@ -242,18 +272,7 @@ impl Store for Redis {
             Arc::clone(inner).settle(Part { link, history, tag, places, written })
         });
         let parts: Vec<_> = parts.collect();
-        async move {
-            let mut answers = vec![Err(Error::Doubt("an answer is missing".into())); len];
-            for (places, outcomes) in join_all(parts).await {
-                for (place, outcome) in places.into_iter().zip(outcomes) {
-                    if let Some(answer) = answers.get_mut(place) {
-                        *answer = outcome;
-                    }
-                }
-            }
-            answers
-        }
-        .boxed()
+        async move { in_order(len, join_all(parts).await) }.boxed()
     }
 
     fn history_of(&self, actor: &ActorId) -> History {

@@ -98,11 +98,16 @@ impl Router {
     #[must_use]
     pub fn link(&self, key_tag: &str) -> Link {
         let table = self.inner.table.borrow();
-        let slot = usize::from(slot_of(key_tag));
-        let owner = table.map.slots.get(slot).copied().flatten();
-        let primary = owner.and_then(|owner| table.primaries.get(owner)).unwrap_or(&table.lead);
-        let floor = table.floors.get(slot).copied().unwrap_or(0);
+        let (primary, floor) = table.serving(key_tag);
         Link::new(Arc::clone(primary), floor, Arc::clone(&self.inner.pool))
+    }
+
+    /// Whether [`Router::link`] would give this link for a hash tag now.
+    #[must_use]
+    pub fn leads(&self, link: &Link, key_tag: &str) -> bool {
+        let table = self.inner.table.borrow();
+        let (primary, floor) = table.serving(key_tag);
+        link.is_to(primary, floor)
     }
 
     /// The ways to all primaries.
@@ -181,6 +186,17 @@ impl Table {
         let lead = primaries.first().cloned().ok_or("no primary is named")?;
         let floors = vec![0; map.slots.len()];
         Ok(Self { map, lead, primaries, floors })
+    }
+
+    /// What serves a hash tag, and the number of its slot's arrival there.
+    fn serving(&self, key_tag: &str) -> (&Arc<Primary>, History) {
+        if self.map.slots.is_empty() {
+            return (&self.lead, 0);
+        }
+        let slot = usize::from(slot_of(key_tag));
+        let owner = self.map.slots.get(slot).copied().flatten();
+        let primary = owner.and_then(|owner| self.primaries.get(owner)).unwrap_or(&self.lead);
+        (primary, self.floors.get(slot).copied().unwrap_or(0))
     }
 
     fn owner(&self, slot: usize) -> Option<&Node> {
