@@ -15,7 +15,9 @@ use std::time::{Duration, Instant};
 
 use futures::future::try_join_all;
 use holdfast::clock::instant;
-use support::client::{Client, echo, is_echo, start_echo};
+use holdfast::store::redis::keys::Keys;
+use holdfast_protocol::ids::ActorId;
+use support::client::{Client, UNLIMITED, echo, is_echo, start_echo};
 use support::redis::RedisServer;
 use support::{Outcome, Process, Server, median, quantile, verdict};
 
@@ -57,8 +59,8 @@ async fn round(clients: &mut [Client], server: &Process) -> Outcome<(f64, f64, f
 
 async fn compare() -> Outcome<()> {
     let store = RedisServer::start()?;
-    let unlimited = ["--commands-per-s", "1000000", "--connections-per-address-max", "2000"];
-    let server = Server::start_on(Some(store.url()), &unlimited)?;
+    let many = [&UNLIMITED[..], &["--connections-per-address-max", "2000"]].concat();
+    let server = Server::start_on(Some(store.url()), &many)?;
     let (echo, url) = start_echo()?;
     let empty = store.memory().await?;
     let (mut players, mut bare) = (Vec::new(), Vec::new());
@@ -86,6 +88,7 @@ async fn compare() -> Outcome<()> {
     support::print_load("at the end");
     let bytes = (store.memory().await? - empty) / f64::from(PLAYERS);
     println!("bytes of Redis a player after {:.0} commands: {bytes:.0}", commands / 1e3);
+    say_keys(&store).await?;
     let work = store.work().await?;
     let calls = |name: &str| work.since(&began, name).calls / commands;
     println!(
@@ -102,5 +105,25 @@ async fn compare() -> Outcome<()> {
     println!("| gateway | {:.1} |", median(&gateway));
     println!("| Redis | {:.1} |", median(&redis));
     println!("| the echo, a round trip | {:.1} |", median(&echoed));
+    Ok(())
+}
+
+/// What the keys of one player take.
+async fn say_keys(store: &RedisServer) -> Outcome<()> {
+    let (keys, actor) = (Keys::new("hf"), ActorId::new("player", "p0")?);
+    for (what, key) in [
+        ("journal", keys.journal(&actor)),
+        ("owner", keys.meta(&actor)),
+        ("newest snapshot", keys.newest(&actor)),
+        ("older snapshot", keys.older(&actor)),
+    ] {
+        let bytes = store.ask(&["MEMORY", "USAGE", &key, "SAMPLES", "0"]).await?;
+        println!(
+            "  of the first player's, {what}: {:?}",
+            redis::from_redis_value::<Option<u64>>(bytes)?
+        );
+    }
+    let records = store.ask(&["XLEN", &keys.journal(&actor)]).await?;
+    println!("  records in its journal: {}", redis::from_redis_value::<u64>(records)?);
     Ok(())
 }

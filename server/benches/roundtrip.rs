@@ -17,7 +17,7 @@ use std::fs::File;
 use std::os::unix::fs::FileExt as _;
 
 use holdfast::clock::instant;
-use support::client::{Client, echo, is_echo, start_echo};
+use support::client::{Client, UNLIMITED, echo, is_echo, start_echo};
 use support::redis::RedisServer;
 use support::{Outcome, Server, median, micros, quantile, verdict};
 
@@ -30,8 +30,6 @@ const GOAL_EMBEDDED: f64 = 4.0;
 /// A page of the store.
 const PAGE: [u8; 4096] = [0x5A; 4096];
 const FLUSHES_PER_ROUND: u64 = 1_000;
-/// One player asks as fast as it is answered, beyond the default of 20 commands a second.
-const UNLIMITED: [&str; 2] = ["--commands-per-s", "1000000"];
 
 fn main() -> Outcome<()> {
     if is_echo() {

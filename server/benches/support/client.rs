@@ -22,6 +22,11 @@ const WRITE_BUFFER_LEN: usize = 4 * 1024;
 const MESSAGE_LEN_MAX: usize = 16 * 1024;
 const PATIENCE: Duration = Duration::from_secs(10);
 
+/// For a server whose clients ask as fast as they are answered, beyond the default of 20 commands
+/// a second, and do not read, nor answer pings, while others have their turn.
+pub const UNLIMITED: [&str; 6] =
+    ["--commands-per-s", "1000000", "--ping-every-ms", "600000", "--dead-after-ms", "1200000"];
+
 /// Whether this program was started to be the echo.
 pub fn is_echo() -> bool {
     std::env::args().any(|arg| arg == "echo")
