@@ -160,7 +160,7 @@ impl Inner {
     }
 
     /// Appends to one primary, from the calls' order to the level's word.
-    async fn settle(self: Arc<Self>, part: Part) -> (Vec<usize>, Vec<Result<(), Error>>) {
+    async fn settle(self: Arc<Self>, part: Part) -> Settled {
         let mut outcomes = part.written.await;
         if outcomes.iter().any(Result::is_ok) {
             let confirmed =
@@ -209,11 +209,11 @@ fn divide(router: &Router, batch: Vec<Append>) -> Vec<Share> {
     parts
 }
 
+/// A part's places in the call, and its answers.
+type Settled = (Vec<usize>, Vec<Result<(), Error>>);
+
 /// Puts the answers of all parts in the order of the call.
-fn in_order(
-    len: usize,
-    mut parts: Vec<(Vec<usize>, Vec<Result<(), Error>>)>,
-) -> Vec<Result<(), Error>> {
+fn in_order(len: usize, mut parts: Vec<Settled>) -> Vec<Result<(), Error>> {
     // What goes to one primary in one job is in order already.
     if let [(_, outcomes)] = parts.as_mut_slice()
         && outcomes.len() == len
