@@ -250,7 +250,7 @@ async fn storm(pair: &impl Pair, size: usize) -> Outcome<Storm> {
     for (home, other) in [(&first, &second), (&second, &first)] {
         for chunk in crowd(pair.tongue(), home, other, size).chunks(OPENING) {
             let mut entering = JoinSet::new();
-            for player in chunk.to_vec() {
+            for player in chunk.iter().cloned() {
                 entering.spawn(player.enter());
             }
             for entered in entering.join_all().await {
@@ -270,7 +270,8 @@ async fn storm(pair: &impl Pair, size: usize) -> Outcome<Storm> {
         stages.push(sample.ok_or("the players ended early")?);
     }
     let after = pair.cpu_ms()?;
-    let cpu = [0, 1, 2].map(|at: usize| after[at] - before[at]);
+    let [server, redis, players] = before;
+    let cpu = [after[0] - server, after[1] - redis, after[2] - players];
     let _ = stop.send(true);
     for ended in players.join_all().await {
         ended?;
@@ -442,7 +443,7 @@ async fn unattended() -> Outcome<Vec<f64>> {
     let mut players = Vec::new();
     for chunk in crowd(Tongue::Game, &first, &second, UNATTENDED).chunks(OPENING) {
         let mut entering = JoinSet::new();
-        for stranger in chunk.to_vec() {
+        for stranger in chunk.iter().cloned() {
             entering.spawn(stranger.enter());
         }
         for entered in entering.join_all().await {
