@@ -9,7 +9,8 @@ use holdfast::actor::activity::Activities;
 use holdfast::actor::contract::Origin;
 use holdfast::actor::envelope::{Answered, Call, CallError};
 use holdfast::actor::fleet::{self, FleetHandle};
-use holdfast::actor::handle::Runtime;
+use holdfast::actor::handle::{self, Runtime};
+use holdfast::actor::record::Formats;
 use holdfast::clock::Clock;
 use holdfast::store::memory::fleet::MemoryFleet;
 use holdfast::store::{NodeSession, Store};
@@ -28,7 +29,21 @@ pub const TTL_MS: u64 = 1_500;
 pub struct City {
     pub clock: Clock,
     pub store: Bent,
-    fleet: MemoryFleet,
+    pub fleet: MemoryFleet,
+}
+
+/// How a node differs from the others.
+#[derive(Clone)]
+pub struct Plan {
+    pub runtime: handle::Config,
+    /// What its version reads, and can write.
+    pub formats: (Formats, Formats),
+}
+
+impl Default for Plan {
+    fn default() -> Self {
+        Self { runtime: alone(), formats: (Formats::READS, Formats::WRITES) }
+    }
 }
 
 /// One node.
@@ -42,24 +57,52 @@ pub struct House {
 impl City {
     /// Without anyone who is due, unless the test wants it.
     pub fn new() -> Self {
-        let clock = Clock::system();
+        Self::on(Clock::system(), TTL_MS)
+    }
+
+    /// On a clock that the test may move, with leases of that length.
+    pub fn on(clock: Clock, ttl_ms: u64) -> Self {
         let store = Bent::new(&clock);
         Bent::turn(&store.switches().no_due, true);
-        let fleet = MemoryFleet::new(clock.clone(), TTL_MS);
+        let fleet = MemoryFleet::new(clock.clone(), ttl_ms);
         Self { clock, store, fleet }
     }
 
     /// A node that holds its lease.
     pub async fn house(&self, name: &str) -> House {
-        let (door, stop) = (self.fleet.door(), CancellationToken::new());
-        let config = fleet::Config { name: name.into(), ..fleet::Config::default() };
+        self.build(name, &Plan::default()).await
+    }
+
+    /// A node of that kind, which holds its lease.
+    pub async fn build(&self, name: &str, plan: &Plan) -> House {
+        self.open(name, plan, self.fleet.door()).await.expect("to join the others")
+    }
+
+    /// A node behind that door, unless it does not join the others.
+    pub async fn open(&self, name: &str, plan: &Plan, door: MemoryFleet) -> Result<House, String> {
+        let stop = CancellationToken::new();
+        let (reads, writes) = plan.formats;
+        let config = fleet::Config { name: name.into(), reads, writes, ..Default::default() };
         let vitals = Arc::new(fleet::Vital::default);
         let ways = Arc::new(door.clone());
         let handle = fleet::start(config, ways, vitals, self.clock.clone(), stop.clone()).unwrap();
+        handle.joined().await?;
         let (store, activities) = (self.store.shared(), Activities::default());
-        let runtime = start_in(store, &self.clock, activities, &alone(), Some(handle.clone()));
-        handle.held().await;
-        House { runtime, handle, door, stop }
+        let runtime = start_in(store, &self.clock, activities, &plan.runtime, Some(handle.clone()));
+        Ok(House { runtime, handle, door, stop })
+    }
+
+    /// Moves the clock in steps that every one of these nodes follows with a renewal.
+    pub async fn pass(&self, ms: u64, houses: &[&House]) {
+        let step_ms = houses[0].handle.ttl_ms() / 10 + 1;
+        for _ in 0..ms.div_ceil(step_ms) {
+            let mut tables: Vec<_> = houses.iter().map(|house| house.handle.members()).collect();
+            self.clock.advance(step_ms);
+            for table in &mut tables {
+                let read = tokio::time::timeout(SOON, table.changed()).await;
+                read.expect("a read of the lease table").unwrap();
+            }
+        }
     }
 
     pub async fn owner(&self, key: &str) -> Option<NodeSession> {

@@ -338,7 +338,9 @@ impl Node {
         let busy = Busy::default();
         let shared = join(settings, address, port, &busy, &clock, &rest).await?;
         let lease = shared.as_ref().map(|shared| shared.handle.state());
-        config.standing = Some(standing(lease, troubled, &clock, (&rest_tasks, &rest)));
+        let standing = standing(lease, troubled, &clock, (&rest_tasks, &rest));
+        watch_standing(&metrics, standing.clone(), shared.as_ref());
+        config.standing = Some(standing);
         let hub = share_edge(&mut config, shared.as_ref(), &store, (&rest_tasks, &rest));
         let (board, refresh) = board::open(Arc::clone(&store), clock.clone());
         rest_tasks.spawn(refresh.run(rest.clone()));
@@ -511,6 +513,20 @@ fn watch_edge(metrics: &Metrics, edge: &gateway::Handle) {
         let count = |code: &ErrorCode| (code.to_string(), refused.counters().refused(*code));
         ErrorCode::ALL.iter().map(count).collect()
     });
+}
+
+/// Shows how this node stands with its store and with the other nodes.
+fn watch_standing(
+    metrics: &Metrics,
+    standing: watch::Receiver<gateway::Standing>,
+    shared: Option<&Shared>,
+) {
+    metrics.gauge("store_stalled", "1 while the store takes no appends", move || {
+        u64::from(matches!(*standing.borrow(), gateway::Standing::Held(_)))
+    });
+    if let Some(shared) = shared {
+        metrics.watch_fleet(&shared.handle);
+    }
 }
 
 /// The WebSocket URL of an advertised `http(s)` origin.

@@ -16,6 +16,7 @@ use super::board::Board;
 use super::{input, passing};
 use crate::actor::activity::{Activity, Attempt, Failure};
 use crate::actor::kind::{Facts, Kind};
+use crate::actor::record::Formats;
 use crate::actor::replay::{Durable, Stored, replay};
 use crate::clock::Clock;
 use crate::game::leaderboard::{
@@ -226,7 +227,7 @@ fn read(kind: &Kind, id: &ActorId, loaded: Loaded) -> Result<Durable, String> {
         bytes: row.record,
     });
     let snapshot = loaded.snapshot.as_ref().map(|snapshot| &snapshot.bytes[..]);
-    replay(kind, id, snapshot, records).map_err(|e| e.to_string())
+    replay((kind, Formats::READS), id, snapshot, records).map_err(|e| e.to_string())
 }
 
 #[cfg(test)]

@@ -11,6 +11,9 @@
 //! | held by the node that did not answer for it | claim over it |
 //! | held by another living node | leave it: [`Trouble::Away`] |
 //! | wait: holders come first | the same claim again, for 2.5 s at most |
+//!
+//! Where nodes of several versions share the store, a claim is preceded by a look at the format of
+//! what is stored: who can't read an actor takes it from no one, and does not quarantine it.
 
 use std::sync::Arc;
 use std::sync::atomic::{AtomicBool, Ordering};
@@ -21,7 +24,9 @@ use tracing::warn;
 
 use super::fleet::{FleetHandle, Post};
 use super::kind::Kind;
+use super::record::{Formats, check_format};
 use super::replay::{Durable, ReplayError, Stored, replay};
+use super::stats::Stats;
 use crate::clock::Clock;
 use crate::store::{
     self, Base, Claim, Claimed, History, Loaded, NodeSession, Owner, Store, Term, Tip,
@@ -33,6 +38,9 @@ pub(super) const HAND_OVER_MS: u64 = 40;
 const GRACE_MS_MAX: u64 = 2_500;
 /// Owners that one claim replaces at most.
 const TRIES: usize = 3;
+/// An actor that was claimed and can't be read is due after so long: what it owes is known to no
+/// one here, and a node that can read it finds out.
+const UNREAD_DUE_MS: u64 = 30_000;
 
 /// An actor that was claimed and read.
 pub(super) struct BroughtUp {
@@ -82,6 +90,7 @@ pub(super) struct Claimer {
     pub session: NodeSession,
     pub creates: bool,
     pub take: Take,
+    pub stats: Arc<Stats>,
     /// Told when the owner that was asked has handed over.
     pub handed: Arc<Notify>,
     /// Set while no socket waits for it any more.
@@ -101,6 +110,8 @@ pub(super) enum Trouble {
     Busy(String),
     /// Its journal can't be read.
     Unreadable(String),
+    /// Another version of the program can read it.
+    Foreign(String),
     /// Its part of the store is gone.
     Wiped(String),
     /// The store has failed for good.
@@ -140,8 +151,18 @@ pub(super) async fn bring_up(
         store.release(&actor, epoch, None).await?;
         return Err(Trouble::Absent);
     }
-    let Read { tip, terms, durable, since_snapshot } = read(store, &kind, &actor).await?;
+    let read = match read(store, (&kind, claimer.reads()), &actor).await {
+        Err(Trouble::Foreign(why)) => {
+            // No one that this node knew of has written it, or there was no time to look.
+            let due_ms = store.now_ms() + UNREAD_DUE_MS;
+            store.release(&actor, epoch, Some(due_ms)).await?;
+            return Err(Trouble::Foreign(why));
+        }
+        read => read?,
+    };
+    let Read { tip, terms, durable, since_snapshot } = read;
     if tip.epoch != epoch || tip.history != history {
+        claimer.stats.claims_lost.add(1);
         return Err(Trouble::Busy("another has claimed the actor meanwhile".into()));
     }
     let session = claimer.session;
@@ -149,7 +170,44 @@ pub(super) async fn bring_up(
 }
 
 impl Claimer {
+    fn reads(&self) -> Formats {
+        self.fleet.as_ref().map_or(Formats::READS, FleetHandle::reads)
+    }
+
+    /// Whether the actor may be claimed here: what it will write is read by every node, and what
+    /// is stored of it is read by this one.
+    async fn look(&self, actor: &ActorId) -> Result<(), Trouble> {
+        let Some(fleet) = &self.fleet else { return Ok(()) };
+        if fleet.write_format().is_none() {
+            self.stats.claims_unread.add(1);
+            return Err(Trouble::Busy("no format of records suits all nodes".into()));
+        }
+        if !fleet.is_mixed() {
+            return Ok(());
+        }
+        // What else is wrong with it, or that it does not exist, the claim will say.
+        let Ok(stored) = self.store.load(actor, Base::Newest).await else { return Ok(()) };
+        let snapshot = stored.snapshot.iter().map(|snapshot| &snapshot.bytes);
+        let mut bytes = snapshot.chain(stored.records.iter().map(|row| &row.record));
+        let known = bytes.try_for_each(|bytes| check_format(fleet.reads(), bytes));
+        let Err(error) = known else { return Ok(()) };
+        Err(match self.living_owner(fleet, actor).await {
+            // Mail goes to who can read it. A socket stays here, and hears why not.
+            Some(owner) if self.take == Take::Free => Trouble::Away(owner),
+            _ => Trouble::Foreign(error.to_string()),
+        })
+    }
+
+    /// Another node that holds the actor and may be alive.
+    async fn living_owner(&self, fleet: &FleetHandle, actor: &ActorId) -> Option<Owner> {
+        let owners = self.store.owners(vec![actor.clone()]).await.ok()?;
+        let owner = owners.into_iter().next().flatten()?;
+        let other = owner.session != self.session && fleet.is_alive(owner.session);
+        other.then_some(owner)
+    }
+
     async fn claim(&self, actor: &ActorId) -> Result<Grant, Trouble> {
+        self.look(actor).await?;
         let (session, creates) = (self.session, self.creates);
         let mut claim = Claim { actor: actor.clone(), session, creates, replaces: None };
         let (mut reason, mut tries, mut waited_ms) = (Reason::Free, 0, 0);
@@ -163,6 +221,7 @@ impl Claimer {
                 }
                 Claimed::Absent => return Err(Trouble::Absent),
                 Claimed::Wait(ms) => {
+                    self.stats.claims_waited.add(u64::from(waited_ms == 0));
                     waited_ms += ms.max(1);
                     if waited_ms > GRACE_MS_MAX {
                         return Err(Trouble::Busy(format!("holders come first for {ms} ms")));
@@ -170,6 +229,7 @@ impl Claimer {
                     self.clock.sleep_ms(ms.max(1)).await;
                 }
                 Claimed::Held(_) if tries == TRIES => {
+                    self.stats.claims_lost.add(1);
                     return Err(Trouble::Busy("the actor changes hands too fast".into()));
                 }
                 Claimed::Held(owner) => {
@@ -215,7 +275,7 @@ struct Read {
 }
 
 /// Reads from the newest snapshot, or from the one before if that can't be read.
-async fn read(store: &dyn Store, kind: &Kind, actor: &ActorId) -> Result<Read, Trouble> {
+async fn read(store: &dyn Store, kind: (&Kind, Formats), actor: &ActorId) -> Result<Read, Trouble> {
     let newest = store.load(actor, Base::Newest).await?;
     match fold(kind, actor, newest) {
         Err(ReplayError::Snapshot(what)) => {
@@ -225,13 +285,13 @@ async fn read(store: &dyn Store, kind: &Kind, actor: &ActorId) -> Result<Read, T
         other => other,
     }
     .map_err(|error| match error {
-        // A later version can read it, and does not find it quarantined.
-        ReplayError::Newer(error) => Trouble::Busy(error.to_string()),
+        // Another version can read it, and does not find it quarantined.
+        ReplayError::Format(error) => Trouble::Foreign(error.to_string()),
         error => Trouble::Unreadable(error.to_string()),
     })
 }
 
-fn fold(kind: &Kind, actor: &ActorId, loaded: Loaded) -> Result<Read, ReplayError> {
+fn fold(kind: (&Kind, Formats), actor: &ActorId, loaded: Loaded) -> Result<Read, ReplayError> {
     let Loaded { snapshot, records, terms, tip } = loaded;
     let bytes: usize = records.iter().map(|row| row.record.len()).sum();
     let since_snapshot = (records.len() as u64, bytes as u64);

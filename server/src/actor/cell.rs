@@ -162,6 +162,9 @@ impl Cell {
     /// Hands an input to the core and does what it wants done.
     pub fn handle(&mut self, desk: &mut Desk, now_ms: u64, input: Input) -> Option<End> {
         self.worked = true;
+        if let Some(format) = desk.write_format() {
+            self.core.write_in(format);
+        }
         self.core.handle(now_ms, input);
         self.carry_out(desk)
     }
@@ -236,12 +239,19 @@ impl Cell {
             Output::Run(run) => desk.runner.run(id, born, run),
             Output::Broadcast(topic, message) => desk.nearby.broadcast(&id, &topic, message),
             Output::View(seq, view) => desk.nearby.view(&id, epoch, seq, view),
-            Output::Alarm(what) => {
-                desk.stats.alarms.add(1);
-                error!(actor = %id, epoch, seq = self.core.seq(), "{what}");
+            Output::Alarm(what) => self.alarm(desk, &what),
+            Output::DeadLetter(what) => {
+                desk.stats.dead_letters.add(1);
+                self.alarm(desk, &what);
             }
             _ => {}
         }
+    }
+
+    fn alarm(&self, desk: &Desk, what: &str) {
+        desk.stats.alarms.add(1);
+        let (actor, epoch, seq) = (self.core.id(), self.core.epoch(), self.core.seq());
+        error!(%actor, epoch, seq, "{what}");
     }
 
     /// A tell that finds its receiver's worker full is sent again later; see [`Verdict::Busy`].

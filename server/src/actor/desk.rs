@@ -17,6 +17,7 @@ use super::envelope::{CallError, Delivery, Nearby, Outcome, Refusal};
 use super::fleet::FleetHandle;
 use super::lost_found::LostFound;
 use super::mail::{Envelope, Mail, Peers, Reply};
+use super::record::FORMAT;
 use super::runner::Runner;
 use super::stats::Stats;
 use crate::store::{self, Append, NodeSession, Reasserted, Store, Tip};
@@ -69,8 +70,9 @@ pub(super) struct Desk {
 }
 
 /// Activations that want their tip read; each is listed once.
-#[derive(Debug, Default)]
+#[derive(Debug)]
 pub(super) struct Checks {
+    stats: Arc<Stats>,
     under_way: usize,
     /// Those that someone waits for.
     urgent: VecDeque<(ActorId, Born)>,
@@ -78,7 +80,12 @@ pub(super) struct Checks {
 }
 
 impl Checks {
+    pub fn new(stats: Arc<Stats>) -> Self {
+        Self { stats, under_way: 0, urgent: VecDeque::new(), others: VecDeque::new() }
+    }
+
     pub fn push(&mut self, id: ActorId, born: Born, urgent: bool) {
+        self.stats.doubted.add(1);
         let line = if urgent { &mut self.urgent } else { &mut self.others };
         line.push_back((id, born));
     }
@@ -88,11 +95,20 @@ impl Checks {
         if self.under_way >= CHECKS_MAX {
             return None;
         }
-        self.urgent.pop_front().or_else(|| self.others.pop_front())
+        let next = self.urgent.pop_front().or_else(|| self.others.pop_front());
+        self.stats.doubted.sub(u64::from(next.is_some()));
+        next
     }
 
+    fn begun(&mut self) {
+        self.under_way += 1;
+        self.stats.doubted.add(1);
+    }
+
+    /// Once for each that has begun.
     pub fn ended(&mut self) {
         self.under_way = self.under_way.saturating_sub(1);
+        self.stats.doubted.sub(1);
     }
 }
 
@@ -100,11 +116,15 @@ impl Desk {
     /// Sends mail to an actor without waiting; `false` when its worker's queue is full.
     pub fn post(&mut self, to: ActorId, mail: Mail) -> bool {
         if self.peers.index(&to) != self.index {
-            return self.peers.try_send(&to, mail);
+            let taken = self.peers.try_send(&to, mail);
+            self.stats.mail_overflows.add(u64::from(!taken));
+            return taken;
         }
         let room = self.local.len() < LOCAL_MAX;
         if room {
             self.local.push_back(Envelope { to, via: None, mail });
+        } else {
+            self.stats.mail_overflows.add(1);
         }
         room
     }
@@ -115,9 +135,14 @@ impl Desk {
         self.fleet.as_ref().is_none_or(FleetHandle::in_force)
     }
 
+    /// The format that every live node reads; `None`: there is none that this node could write.
+    pub fn write_format(&self) -> Option<u8> {
+        self.fleet.as_ref().map_or(Some(FORMAT), FleetHandle::write_format)
+    }
+
     /// Reads the journal's tip for an activation that holds, after a pause.
     pub fn read_tip(&mut self, id: ActorId, born: Born, ask: Ask, pause_ms: u64) {
-        self.checks.under_way += 1;
+        self.checks.begun();
         let (store, clock) = (Arc::clone(&self.store), self.runner.clock.clone());
         let job = async move {
             if pause_ms > 0 {
@@ -131,7 +156,7 @@ impl Desk {
 
     /// Writes an activation's memory back to the store under a new term.
     pub fn reassert(&mut self, id: ActorId, born: Born, out: ReassertOut) {
-        self.checks.under_way += 1;
+        self.checks.begun();
         let ReassertOut { ask, observed, continues, seq, append_id, snapshot, due_ms } = out;
         let (actor, session) = (id.clone(), self.session);
         let reassert = store::Reassert {

@@ -51,6 +51,9 @@ pub struct Config {
     pub queue_len_max: usize,
     /// Actors of dead nodes that are adopted in a second.
     pub adopt_per_s: u64,
+    /// Routes to actors of other nodes that a worker remembers, and questions of its callers that
+    /// wait for those nodes' answers; what is beyond hears BUSY.
+    pub away_len_max: usize,
     /// Where what a fenced activation alone knew is kept; `None`: it is only said and counted.
     pub lost_found: Option<PathBuf>,
 }
@@ -66,6 +69,7 @@ impl Default for Config {
             activities_max: 100,
             queue_len_max: 8_192,
             adopt_per_s: 2_000,
+            away_len_max: 16_384,
             lost_found: None,
         }
     }
@@ -132,6 +136,7 @@ impl Runtime {
                 activations_max: config.activations_max.div_ceil(workers),
                 idle_ms: config.idle_ms,
                 ttl_ms,
+                away_len_max: config.away_len_max,
             };
             let (shutdown, fatal) = (runtime.shutdown.clone(), runtime.fatal.clone());
             let worker = Worker::new(own, parts.clock.clone(), desk, inbox, shutdown, fatal);
@@ -189,7 +194,7 @@ impl Runtime {
             local: std::collections::VecDeque::new(),
             jobs: FuturesUnordered::new(),
             verifying: 0,
-            checks: Checks::default(),
+            checks: Checks::new(Arc::clone(&self.stats)),
             session: 0,
             // A node acts once its lease was granted.
             frozen: parts.fleet.is_some(),

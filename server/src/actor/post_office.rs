@@ -88,6 +88,7 @@ impl PostOffice {
         let refused =
             if draining { Some(envelope) } else { self.peers.try_forward(envelope).err() };
         let Some(Envelope { to, mail, .. }) = refused else { return };
+        self.stats.mail_overflows.add(u64::from(!draining));
         if draining && mail.activates() {
             self.stats.not_here.add(1);
             let _ = self.fleet.post(via, Post::NotHere { actor: to.clone() });

@@ -5,10 +5,14 @@
 //! knows what it has before it looks inside. Version 1: `[1][crc32 of the rest, LE][MessagePack]`,
 //! with named fields, so that a field may be left out and later ones added.
 //!
+//! Nodes of several versions share a world: each says which [`Formats`] it reads, and all write the
+//! newest one that every live node reads (see `fleet`).
+//!
 //! The names of facts are short because they are written millions of times; a name, once used,
 //! keeps its meaning for ever.
 
 use std::borrow::Cow;
+use std::fmt;
 
 use bytes::Bytes;
 use holdfast_protocol::ids::ActorId;
@@ -18,6 +22,50 @@ use super::contract::{ActivityOptions, Reject, Token};
 
 /// The newest format that this code writes.
 pub const FORMAT: u8 = 1;
+
+/// Formats of records and snapshots, all from the oldest to the newest.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub struct Formats {
+    /// The first of them.
+    pub oldest: u8,
+    /// The last of them.
+    pub newest: u8,
+}
+
+impl Formats {
+    /// What this version reads.
+    pub const READS: Self = Self { oldest: 1, newest: FORMAT };
+    /// What this version can write.
+    pub const WRITES: Self = Self { oldest: 1, newest: FORMAT };
+
+    /// Whether a format is one of these.
+    #[must_use]
+    pub fn has(self, format: u8) -> bool {
+        (self.oldest..=self.newest).contains(&format)
+    }
+
+    /// Whether all of those are among these.
+    #[must_use]
+    pub fn covers(self, those: Self) -> bool {
+        self.has(those.oldest) && self.has(those.newest)
+    }
+
+    /// The newest of these that is one of all of those.
+    #[must_use]
+    pub fn shared(self, those: &[Self]) -> Option<u8> {
+        let suits = |format: &u8| those.iter().all(|reads| reads.has(*format));
+        (self.oldest..=self.newest).rev().find(suits)
+    }
+}
+
+impl fmt::Display for Formats {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        match (self.oldest, self.newest) {
+            (oldest, newest) if oldest == newest => write!(f, "{oldest}"),
+            (oldest, newest) => write!(f, "{oldest} to {newest}"),
+        }
+    }
+}
 
 /// A tell's identity: the record that created it, and its place there. Unchanged by resends;
 /// rises with every tell of its sender.
@@ -246,12 +294,12 @@ pub struct Record {
 }
 
 /// Why bytes are not a record or a snapshot. The activation is quarantined, except for
-/// [`DecodeError::Newer`]: the node refuses the claim.
+/// [`DecodeError::Format`]: the node refuses the claim.
 #[derive(Debug, Clone, PartialEq, Eq, thiserror::Error)]
 pub enum DecodeError {
-    /// Written by a later version.
-    #[error("format {0} is newer than this server reads ({FORMAT}); run a newer one")]
-    Newer(u8),
+    /// Written by another version, in a format that is none of these.
+    #[error("it is written in format {0}, and this version reads {1}")]
+    Format(u8, Formats),
     /// The checksum does not match, or there is too little.
     #[error("the checksum does not match")]
     Checksum,
@@ -260,11 +308,11 @@ pub enum DecodeError {
     Shape(String),
 }
 
-/// Wraps a value in the versioned, checksummed form.
-pub(super) fn seal(value: &impl Serialize) -> Bytes {
+/// Wraps a value in the versioned, checksummed form. All formats so far write it alike.
+pub(super) fn seal(format: u8, value: &impl Serialize) -> Bytes {
     // Room for a common record.
     let mut out = Vec::with_capacity(256);
-    out.extend_from_slice(&[FORMAT, 0, 0, 0, 0]);
+    out.extend_from_slice(&[format, 0, 0, 0, 0]);
     // Writing MessagePack of our own types to memory can't fail; a failure would leave a body
     // that no reader accepts, and the checksum covers what there is.
     let written = rmp_serde::encode::write_named(&mut out, value);
@@ -277,11 +325,12 @@ pub(super) fn seal(value: &impl Serialize) -> Bytes {
 }
 
 /// Checks the form and reads the value inside.
-pub(super) fn unseal<'a, T: Deserialize<'a>>(bytes: &'a [u8]) -> Result<T, DecodeError> {
-    let (&version, rest) = bytes.split_first().ok_or(DecodeError::Checksum)?;
-    if version > FORMAT {
-        return Err(DecodeError::Newer(version));
-    }
+pub(super) fn unseal<'a, T: Deserialize<'a>>(
+    reads: Formats,
+    bytes: &'a [u8],
+) -> Result<T, DecodeError> {
+    check_format(reads, bytes)?;
+    let (_, rest) = bytes.split_first().ok_or(DecodeError::Checksum)?;
     let (crc, body) = rest.split_first_chunk::<4>().ok_or(DecodeError::Checksum)?;
     if crc32fast::hash(body) != u32::from_le_bytes(*crc) {
         return Err(DecodeError::Checksum);
@@ -289,11 +338,28 @@ pub(super) fn unseal<'a, T: Deserialize<'a>>(bytes: &'a [u8]) -> Result<T, Decod
     rmp_serde::from_slice(body).map_err(|e| DecodeError::Shape(e.to_string()))
 }
 
+/// Looks at the format of a stored record or snapshot, and no further.
+///
+/// # Errors
+/// [`DecodeError::Format`] when it is none of these.
+pub fn check_format(reads: Formats, bytes: &[u8]) -> Result<(), DecodeError> {
+    match bytes.first() {
+        Some(format) if !reads.has(*format) => Err(DecodeError::Format(*format, reads)),
+        _ => Ok(()),
+    }
+}
+
 impl Record {
-    /// The stored form.
+    /// The stored form, as this version writes it by itself.
     #[must_use]
     pub fn encode(&self) -> Bytes {
-        seal(self)
+        self.encode_as(FORMAT)
+    }
+
+    /// The stored form, in the format that all nodes have agreed on.
+    #[must_use]
+    pub fn encode_as(&self, format: u8) -> Bytes {
+        seal(format, self)
     }
 
     /// Reads the stored form.
@@ -301,7 +367,15 @@ impl Record {
     /// # Errors
     /// [`DecodeError`] when it is damaged, newer or misshapen.
     pub fn decode(bytes: &[u8]) -> Result<Self, DecodeError> {
-        unseal(bytes)
+        Self::decode_from(Formats::READS, bytes)
+    }
+
+    /// Reads the stored form, if it is in one of these formats.
+    ///
+    /// # Errors
+    /// [`DecodeError`] when it is damaged, in another format or misshapen.
+    pub fn decode_from(reads: Formats, bytes: &[u8]) -> Result<Self, DecodeError> {
+        unseal(reads, bytes)
     }
 }
 
@@ -359,10 +433,28 @@ mod tests {
     }
 
     #[test]
-    fn a_newer_format_is_named() {
-        let mut bytes = record().encode().to_vec();
-        bytes[0] = FORMAT + 1;
-        assert_eq!(Record::decode(&bytes), Err(DecodeError::Newer(FORMAT + 1)));
+    fn another_format_is_named() {
+        let bytes = record().encode_as(FORMAT + 1);
+        let reads = Formats::READS;
+        assert_eq!(Record::decode(&bytes), Err(DecodeError::Format(FORMAT + 1, reads)));
+        let later = Formats { oldest: FORMAT + 1, newest: FORMAT + 1 };
+        assert_eq!(Record::decode_from(later, &bytes), Ok(record()));
+        let old = record().encode();
+        assert_eq!(Record::decode_from(later, &old), Err(DecodeError::Format(FORMAT, later)));
+        assert!(Record::decode(&record().encode_as(0)).is_err(), "nothing was before the first");
+    }
+
+    #[test]
+    fn the_newest_format_that_everyone_reads_is_written() {
+        let formats = |oldest, newest| Formats { oldest, newest };
+        let writes = formats(2, 4);
+        assert_eq!(writes.shared(&[]), Some(4));
+        assert_eq!(writes.shared(&[formats(1, 9), formats(2, 3)]), Some(3));
+        assert_eq!(writes.shared(&[formats(1, 1)]), None, "too old");
+        assert_eq!(writes.shared(&[formats(5, 6)]), None, "too new");
+        assert_eq!(writes.shared(&[formats(1, 2), formats(3, 4)]), None, "too far apart");
+        assert!(writes.covers(formats(2, 3)) && !writes.covers(formats(1, 3)));
+        assert_eq!((formats(1, 1).to_string(), writes.to_string()), ("1".into(), "2 to 4".into()));
     }
 
     #[test]

@@ -9,7 +9,7 @@ use serde::{Deserialize, Serialize};
 
 use super::kind::{Behaviour, Kind};
 use super::ledger::{Ledger, Position};
-use super::record::{DecodeError, Fact, Record, seal, unseal};
+use super::record::{DecodeError, FORMAT, Fact, Formats, Record, seal, unseal};
 
 /// Everything that a journal says about an actor: the runtime's ledger and the rules' state.
 pub struct Durable {
@@ -17,6 +17,8 @@ pub struct Durable {
     pub ledger: Ledger,
     /// The rules' state.
     pub state: Box<dyn Behaviour>,
+    /// The format that its records and snapshots are written in from now on.
+    pub writes: u8,
 }
 
 /// The body of a snapshot.
@@ -51,35 +53,35 @@ pub enum ReplayError {
         /// What is wrong with it.
         what: String,
     },
-    /// Written by a later version: the node refuses the claim.
+    /// Written by another version: the node refuses the claim.
     #[error("{0}")]
-    Newer(DecodeError),
+    Format(DecodeError),
 }
 
 impl Durable {
     /// Nothing has happened yet.
     #[must_use]
     pub fn fresh(kind: &Kind, id: &ActorId) -> Self {
-        Self { ledger: Ledger::default(), state: kind.fresh(id) }
+        Self { ledger: Ledger::default(), state: kind.fresh(id), writes: FORMAT }
     }
 
     /// What a snapshot holds.
     ///
     /// # Errors
-    /// [`ReplayError::Snapshot`], or [`ReplayError::Newer`].
-    pub fn restore(kind: &Kind, snapshot: &[u8]) -> Result<Self, ReplayError> {
-        let saved: Saved = unseal(snapshot).map_err(|e| match e {
-            DecodeError::Newer(_) => ReplayError::Newer(e),
+    /// [`ReplayError::Snapshot`], or [`ReplayError::Format`].
+    pub fn restore(kind: &Kind, reads: Formats, snapshot: &[u8]) -> Result<Self, ReplayError> {
+        let saved: Saved = unseal(reads, snapshot).map_err(|e| match e {
+            DecodeError::Format(..) => ReplayError::Format(e),
             e => ReplayError::Snapshot(e.to_string()),
         })?;
         let state = kind.restore(&saved.state).map_err(ReplayError::Snapshot)?;
-        Ok(Self { ledger: saved.ledger, state })
+        Ok(Self { ledger: saved.ledger, state, writes: FORMAT })
     }
 
     /// The snapshot form. Equal selves have equal bytes.
     #[must_use]
     pub fn save(&self) -> Bytes {
-        seal(&Saved { ledger: self.ledger.clone(), state: self.state.save() })
+        seal(self.writes, &Saved { ledger: self.ledger.clone(), state: self.state.save() })
     }
 
     /// Folds one fact: the only way that a durable self changes, but for events that `decide`
@@ -98,11 +100,11 @@ impl Durable {
     /// Folds a stored record.
     ///
     /// # Errors
-    /// [`ReplayError::Record`], or [`ReplayError::Newer`].
-    pub fn fold_record(&mut self, stored: &Stored) -> Result<(), ReplayError> {
+    /// [`ReplayError::Record`], or [`ReplayError::Format`].
+    pub fn fold_record(&mut self, reads: Formats, stored: &Stored) -> Result<(), ReplayError> {
         let seq = stored.seq;
-        let record = Record::decode(&stored.bytes).map_err(|e| match e {
-            DecodeError::Newer(_) => ReplayError::Newer(e),
+        let record = Record::decode_from(reads, &stored.bytes).map_err(|e| match e {
+            DecodeError::Format(..) => ReplayError::Format(e),
             e => ReplayError::Record { seq, what: e.to_string() },
         })?;
         let at = Position { epoch: stored.epoch, seq };
@@ -119,17 +121,17 @@ impl Durable {
 /// # Errors
 /// [`ReplayError`].
 pub fn replay(
-    kind: &Kind,
+    (kind, reads): (&Kind, Formats),
     id: &ActorId,
     snapshot: Option<&[u8]>,
     records: impl IntoIterator<Item = Stored>,
 ) -> Result<Durable, ReplayError> {
     let mut durable = match snapshot {
-        Some(bytes) => Durable::restore(kind, bytes)?,
+        Some(bytes) => Durable::restore(kind, reads, bytes)?,
         None => Durable::fresh(kind, id),
     };
     for stored in records {
-        durable.fold_record(&stored)?;
+        durable.fold_record(reads, &stored)?;
     }
     Ok(durable)
 }

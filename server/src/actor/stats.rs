@@ -47,7 +47,7 @@ pub struct Stats {
     pub attempts_failed: Count,
     /// Actors that were quarantined.
     pub quarantined: Count,
-    /// Activations dropped because their journal is gone from the store.
+    /// Activations and claims that found their journal, or its part of the store, gone.
     pub halted: Count,
     /// Claims of actors that no one held.
     pub claims_free: Count,
@@ -71,12 +71,48 @@ pub struct Stats {
     pub reasserted: Count,
     /// Fenced activations with acknowledged records that the winner lacks; each is kept aside.
     pub lost_tails: Count,
-    /// Milliseconds without a lease, summed over the workers.
-    pub frozen_ms: Count,
+    /// Claims that had to wait until the holders of a new history had come first.
+    pub claims_waited: Count,
+    /// Claims that another node won meanwhile.
+    pub claims_lost: Count,
+    /// Actors not brought up because this node can't read what is stored of them.
+    pub claims_unread: Count,
+    /// Activations that wait for the store to say who writes.
+    pub doubted: Count,
+    /// Mail for which a queue between workers, or of actors elsewhere, had no room.
+    pub mail_overflows: Count,
+    /// Tells that were laid aside for good.
+    pub dead_letters: Count,
     /// Tips read of activations that had not appended for long.
     pub stale_checks: Count,
     /// Mail refused because the node holds as many actors as it may.
     pub refused_at_cap: Count,
     /// Things for an operator's eyes; each is also logged.
     pub alarms: Count,
+}
+
+/// What a node counts of its part among the others.
+#[derive(Debug, Default)]
+pub struct FleetStats {
+    /// How often the lease ran out.
+    pub freezes: Count,
+    /// How often this node was declared dead.
+    pub sessions_lost: Count,
+    /// Node sessions that this node declared dead.
+    pub reaped: Count,
+    /// Batches of mail that were stored for other nodes.
+    pub batches_sent: Count,
+    /// Mail to other nodes that was not taken: frozen, the destination dead, its lane full.
+    pub mail_refused: Count,
+    /// Mail to other nodes that was taken and is not surely delivered.
+    pub mail_returned: Count,
+    /// Such mail that no one took back.
+    pub mail_dropped: Count,
+    /// Batches of other nodes refused for their age.
+    pub batches_stale: Count,
+    /// Batches, or posts of them, that could not be read.
+    pub mail_unread: Count,
+    /// Batches that other nodes numbered and that never came: the inbox overflowed, or the store
+    /// lost them.
+    pub batches_missed: Count,
 }

@@ -65,6 +65,8 @@ pub(super) struct Config {
     pub idle_ms: u64,
     /// How long a node's lease runs; how long a route to another node is remembered.
     pub ttl_ms: u64,
+    /// I7: routes to other nodes, and forwarded calls and queries that wait for answers.
+    pub away_len_max: usize,
 }
 
 /// Where an actor stands in this worker.
@@ -369,6 +371,7 @@ impl Worker {
             Some(End::Halted(why)) => {
                 error!(actor = %id, why, "halted: the partition was wiped; an operator has to look");
                 self.desk.stats.halted.add(1);
+                self.desk.stats.alarms.add(1);
                 self.drop_cell(id, Closing::Lost);
                 self.slots.insert(id.clone(), Slot::Quarantined);
             }

@@ -24,8 +24,6 @@ use crate::telemetry::measured::Stall;
 
 /// News that wait for the store; more are dropped, and their readers notice the gap. I7.
 const NEWS_LEN_MAX: usize = 4_096;
-/// A stall that is not repeated for so long is over.
-const STALL_MS: u64 = 2_000;
 /// What the edge has not read yet of others' news. I7.
 const HEARD_LEN_MAX: usize = 4_096;
 
@@ -57,8 +55,11 @@ impl Shared {
                 draining: edge.is_draining(),
             })
         });
-        let handle = fleet::start(config, Arc::clone(&port), vitals, clock.clone(), stop)?;
-        handle.held().await;
+        let handle = fleet::start(config, Arc::clone(&port), vitals, clock.clone(), stop.clone())?;
+        if let Err(why) = handle.joined().await {
+            stop.cancel();
+            return Err(store::Error::Open(why));
+        }
         Ok(Self { port, handle })
     }
 
@@ -119,8 +120,7 @@ pub(super) fn standing(
                 .as_mut()
                 .is_some_and(|lease| *lease.borrow_and_update() == LeaseState::Frozen);
             let stall = *trouble.borrow_and_update();
-            // A stall of which nothing more is heard is over: who was stalled has gone.
-            let held = stall.filter(|stall| clock.now_ms() < stall.last_ms + STALL_MS);
+            let held = stall.filter(|stall| stall.lasts(clock.now_ms()));
             sender.send_if_modified(|standing| {
                 let before = *standing;
                 *standing = match (frozen, before, held) {
@@ -140,7 +140,7 @@ pub(super) fn standing(
             let goes_on = tokio::select! {
                 goes_on = thawed => goes_on,
                 changed = trouble.changed() => changed.is_ok(),
-                () = clock.sleep_ms(STALL_MS), if held.is_some() => true,
+                () = clock.sleep_ms(Stall::OVER_MS), if held.is_some() => true,
             };
             if !goes_on {
                 return;

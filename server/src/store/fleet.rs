@@ -27,14 +27,24 @@ pub struct NodeInfo {
     pub address: String,
     /// The program's version.
     pub version: String,
-    /// The newest format of records and snapshots that it reads.
+    /// The newest format of records and snapshots that it reads; 0: it has not said.
     pub format: u32,
+    /// The oldest one. The first version did not say so.
+    #[serde(default = "first_format")]
+    pub format_oldest: u32,
     /// Actors in its memory.
     pub activations: u64,
     /// Sockets open on it.
     pub sockets: u64,
     /// It is handing everything over and takes nothing new.
     pub draining: bool,
+    /// It has come upon what it can't read, and leaves what is due to others.
+    #[serde(default)]
+    pub outdated: bool,
+}
+
+fn first_format() -> u32 {
+    1
 }
 
 /// A node session in the lease table.

@@ -37,15 +37,34 @@ pub struct Stall {
     pub last_ms: u64,
 }
 
+impl Stall {
+    /// A stall that is not repeated for so long is over: who was stalled has gone.
+    pub const OVER_MS: u64 = 2_000;
+
+    /// Whether it still lasts.
+    #[must_use]
+    pub fn lasts(&self, now_ms: u64) -> bool {
+        now_ms < self.last_ms.saturating_add(Self::OVER_MS)
+    }
+}
+
 /// Notes whether a group of appends got through.
-fn note(trouble: &watch::Sender<Option<Stall>>, clock: &Clock, answers: &[Result<(), Error>]) {
-    let stalled = |answer: &Result<(), Error>| matches!(answer, Err(Error::Stalled(_)));
-    let stalls = !answers.is_empty() && answers.iter().all(stalled);
+fn note(
+    trouble: &watch::Sender<Option<Stall>>,
+    (metrics, clock): (&Metrics, &Clock),
+    answers: &[Result<(), Error>],
+) {
+    let stalled = |answer: &&Result<(), Error>| matches!(answer, Err(Error::Stalled(_)));
+    let refused = answers.iter().filter(stalled).count();
+    metrics.appends_stalled.inc_by(refused as u64);
+    let stalls = !answers.is_empty() && refused == answers.len();
     trouble.send_if_modified(|stall| {
         let before = *stall;
         *stall = stalls.then(|| {
             let last_ms = clock.now_ms();
-            Stall { since_ms: before.map_or(last_ms, |stall| stall.since_ms), last_ms }
+            let begun = before.filter(|stall| stall.lasts(last_ms));
+            metrics.stalls.inc_by(u64::from(begun.is_none()));
+            Stall { since_ms: begun.map_or(last_ms, |stall| stall.since_ms), last_ms }
         });
         *stall != before
     });
@@ -57,10 +76,11 @@ impl Store for Measured {
         let seconds = self.metrics.append_seconds.clone();
         let begun = clock::instant();
         let answer = self.inner.append(batch);
-        let (trouble, clock) = (self.trouble.clone(), self.clock.clone());
+        let (trouble, clock, metrics) =
+            (self.trouble.clone(), self.clock.clone(), self.metrics.clone());
         let looked = answer.inspect(move |answers| {
             seconds.observe(begun.elapsed().as_secs_f64());
-            note(&trouble, &clock, answers);
+            note(&trouble, (&metrics, &clock), answers);
         });
         looked.boxed()
     }
@@ -117,6 +137,10 @@ impl Store for Measured {
         self.inner.partitions()
     }
 
+    fn partition_of(&self, actor: &ActorId) -> Partition {
+        self.inner.partition_of(actor)
+    }
+
     fn due(
         &self,
         partition: Partition,
@@ -163,18 +187,34 @@ mod tests {
     #[test]
     fn a_stall_lasts_until_something_gets_through() {
         let (trouble, seen) = watch::channel(None);
-        let clock = Clock::movable();
+        let (clock, metrics) = (Clock::movable(), Metrics::default());
         let stalled = || Err(Error::Stalled("full".into()));
-        note(&trouble, &clock, &[stalled(), Ok(())]);
-        note(&trouble, &clock, &[Err(Error::Doubt("lost".into()))]);
+        let note = |answers: &[Result<(), Error>]| note(&trouble, (&metrics, &clock), answers);
+        note(&[stalled(), Ok(())]);
+        note(&[Err(Error::Doubt("lost".into()))]);
         assert_eq!(*seen.borrow(), None, "not everything stalls");
-        note(&trouble, &clock, &[stalled()]);
-        let since_ms = clock.now_ms();
+        note(&[stalled()]);
+        let since_ms = seen.borrow().unwrap().since_ms;
         clock.advance(300);
-        note(&trouble, &clock, &[stalled(), stalled()]);
-        let stall = Stall { since_ms, last_ms: since_ms + 300 };
-        assert_eq!(*seen.borrow(), Some(stall));
-        note(&trouble, &clock, &[stalled(), Ok(())]);
+        note(&[stalled(), stalled()]);
+        let stall = seen.borrow().unwrap();
+        assert!(stall.since_ms == since_ms && stall.last_ms >= since_ms + 300, "{stall:?}");
+        note(&[stalled(), Ok(())]);
         assert_eq!(*seen.borrow(), None);
+        assert_eq!((metrics.stalls.get(), metrics.appends_stalled.get()), (1, 5));
+    }
+
+    #[test]
+    fn a_stall_after_a_long_silence_is_another_one() {
+        let (trouble, seen) = watch::channel(None);
+        let (clock, metrics) = (Clock::movable(), Metrics::default());
+        let stall = || {
+            note(&trouble, (&metrics, &clock), &[Err(Error::Stalled("full".into()))]);
+            seen.borrow().unwrap().since_ms
+        };
+        let first_ms = stall();
+        clock.advance(Stall::OVER_MS);
+        assert!(stall() >= first_ms + Stall::OVER_MS, "it began long ago");
+        assert_eq!(metrics.stalls.get(), 2);
     }
 }

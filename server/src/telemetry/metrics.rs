@@ -10,12 +10,13 @@ use std::sync::{Arc, Mutex, PoisonError};
 use prometheus_client::collector::Collector;
 use prometheus_client::encoding::{DescriptorEncoder, EncodeMetric as _, text};
 use prometheus_client::metrics::MetricType;
-use prometheus_client::metrics::counter::ConstCounter;
+use prometheus_client::metrics::counter::{ConstCounter, Counter};
 use prometheus_client::metrics::gauge::ConstGauge;
 use prometheus_client::metrics::histogram::{Histogram, exponential_buckets};
-use prometheus_client::registry::Registry;
+use prometheus_client::registry::{Registry, Unit};
 
-use crate::actor::stats::{Count, Stats};
+use crate::actor::fleet::FleetHandle;
+use crate::actor::stats::{Count, FleetStats, Stats};
 
 /// The content type of [`Metrics::render`].
 pub const CONTENT_TYPE: &str = "application/openmetrics-text; version=1.0.0; charset=utf-8";
@@ -27,6 +28,10 @@ pub struct Metrics {
     pub append_seconds: Histogram,
     /// Records of one group of appends.
     pub append_group_records: Histogram,
+    /// How often the store began to refuse all appends.
+    pub stalls: Counter,
+    /// Appends that the store refused for now.
+    pub appends_stalled: Counter,
     registry: Arc<Mutex<Registry>>,
 }
 
@@ -52,7 +57,11 @@ impl Default for Metrics {
             "Records of one group of appends",
             append_group_records.clone(),
         );
-        Self { append_seconds, append_group_records, registry: Arc::new(Mutex::new(registry)) }
+        let (stalls, appends_stalled) = (Counter::default(), Counter::default());
+        registry.register("store_stalls", "Times that the store began to refuse", stalls.clone());
+        registry.register("appends_stalled", "Appends refused for now", appends_stalled.clone());
+        let registry = Arc::new(Mutex::new(registry));
+        Self { append_seconds, append_group_records, stalls, appends_stalled, registry }
     }
 }
 
@@ -69,7 +78,17 @@ impl Metrics {
         help: &'static str,
         read: impl Fn() -> u64 + Send + Sync + 'static,
     ) {
-        self.watch(Shown { name, help, is_gauge: false, read: Box::new(read) });
+        self.watch(Shown { name, help, shape: Shape::Counter, read: Box::new(read) });
+    }
+
+    /// Shows a time that only grows; `read` gives milliseconds, and the name gets its unit.
+    pub fn seconds(
+        &self,
+        name: &'static str,
+        help: &'static str,
+        read: impl Fn() -> u64 + Send + Sync + 'static,
+    ) {
+        self.watch(Shown { name, help, shape: Shape::Seconds, read: Box::new(read) });
     }
 
     /// Shows a number that rises and falls.
@@ -79,7 +98,7 @@ impl Metrics {
         help: &'static str,
         read: impl Fn() -> u64 + Send + Sync + 'static,
     ) {
-        self.watch(Shown { name, help, is_gauge: true, read: Box::new(read) });
+        self.watch(Shown { name, help, shape: Shape::Gauge, read: Box::new(read) });
     }
 
     /// Shows numbers that only grow, one for each value of `label`, such as error codes.
@@ -100,9 +119,29 @@ impl Metrics {
             move || read(&stats).get()
         };
         self.gauge("activations", "Actors in memory", of(|s| &s.activations));
+        let doubted = "Activations that wait for the store to say who writes";
+        self.gauge("activations_in_doubt", doubted, of(|s| &s.doubted));
         for (name, help, read) in RUNTIME {
             self.counter(name, help, of(read));
         }
+    }
+
+    /// Shows this node's part among the others. Once a node.
+    pub fn watch_fleet(&self, fleet: &FleetHandle) {
+        let stats = fleet.stats();
+        let of = |read: ReadFleet| {
+            let stats = Arc::clone(&stats);
+            move || read(&stats).get()
+        };
+        for (name, help, read) in FLEET {
+            self.counter(name, help, of(read));
+        }
+        let (lease, frozen, table) = (fleet.clone(), fleet.clone(), fleet.members());
+        self.gauge("frozen", "1 without a lease", move || u64::from(!lease.in_force()));
+        self.seconds("frozen", "Time without a lease", move || frozen.frozen_ms());
+        self.gauge("nodes", "Nodes whose lease is in force, this one included", move || {
+            table.borrow().members().filter(|member| !member.expired).count() as u64
+        });
     }
 
     /// All of it, as OpenMetrics text.
@@ -120,7 +159,7 @@ impl Metrics {
 type Read = fn(&Stats) -> &Count;
 
 /// The runtime's counters: name, meaning, where.
-const RUNTIME: [(&str, &str, Read); 11] = [
+const RUNTIME: [(&str, &str, Read); 29] = [
     ("activated", "Activations ever begun", |s| &s.activated),
     ("appends", "Records sent to the store", |s| &s.appends),
     ("append_groups", "Groups that they were sent in", |s| &s.batches),
@@ -132,13 +171,59 @@ const RUNTIME: [(&str, &str, Read); 11] = [
     ("quarantined", "Actors whose journal can't be read", |s| &s.quarantined),
     ("refused_at_cap", "Mail refused for want of room for activations", |s| &s.refused_at_cap),
     ("alarms", "Things for an operator's eyes; each is logged", |s| &s.alarms),
+    ("halted", "Actors whose journal, or its part of the store, is gone", |s| &s.halted),
+    ("dead_letters", "Tells laid aside after too many hands", |s| &s.dead_letters),
+    ("claims_free", "Actors claimed that no one held", |s| &s.claims_free),
+    ("claims_own", "Actors claimed again that this node held", |s| &s.claims_own),
+    ("claims_unanswered", "Actors claimed from nodes that did not answer", |s| {
+        &s.claims_unanswered
+    }),
+    ("claims_waited", "Claims that waited for holders to come first", |s| &s.claims_waited),
+    ("claims_lost", "Claims that another node won", |s| &s.claims_lost),
+    ("claims_unread", "Claims of what this version can't read", |s| &s.claims_unread),
+    ("adopted", "Actors claimed from dead nodes", |s| &s.adopted),
+    ("taken_over", "Actors claimed because their player came here", |s| &s.taken_over),
+    ("handed_over", "Actors given to where their player went", |s| &s.handed_over),
+    ("fenced", "Activations dropped because another one writes", |s| &s.fenced),
+    ("reasserted", "Activations written back to the store", |s| &s.reasserted),
+    ("lost_tails", "Acknowledged records lost to another history", |s| &s.lost_tails),
+    ("stale_checks", "Tips read of activations that were long quiet", |s| &s.stale_checks),
+    ("forwarded", "Mail sent on to the node that has its actor", |s| &s.forwarded),
+    ("not_here", "Mail of other nodes for actors that are not here", |s| &s.not_here),
+    ("mail_overflows", "Mail that found a queue of this node full", |s| &s.mail_overflows),
 ];
+
+/// Reads one of the counters between nodes.
+type ReadFleet = fn(&FleetStats) -> &Count;
+
+/// The counters between nodes: name, meaning, where.
+const FLEET: [(&str, &str, ReadFleet); 10] = [
+    ("freezes", "Times that the lease ran out", |s| &s.freezes),
+    ("sessions_lost", "Times that this node was declared dead", |s| &s.sessions_lost),
+    ("nodes_reaped", "Node sessions that this node declared dead", |s| &s.reaped),
+    ("mail_batches_sent", "Batches of mail stored for other nodes", |s| &s.batches_sent),
+    ("mail_refused", "Mail to other nodes that was not taken", |s| &s.mail_refused),
+    ("mail_returned", "Mail to other nodes not surely delivered", |s| &s.mail_returned),
+    ("mail_dropped", "Such mail that no one took back", |s| &s.mail_dropped),
+    ("mail_batches_stale", "Batches of other nodes refused for their age", |s| &s.batches_stale),
+    ("mail_batches_missed", "Batches of other nodes that never came", |s| &s.batches_missed),
+    ("mail_unread", "Batches and posts that can't be read", |s| &s.mail_unread),
+];
+
+/// What a number is.
+#[derive(Debug, Clone, Copy)]
+enum Shape {
+    Counter,
+    Gauge,
+    /// A counter of milliseconds, shown in seconds.
+    Seconds,
+}
 
 /// One number of another part.
 struct Shown {
     name: &'static str,
     help: &'static str,
-    is_gauge: bool,
+    shape: Shape,
     read: Box<dyn Fn() -> u64 + Send + Sync>,
 }
 
@@ -151,13 +236,17 @@ impl fmt::Debug for Shown {
 impl Collector for Shown {
     fn encode(&self, mut encoder: DescriptorEncoder<'_>) -> Result<(), fmt::Error> {
         let value = (self.read)();
-        if self.is_gauge {
-            let kind = MetricType::Gauge;
-            let to = encoder.encode_descriptor(self.name, self.help, None, kind)?;
-            return ConstGauge::new(i64::try_from(value).unwrap_or(i64::MAX)).encode(to);
+        let (kind, unit) = match self.shape {
+            Shape::Counter => (MetricType::Counter, None),
+            Shape::Gauge => (MetricType::Gauge, None),
+            Shape::Seconds => (MetricType::Counter, Some(&Unit::Seconds)),
+        };
+        let to = encoder.encode_descriptor(self.name, self.help, unit, kind)?;
+        match self.shape {
+            Shape::Counter => ConstCounter::new(value).encode(to),
+            Shape::Gauge => ConstGauge::new(i64::try_from(value).unwrap_or(i64::MAX)).encode(to),
+            Shape::Seconds => ConstCounter::new(value as f64 / 1_000.0).encode(to),
         }
-        let to = encoder.encode_descriptor(self.name, self.help, None, MetricType::Counter)?;
-        ConstCounter::new(value).encode(to)
     }
 }
 

@@ -194,7 +194,7 @@ impl Core {
     fn accept_tell(&mut self, draft: &mut Draft, tell: Tell, hops: u8) {
         if hops >= HOPS_MAX {
             let text = format!("a tell to {} went through {hops} hands and is laid aside", tell.to);
-            draft.outputs.push(Output::Alarm(text));
+            draft.outputs.push(Output::DeadLetter(text));
             self.write(draft, Fact::DeadLetter { to: tell.to, payload: tell.payload });
             return;
         }

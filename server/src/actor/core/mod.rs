@@ -305,6 +305,11 @@ impl Core {
         &self.durable
     }
 
+    /// Writes records and snapshots in this format from now on.
+    pub fn write_in(&mut self, format: u8) {
+        self.durable.writes = format;
+    }
+
     /// Takes an input at `now_ms` of the store's clock.
     pub fn handle(&mut self, now_ms: u64, input: Input) {
         if self.stopped() {
@@ -476,7 +481,7 @@ impl Core {
             epoch: self.epoch,
             append_id: self.next_random(),
             history: self.history,
-            record: record.encode(),
+            record: record.encode_as(self.durable.writes),
             due_ms: lowers,
         };
         self.since_snapshot.0 += 1;

@@ -195,6 +195,8 @@ pub enum Output {
     View(u64, Option<View>),
     /// Something for an operator's eyes.
     Alarm(String),
+    /// A tell was laid aside for good; what to say of it.
+    DeadLetter(String),
     /// A newer epoch writes: drop this activation.
     Fenced {
         /// Records that only this memory holds, to be kept aside.

@@ -7,13 +7,17 @@
 //! has run out before it does anything else.
 //!
 //! A session that was declared dead is never used again: the node takes a new random one.
+//!
+//! Only a lease that was held can freeze: before the first one, and after a leave or a shutdown,
+//! the node does nothing either, and no freeze is said or counted.
 
-use std::sync::Arc;
-use std::sync::atomic::{AtomicU64, Ordering};
+use std::sync::atomic::{AtomicBool, AtomicU64, Ordering};
+use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
 
 use tokio::sync::watch;
 
 use super::Vitals;
+use crate::actor::stats::FleetStats;
 use crate::clock::Clock;
 use crate::store::fleet::{Fleet, NodeInfo, Renewed};
 use crate::store::{Error, NodeSession};
@@ -33,6 +37,15 @@ pub enum LeaseState {
     Frozen,
 }
 
+/// How long this node was frozen.
+#[derive(Debug, Default)]
+struct Frozen {
+    /// In freezes that are over.
+    total_ms: u64,
+    /// When the lease ran out, by [`Clock::uptime_ms`], if it has not come back.
+    since_ms: Option<u64>,
+}
+
 /// The lease, as every thread sees it. Changed by the lease's thread only.
 #[derive(Debug)]
 pub(super) struct Lease {
@@ -43,10 +56,12 @@ pub(super) struct Lease {
     valid_until_ms: AtomicU64,
     state: watch::Sender<LeaseState>,
     thaws: AtomicU64,
+    frozen: Mutex<Frozen>,
+    stats: Arc<FleetStats>,
 }
 
 impl Lease {
-    pub fn new(clock: Clock, ttl_ms: u64) -> Self {
+    pub fn new(clock: Clock, ttl_ms: u64, stats: Arc<FleetStats>) -> Self {
         Self {
             clock,
             ttl_ms,
@@ -54,6 +69,8 @@ impl Lease {
             valid_until_ms: AtomicU64::new(0),
             state: watch::channel(LeaseState::Frozen).0,
             thaws: AtomicU64::new(0),
+            frozen: Mutex::default(),
+            stats,
         }
     }
 
@@ -63,6 +80,17 @@ impl Lease {
 
     pub fn in_force(&self) -> bool {
         self.clock.uptime_ms() < self.valid_until_ms.load(Ordering::SeqCst)
+    }
+
+    /// Milliseconds of all freezes, one that lasts included.
+    pub fn frozen_ms(&self) -> u64 {
+        let frozen = self.frozen();
+        let lasts = |since_ms| self.clock.uptime_ms().saturating_sub(since_ms);
+        frozen.total_ms + frozen.since_ms.map_or(0, lasts)
+    }
+
+    fn frozen(&self) -> MutexGuard<'_, Frozen> {
+        self.frozen.lock().unwrap_or_else(PoisonError::into_inner)
     }
 
     /// See [`LeaseState::Held`].
@@ -136,17 +164,22 @@ impl Lease {
     /// Gives it up, for good.
     pub fn end(&self) {
         self.valid_until_ms.store(0, Ordering::SeqCst);
-        self.freeze();
+        self.state.send_replace(LeaseState::Frozen);
     }
 
     fn renewed(&self, sent_ms: u64) {
         let lapsed = !self.in_force();
+        if lapsed {
+            // Who was stopped comes to this before it has heard that the lease ran out.
+            self.freeze();
+        }
         self.valid_until_ms.store(sent_ms + self.ttl_ms, Ordering::SeqCst);
         // An answer that took longer than the lease runs has renewed nothing.
         if !self.in_force() {
             return;
         }
         if lapsed {
+            self.thawed();
             self.thaws.fetch_add(1, Ordering::SeqCst);
         }
         let held = LeaseState::Held { session: self.session(), thaw: self.thaws() };
@@ -158,15 +191,29 @@ impl Lease {
     fn reaped(&self) {
         let (dead, fresh) = (self.session(), fresh_session());
         tracing::warn!(dead, fresh, "this node was declared dead; it goes on under a new session");
-        self.end();
+        self.freeze();
+        self.valid_until_ms.store(0, Ordering::SeqCst);
+        self.stats.sessions_lost.add(1);
         self.session.store(fresh, Ordering::SeqCst);
     }
 
     fn freeze(&self) {
         let frozen = LeaseState::Frozen;
         if self.state.send_if_modified(|state| std::mem::replace(state, frozen) != frozen) {
+            let ran_out_ms = self.valid_until_ms.load(Ordering::SeqCst);
+            self.frozen().since_ms = Some(ran_out_ms.min(self.clock.uptime_ms()));
+            self.stats.freezes.add(1);
             tracing::warn!(session = self.session(), "frozen: the lease is not in force");
         }
+    }
+
+    fn thawed(&self) {
+        let mut frozen = self.frozen();
+        let Some(since_ms) = frozen.since_ms.take() else { return };
+        let lasted_ms = self.clock.uptime_ms().saturating_sub(since_ms);
+        frozen.total_ms += lasted_ms;
+        drop(frozen);
+        tracing::info!(session = self.session(), lasted_ms, "thawed: the lease is in force again");
     }
 
     fn failed(&self, failing: &mut bool, error: &Error) {
@@ -180,6 +227,7 @@ impl Lease {
 pub(super) fn describer(
     config: Arc<super::Config>,
     vitals: Vitals,
+    outdated: Arc<AtomicBool>,
 ) -> impl Fn(NodeSession) -> NodeInfo + Send + Sync {
     move |session| {
         let now = vitals();
@@ -188,10 +236,12 @@ pub(super) fn describer(
             name: config.name.clone(),
             address: config.address.clone(),
             version: config.version.clone(),
-            format: config.format,
+            format: config.reads.newest.into(),
+            format_oldest: config.reads.oldest.into(),
             activations: now.activations,
             sockets: now.sockets,
             draining: now.draining,
+            outdated: outdated.load(Ordering::SeqCst),
         }
     }
 }

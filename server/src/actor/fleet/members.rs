@@ -12,7 +12,9 @@ use std::sync::{Arc, Mutex, PoisonError};
 
 use tokio::sync::watch;
 
+use super::formats::Agreement;
 use super::lease::Lease;
+use crate::actor::stats::FleetStats;
 use crate::clock::Clock;
 use crate::store::NodeSession;
 use crate::store::fleet::{Fleet, Member};
@@ -50,6 +52,8 @@ pub(super) struct Members {
     clock: Clock,
     ttl_ms: u64,
     lease: Arc<Lease>,
+    stats: Arc<FleetStats>,
+    agreement: Arc<Agreement>,
     table: watch::Sender<Arc<Table>>,
     departures: watch::Sender<u64>,
     /// Reads of the table that were begun.
@@ -60,11 +64,18 @@ pub(super) struct Members {
 }
 
 impl Members {
-    pub fn new(clock: Clock, ttl_ms: u64, lease: Arc<Lease>) -> Self {
+    pub fn new(
+        clock: Clock,
+        ttl_ms: u64,
+        (lease, stats): (Arc<Lease>, Arc<FleetStats>),
+        agreement: Arc<Agreement>,
+    ) -> Self {
         Self {
             clock,
             ttl_ms,
             lease,
+            stats,
+            agreement,
             table: watch::channel(Arc::default()).0,
             departures: watch::channel(0).0,
             begun: AtomicU64::new(0),
@@ -94,6 +105,15 @@ impl Members {
         let table = self.table.borrow();
         let late = |member: &Member| member.expired || member.age_ms > self.ttl_ms * 13 / 30;
         table.members.get(&session).is_none_or(late)
+    }
+
+    /// Looks once who is there, before this node takes a lease; `false`: it may not join them.
+    /// Where no one can be seen now, joining shows whether it may.
+    pub async fn greet(&self, fleet: &dyn Fleet) -> bool {
+        match self.clock.within_ms(self.ttl_ms / 3, fleet.members()).await {
+            Some(Ok(members)) => self.agreement.may_join(self.lease.session(), &members),
+            _ => true,
+        }
     }
 
     /// Reads the table for ever, once the lease was held.
@@ -141,6 +161,8 @@ impl Members {
         for session in &gone {
             self.first_asked(*session, 0);
         }
+        // Before anyone sees who is there: claims look at the agreement after the table.
+        self.agreement.agree(self.lease.session(), members.values());
         self.table.send_replace(Arc::new(Table { members, read }));
         if !gone.is_empty() {
             tracing::info!(?gone, "node sessions have gone");
@@ -162,7 +184,10 @@ impl Members {
                 return;
             }
             match self.clock.within_ms(self.ttl_ms / 3, fleet.reap(victim)).await {
-                Some(Ok(true)) => tracing::warn!(victim, "declared a node session dead"),
+                Some(Ok(true)) => {
+                    self.stats.reaped.add(1);
+                    tracing::warn!(victim, "declared a node session dead");
+                }
                 Some(Ok(false)) => {}
                 _ => reaper.blind(self.clock.uptime_ms()),
             }

@@ -6,10 +6,12 @@
 //! - [`post`], `wire`: what nodes say to each other, and how it is written.
 //! - `outbox`, `inbox`: how it travels.
 //! - [`drive`]: who looks after what is due.
+//! - `formats`: in which format this node writes.
 //!
 //! A lease says when, the epoch says who: nothing here decides who may write (I1).
 
 pub mod drive;
+mod formats;
 mod inbox;
 mod lease;
 mod members;
@@ -19,6 +21,7 @@ pub mod post;
 mod tests;
 mod wire;
 
+use std::sync::atomic::AtomicBool;
 use std::sync::{Arc, Mutex, PoisonError};
 
 use futures::future::join3;
@@ -31,10 +34,13 @@ pub use self::members::Table;
 pub use self::outbox::{Returned, Why};
 pub use self::post::Post;
 
+use self::formats::Agreement;
 use self::inbox::Inbox;
 use self::lease::Lease;
 use self::members::Members;
 use self::outbox::Outbox;
+use super::record::Formats;
+use super::stats::FleetStats;
 use crate::clock::Clock;
 use crate::store::fleet::{Fleet, Member, NodeInfo};
 use crate::store::{Error, NodeSession, Partition};
@@ -48,8 +54,10 @@ pub struct Config {
     pub address: String,
     /// The program's version.
     pub version: String,
-    /// The newest format of records and snapshots that it reads.
-    pub format: u32,
+    /// The formats of records and snapshots that it reads.
+    pub reads: Formats,
+    /// Those that it can write.
+    pub writes: Formats,
     /// Posts that wait for one destination; more are refused.
     pub outbox_len_max: usize,
     /// Posts that wait for the runtime; with more, the inbox is not read.
@@ -62,7 +70,8 @@ impl Default for Config {
             name: "node".into(),
             address: String::new(),
             version: env!("CARGO_PKG_VERSION").into(),
-            format: u32::from(super::record::FORMAT),
+            reads: Formats::READS,
+            writes: Formats::WRITES,
             outbox_len_max: 1024,
             inbox_len_max: 1024,
         }
@@ -93,6 +102,8 @@ struct Inner {
     ttl_ms: u64,
     lease: Arc<Lease>,
     members: Arc<Members>,
+    stats: Arc<FleetStats>,
+    agreement: Arc<Agreement>,
     outbox: Outbox,
     inbox: Mutex<Option<mpsc::Receiver<(NodeSession, Post)>>>,
     returned: Mutex<Option<mpsc::Receiver<Returned>>>,
@@ -114,19 +125,23 @@ pub fn start(
     shutdown: CancellationToken,
 ) -> Result<FleetHandle, Error> {
     let ttl_ms = fleet.ttl_ms();
-    let lease = Arc::new(Lease::new(clock.clone(), ttl_ms));
-    let members = Arc::new(Members::new(clock.clone(), ttl_ms, lease.clone()));
+    let stats = Arc::<FleetStats>::default();
+    let lease = Arc::new(Lease::new(clock.clone(), ttl_ms, stats.clone()));
+    let agreement = Arc::new(Agreement::new(config.reads, config.writes));
+    let ours = (lease.clone(), stats.clone());
+    let members = Arc::new(Members::new(clock.clone(), ttl_ms, ours, agreement.clone()));
     let (returns, returned) = mpsc::channel(config.outbox_len_max);
     let (posts, inbox) = mpsc::channel(config.inbox_len_max);
     let outbox = Outbox::new(
         fleet.clone(),
         clock.clone(),
-        (lease.clone(), members.clone()),
+        (lease.clone(), members.clone(), stats.clone()),
         config.outbox_len_max,
         returns,
         shutdown.clone(),
     );
-    let reader = Inbox { fleet: fleet.clone(), clock: clock.clone(), lease: lease.clone(), posts };
+    let (port, ours, counts) = (fleet.clone(), lease.clone(), stats.clone());
+    let reader = Inbox::new(port, clock.clone(), (ours, counts), posts);
     let stop = shutdown.clone();
     tokio::spawn(async move { stop.run_until_cancelled(reader.run()).await });
     let (leaving, ended) = (CancellationToken::new(), CancellationToken::new());
@@ -135,6 +150,7 @@ pub fn start(
         clock: clock.clone(),
         lease: lease.clone(),
         members: members.clone(),
+        outdated: agreement.outdated(),
         shutdown,
         leaving: leaving.clone(),
         ended: ended.clone(),
@@ -145,6 +161,8 @@ pub fn start(
         ttl_ms,
         lease,
         members,
+        stats,
+        agreement,
         outbox,
         inbox: Mutex::new(Some(inbox)),
         returned: Mutex::new(Some(returned)),
@@ -180,6 +198,18 @@ impl FleetHandle {
         self.0.lease.in_force()
     }
 
+    /// What is counted of all this.
+    #[must_use]
+    pub fn stats(&self) -> Arc<FleetStats> {
+        Arc::clone(&self.0.stats)
+    }
+
+    /// Milliseconds that this node was frozen, a freeze that lasts included.
+    #[must_use]
+    pub fn frozen_ms(&self) -> u64 {
+        self.0.lease.frozen_ms()
+    }
+
     /// Waits until the lease is held; returns its session.
     pub async fn held(&self) -> NodeSession {
         self.0.lease.held().await
@@ -191,6 +221,12 @@ impl FleetHandle {
     #[must_use]
     pub fn is_alive(&self, session: NodeSession) -> bool {
         self.0.members.is_alive(session)
+    }
+
+    /// Whether the newest read of the lease table shows a session.
+    #[must_use]
+    pub fn is_listed(&self, session: NodeSession) -> bool {
+        self.0.members.table().borrow().member(session).is_some()
     }
 
     /// Whether a session has missed a renewal of its lease, by the newest read of the table.
@@ -237,10 +273,48 @@ impl FleetHandle {
     pub fn drives(&self, partition: Partition) -> bool {
         let me = self.session();
         let table = self.0.members.table().borrow().clone();
-        let draining = |session| table.member(session).is_some_and(|member| member.info.draining);
-        let fit = |member: &&Member| !member.expired && !member.info.draining;
-        let fit = table.members().filter(fit).map(|member| member.info.session);
-        self.in_force() && !draining(me) && drive::driver(partition, fit.chain([me])) == Some(me)
+        let declines = |member: &Member| member.info.draining || member.info.outdated;
+        let fit = table.members().filter(|member| !member.expired && !declines(member));
+        let fit = fit.map(|member| member.info.session);
+        let may = self.in_force() && !table.member(me).is_some_and(declines);
+        may && drive::driver(partition, fit.chain([me])) == Some(me)
+    }
+
+    /// The format that records and snapshots are written in now: the newest that every live node
+    /// reads. `None`: this node can write none that all of them read, and claims nothing.
+    #[must_use]
+    pub fn write_format(&self) -> Option<u8> {
+        self.0.agreement.format()
+    }
+
+    /// The formats that this node reads.
+    #[must_use]
+    pub fn reads(&self) -> Formats {
+        self.0.agreement.reads()
+    }
+
+    /// Whether another node may have written what this one can't read.
+    #[must_use]
+    pub fn is_mixed(&self) -> bool {
+        self.0.agreement.is_mixed()
+    }
+
+    /// This node has come upon what it can't read: it leaves what is due to others from now on.
+    /// Returns whether that is new.
+    #[must_use]
+    pub fn give_way(&self) -> bool {
+        self.0.agreement.give_way()
+    }
+
+    /// Waits until this node has joined the others.
+    ///
+    /// # Errors
+    /// A sentence for the operator, when it does not: it can write nothing that all of them read.
+    pub async fn joined(&self) -> Result<NodeSession, String> {
+        tokio::select! {
+            session = self.held() => Ok(session),
+            () = self.0.ended.cancelled() => Err(self.0.agreement.refusal()),
+        }
     }
 
     /// Gives the lease up after a drain: sends the mail that waits, for a TTL at most, then is
@@ -258,6 +332,7 @@ struct Keeper {
     clock: Clock,
     lease: Arc<Lease>,
     members: Arc<Members>,
+    outdated: Arc<AtomicBool>,
     shutdown: CancellationToken,
     leaving: CancellationToken,
     ended: CancellationToken,
@@ -270,7 +345,7 @@ impl Keeper {
         };
         let mut runtime = tokio::runtime::Builder::new_current_thread();
         let runtime = runtime.enable_all().build().map_err(failed)?;
-        let describe = lease::describer(config, vitals);
+        let describe = lease::describer(config, vitals, self.outdated.clone());
         let run = move || runtime.block_on(self.run(&describe));
         std::thread::Builder::new().name("lease".into()).spawn(run).map_err(failed)?;
         Ok(())
@@ -280,11 +355,12 @@ impl Keeper {
         // Also when a bug ends this thread: no one else would say that the lease is gone.
         let _ended = self.ended.clone().drop_guard();
         let fleet = &*self.fleet;
-        let work = join3(
-            self.lease.run(fleet, describe),
-            self.lease.watch_expiry(),
-            self.members.run(fleet),
-        );
+        let work = async {
+            if self.members.greet(fleet).await {
+                let renew = self.lease.run(fleet, describe);
+                join3(renew, self.lease.watch_expiry(), self.members.run(fleet)).await;
+            }
+        };
         tokio::select! {
             () = self.shutdown.cancelled() => self.lease.end(),
             () = self.leaving.cancelled() => {
@@ -292,7 +368,7 @@ impl Keeper {
                 let left = fleet.leave(self.lease.session());
                 self.clock.within_ms(fleet.ttl_ms() / 3, left).await;
             }
-            _ = work => self.lease.end(),
+            () = work => self.lease.end(),
         }
     }
 }

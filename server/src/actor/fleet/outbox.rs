@@ -15,6 +15,7 @@ use tokio_util::sync::CancellationToken;
 use super::lease::Lease;
 use super::members::Members;
 use super::post::{Post, encode_batch, encode_post};
+use crate::actor::stats::FleetStats;
 use crate::clock::Clock;
 use crate::store::NodeSession;
 use crate::store::fleet::Fleet;
@@ -60,6 +61,7 @@ struct Shared {
     clock: Clock,
     lease: Arc<Lease>,
     members: Arc<Members>,
+    stats: Arc<FleetStats>,
     lanes: Mutex<HashMap<NodeSession, mpsc::Sender<Post>>>,
     lane_len_max: usize,
     returned: mpsc::Sender<Returned>,
@@ -74,7 +76,7 @@ impl Outbox {
     pub fn new(
         fleet: Arc<dyn Fleet>,
         clock: Clock,
-        (lease, members): (Arc<Lease>, Arc<Members>),
+        (lease, members, stats): (Arc<Lease>, Arc<Members>, Arc<FleetStats>),
         lane_len_max: usize,
         returned: mpsc::Sender<Returned>,
         shutdown: CancellationToken,
@@ -84,6 +86,7 @@ impl Outbox {
             clock,
             lease,
             members,
+            stats,
             lanes: Mutex::default(),
             lane_len_max,
             returned,
@@ -97,6 +100,12 @@ impl Outbox {
     /// Takes a post for a node. `false`: not taken, because this node is frozen, the destination
     /// is dead, or its lane is full.
     pub fn post(&self, to: NodeSession, post: Post) -> bool {
+        let taken = self.take(to, post);
+        self.shared.stats.mail_refused.add(u64::from(!taken));
+        taken
+    }
+
+    fn take(&self, to: NodeSession, post: Post) -> bool {
         let shared = &self.shared;
         if shared.shutdown.is_cancelled() || !shared.lease.in_force() {
             return false;
@@ -107,7 +116,7 @@ impl Outbox {
         let mut lanes = shared.lanes();
         let lane = lanes.entry(to).or_insert_with(|| {
             let (lane, posts) = mpsc::channel(shared.lane_len_max);
-            shared.runtime.spawn(Lane { to, posts, shared: shared.clone() }.run());
+            shared.runtime.spawn(Lane { to, posts, shared: shared.clone(), number: 0 }.run());
             lane
         });
         // Counted before the lane's task can be done with it.
@@ -140,8 +149,10 @@ impl Shared {
         let count = posts.len();
         let mut dropped = 0;
         for post in posts {
-            dropped += usize::from(self.returned.try_send(Returned { to, post, why }).is_err());
+            dropped += u64::from(self.returned.try_send(Returned { to, post, why }).is_err());
         }
+        self.stats.mail_returned.add(count as u64);
+        self.stats.mail_dropped.add(dropped);
         if dropped > 0 {
             tracing::debug!(to, dropped, "returned mail was dropped: no one takes it");
         }
@@ -153,6 +164,8 @@ struct Lane {
     to: NodeSession,
     posts: mpsc::Receiver<Post>,
     shared: Arc<Shared>,
+    /// Of the newest batch; they count from 1.
+    number: u64,
 }
 
 impl Lane {
@@ -209,13 +222,14 @@ impl Lane {
     }
 
     /// Sends a batch; returns whether the destination is alive.
-    async fn send(&self, posts: Vec<Post>, encoded: Vec<Bytes>) -> bool {
-        let shared = &self.shared;
+    async fn send(&mut self, posts: Vec<Post>, encoded: Vec<Bytes>) -> bool {
+        let shared = self.shared.clone();
         if !shared.lease.in_force() {
             shared.give_back(self.to, posts, Why::Frozen);
             return true;
         }
-        let batch = match encode_batch(shared.lease.session(), &encoded) {
+        self.number += 1;
+        let batch = match encode_batch(shared.lease.session(), self.number, &encoded) {
             Ok(batch) => batch,
             Err(error) => {
                 tracing::error!(to = self.to, %error, "a batch can't be encoded");
@@ -225,7 +239,10 @@ impl Lane {
         };
         let sent = shared.fleet.send(self.to, batch);
         match shared.clock.within_ms(SEND_MS_MAX, sent).await {
-            Some(Ok(true)) => shared.decided(posts.len()),
+            Some(Ok(true)) => {
+                shared.stats.batches_sent.add(1);
+                shared.decided(posts.len());
+            }
             Some(Ok(false)) => {
                 shared.give_back(self.to, posts, Why::Gone);
                 return false;

@@ -1,6 +1,6 @@
 //! What one node sends another, and its form on the way.
 //!
-//! A batch is MessagePack: `{v: 1, from: session, posts: [bytes, ..]}`, each post on its own, so
+//! A batch is MessagePack: `{v: 1, from: session, n: 7, posts: [bytes, ..]}`, each post on its own, so
 //! that a node of an older version drops a post that it does not know and takes the others. What
 //! is dropped is found by its sender: tells are sent again, calls run into their callers' time
 //! limit. The forms here are the wire's own; a journal never holds one.
@@ -126,6 +126,8 @@ pub enum BatchError {
 pub struct Batch {
     /// Who sent it.
     pub from: NodeSession,
+    /// How many batches that session has sent here by now; 0: it does not count.
+    pub number: u64,
     /// What could be read of it, in order.
     pub posts: Vec<Post>,
     /// How many posts could not be read.
@@ -145,8 +147,8 @@ pub fn encode_post(post: &Post) -> Result<Bytes, String> {
 ///
 /// # Errors
 /// A sentence: a bug.
-pub fn encode_batch(from: NodeSession, posts: &[Bytes]) -> Result<Bytes, String> {
-    let batch = wire::Batch { v: VERSION, from, posts: posts.to_vec() };
+pub fn encode_batch(from: NodeSession, number: u64, posts: &[Bytes]) -> Result<Bytes, String> {
+    let batch = wire::Batch { v: VERSION, from, n: number, posts: posts.to_vec() };
     rmp_serde::to_vec_named(&batch).map(Bytes::from).map_err(|error| error.to_string())
 }
 
@@ -164,5 +166,5 @@ pub fn decode_batch(bytes: &[u8]) -> Result<Batch, BatchError> {
     let sent = batch.posts.len();
     let read = |post: &Bytes| rmp_serde::from_slice::<wire::Post>(post).ok().map(Post::from);
     let posts: Vec<_> = batch.posts.iter().filter_map(read).collect();
-    Ok(Batch { from: batch.from, unread: sent - posts.len(), posts })
+    Ok(Batch { from: batch.from, number: batch.n, unread: sent - posts.len(), posts })
 }

@@ -146,6 +146,19 @@ async fn a_node_freezes_at_its_ttl_and_thaws() {
     assert_eq!(node.held().await, session, "no one declared it dead");
     assert!(node.handle.in_force());
     assert_eq!(node.thaws(), thaws + 1);
+    let frozen_ms = node.handle.frozen_ms();
+    assert!(frozen_ms > 0 && frozen_ms < TTL_MS, "it was frozen for {frozen_ms} ms");
+    assert_eq!(node.handle.stats().freezes.get(), 1);
+}
+
+#[tokio::test]
+async fn neither_the_first_lease_nor_the_last_is_a_freeze() {
+    let (fleet, clock) = world();
+    let node = Node::join(&fleet, &clock).await;
+    let state = node.handle.state();
+    soon("it leaves", node.handle.leave()).await;
+    assert_eq!(*state.borrow(), LeaseState::Frozen);
+    assert_eq!((node.handle.stats().freezes.get(), node.handle.frozen_ms()), (0, 0));
 }
 
 #[tokio::test]
@@ -163,6 +176,7 @@ async fn who_was_stopped_sees_itself_frozen_first() {
     let thawed =
         state.wait_for(|state| matches!(state, LeaseState::Held { thaw, .. } if *thaw > thaws));
     soon("it thaws, and says so", thawed).await.unwrap();
+    assert_eq!(node.handle.stats().freezes.get(), 1, "it was not stopped unnoticed");
 }
 
 #[tokio::test]
@@ -185,6 +199,9 @@ async fn who_was_declared_dead_takes_a_new_session() {
     pass(&clock, TTL_MS / 5, &[&one, &other]).await;
     assert!(other.handle.is_alive(fresh));
     assert!(!other.handle.is_alive(session));
+    let (lost, reaped) = (one.handle.stats(), other.handle.stats());
+    assert_eq!((lost.freezes.get(), lost.sessions_lost.get(), lost.reaped.get()), (1, 1, 0));
+    assert_eq!((reaped.freezes.get(), reaped.sessions_lost.get(), reaped.reaped.get()), (0, 0, 1));
 }
 
 #[tokio::test]

@@ -21,6 +21,8 @@ pub(super) struct Head {
 pub(super) struct Batch {
     pub v: u8,
     pub from: NodeSession,
+    #[serde(default)]
+    pub n: u64,
     pub posts: Vec<Bytes>,
 }
 

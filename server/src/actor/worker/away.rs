@@ -40,10 +40,8 @@ const WORKING_MS: u64 = 80;
 const SHUT_MS: u64 = 50;
 /// An answer that was announced is waited for so long: longer than callers are.
 const ANSWER_MS_MAX: u64 = 10_000;
-/// Routes remembered by a worker.
-const ROUTES_MAX: usize = 16_384;
-/// Forwarded calls and queries of a worker that wait for answers.
-const ASKED_MAX: usize = 16_384;
+/// Calls of other nodes whose slowness is announced.
+const WORKS_MAX: usize = 16_384;
 
 /// What a worker knows of actors elsewhere.
 #[derive(Default)]
@@ -95,7 +93,7 @@ impl Away {
     /// Another node's question was taken; its answer may take a while.
     pub fn will_work(&mut self, now_ms: u64, id: &ActorId, node: NodeSession) {
         // I7: beyond, the other node is not told, and may take the actor.
-        if self.works.len() < ASKED_MAX {
+        if self.works.len() < WORKS_MAX {
             self.works.push_back((now_ms + WORKING_MS, id.clone(), node));
         }
     }
@@ -202,7 +200,7 @@ impl Worker {
     /// Forwards a call or query and waits for its answer.
     fn ask(&mut self, fleet: &FleetHandle, envelope: Envelope, node: NodeSession, now_ms: u64) {
         let Envelope { to, mail, .. } = &envelope;
-        let room = self.away.asked.len() < ASKED_MAX
+        let room = self.away.asked.len() < self.config.away_len_max
             && self.away.routes.get(to).is_some_and(|route| route.asked.len() < WAITING_MAX);
         let id = self.away.counter + 1;
         let post = match mail {
@@ -216,6 +214,7 @@ impl Worker {
             _ => return,
         };
         if !room || !fleet.post(node, post) {
+            self.desk.stats.mail_overflows.add(u64::from(!room));
             return self.desk.refuse(envelope, &Refusal::Busy, CallError::Busy);
         }
         self.away.counter += 1;
@@ -233,13 +232,7 @@ impl Worker {
     pub(super) fn found_away(&mut self, id: &ActorId, node: NodeSession, mail: Vec<Envelope>) {
         let now_ms = self.desk.store.now_ms();
         let shut = self.away.is_shut(id, node, now_ms);
-        let (remote, here): (Vec<_>, Vec<_>) =
-            mail.into_iter().partition(|envelope| envelope.via.is_some());
-        for envelope in remote {
-            if let Some(via) = envelope.via {
-                self.not_here(envelope, via);
-            }
-        }
+        let here = self.send_back(mail);
         if shut {
             return self.refuse_all(here, &Refusal::Busy, &CallError::Busy);
         }
@@ -249,6 +242,18 @@ impl Worker {
                 self.desk.refuse(envelope, &Refusal::Busy, CallError::Busy);
             }
         }
+    }
+
+    /// Says to the nodes that mail came from that it was not taken; returns this node's own.
+    pub(super) fn send_back(&mut self, mail: Vec<Envelope>) -> Vec<Envelope> {
+        let mut here = Vec::new();
+        for envelope in mail {
+            match envelope.via {
+                Some(via) => self.not_here(envelope, via),
+                None => here.push(envelope),
+            }
+        }
+        here
     }
 
     /// Says to a node that what it sent was not taken.
@@ -275,10 +280,10 @@ impl Worker {
             Some(_) => self.lose(id),
             None => {}
         }
-        if self.away.routes.len() >= ROUTES_MAX {
+        if self.away.routes.len() >= self.config.away_len_max {
             self.forget_routes(now_ms);
         }
-        if self.away.routes.len() < ROUTES_MAX {
+        if self.away.routes.len() < self.config.away_len_max {
             let route = Route {
                 node,
                 until_ms,
@@ -289,6 +294,8 @@ impl Worker {
                 tells: Vec::new(),
             };
             self.away.routes.insert(id.clone(), route);
+        } else {
+            self.desk.stats.mail_overflows.add(1);
         }
     }
 
@@ -433,7 +440,7 @@ impl Worker {
     fn silent(&mut self, id: ActorId, now_ms: u64) {
         let before = self.away.claimed.get(&id).copied();
         let again_ms = before.map_or(0, |at_ms| at_ms + self.config.ttl_ms);
-        let room = before.is_some() || self.away.claimed.len() < ROUTES_MAX;
+        let room = before.is_some() || self.away.claimed.len() < self.config.away_len_max;
         if again_ms > now_ms || !room || self.draining {
             return self.away.book(&id, Some(again_ms.max(now_ms + SILENCE_MS)));
         }
@@ -505,5 +512,20 @@ impl Worker {
         for (_, id) in self.away.deadlines.clone() {
             self.away.book(&id, Some(at_ms));
         }
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn what_is_beyond_the_bound_is_not_announced() {
+        let (mut away, id) = (Away::default(), ActorId::new("toy", "a").unwrap());
+        for now_ms in 0..WORKS_MAX as u64 + 9 {
+            away.will_work(now_ms, &id, 1);
+        }
+        assert_eq!(away.works.len(), WORKS_MAX);
+        assert_eq!(away.wake_at_ms(), WORKING_MS, "those before are kept");
     }
 }

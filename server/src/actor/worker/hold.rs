@@ -39,7 +39,8 @@ pub(super) struct Watches {
     rewritten: bool,
     /// How often the lease had come back when this worker last thawed.
     thaw: u64,
-    frozen_at_ms: u64,
+    /// The lease has been held.
+    begun: bool,
     _watcher: AbortOnDropHandle<()>,
 }
 
@@ -75,7 +76,7 @@ impl Watches {
             departed: false,
             rewritten: false,
             thaw: 0,
-            frozen_at_ms: desk.store.now_ms(),
+            begun: false,
             _watcher: AbortOnDropHandle::new(tokio::spawn(watcher.run(sender))),
         }
     }
@@ -160,7 +161,6 @@ impl Worker {
         }
         warn!(worker = self.desk.index, activations = self.slots.len(), "freeze");
         self.desk.frozen = true;
-        self.watches.frozen_at_ms = self.desk.store.now_ms();
         self.each(|_| true, || Input::Freeze);
     }
 
@@ -171,10 +171,10 @@ impl Worker {
             return;
         }
         self.freeze();
-        let now_ms = self.desk.store.now_ms();
-        self.desk.stats.frozen_ms.add(now_ms.saturating_sub(self.watches.frozen_at_ms));
         let reclaim = session != self.desk.session;
-        info!(worker = self.desk.index, session, reclaim, "thaw");
+        if std::mem::replace(&mut self.watches.begun, true) {
+            info!(worker = self.desk.index, session, reclaim, "thaw");
+        }
         self.desk.frozen = false;
         self.desk.session = session;
         self.watches.thaw = thaw;
@@ -245,10 +245,14 @@ impl Worker {
         self.desk.stats.lost_tails.add(1);
         self.desk.stats.alarms.add(1);
         let (kept, actor) = (self.desk.lost_found.clone(), id.clone());
+        let stats = std::sync::Arc::clone(&self.desk.stats);
         let job = tokio::task::spawn_blocking(move || match kept.keep(&actor, &lost) {
             Ok(Some(path)) => warn!(%actor, path = %path.display(), "kept in lost and found"),
             Ok(None) => {}
-            Err(error) => error!(%actor, %error, "lost and found can't be written"),
+            Err(error) => {
+                stats.alarms.add(1);
+                error!(%actor, %error, "lost and found can't be written");
+            }
         });
         self.desk.jobs.push(job.map(|_| Done::Kept).boxed());
     }

@@ -12,6 +12,7 @@ use crate::actor::cell::Cell;
 use crate::actor::core::{Core, Input, Start};
 use crate::actor::desk::Done;
 use crate::actor::envelope::{CallError, Refusal};
+use crate::actor::fleet::FleetHandle;
 use crate::actor::mail::{Envelope, Mail};
 
 impl Worker {
@@ -52,6 +53,7 @@ impl Worker {
             session: self.desk.session,
             creates: coming.waiting.iter().any(|envelope| envelope.mail.creates()),
             take,
+            stats: Arc::clone(&self.desk.stats),
             handed: Arc::clone(&coming.handed),
             given_up: Arc::clone(&coming.given_up),
         };
@@ -82,12 +84,15 @@ impl Worker {
                 warn!(actor = %id, why, "an actor could not be brought up");
                 self.refuse_all(waiting, &Refusal::Busy, &CallError::Busy);
             }
+            Err(Trouble::Foreign(why)) => self.foreign(&id, &why, waiting),
             Err(Trouble::Unreadable(why)) => {
                 self.quarantine(&id, &why);
                 self.redeliver(waiting);
             }
             Err(Trouble::Wiped(why)) => {
                 error!(actor = %id, why, "halted: an operator has to look");
+                self.desk.stats.halted.add(1);
+                self.desk.stats.alarms.add(1);
                 self.refuse_all(waiting, &Refusal::Quarantined, &CallError::Quarantined);
             }
             Err(Trouble::Fatal(why)) => {
@@ -95,6 +100,20 @@ impl Worker {
                 self.fatal.cancel();
             }
         }
+    }
+
+    /// Nodes of another version can serve it; it is neither claimed nor quarantined. Mail hears
+    /// that it may try again: there, or here when this node is a newer one.
+    fn foreign(&mut self, id: &ActorId, why: &str, waiting: Vec<Envelope>) {
+        self.desk.stats.claims_unread.add(1);
+        if self.desk.fleet.as_ref().is_none_or(FleetHandle::give_way) {
+            self.desk.stats.alarms.add(1);
+            error!(actor = %id, why, "not claimed: run the version here that the others have");
+        } else {
+            warn!(actor = %id, why, "not claimed: this version can't serve it");
+        }
+        let here = self.send_back(waiting);
+        self.refuse_all(here, &Refusal::Busy, &CallError::Busy);
     }
 
     /// Claims those that came while the node was frozen.

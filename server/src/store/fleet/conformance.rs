@@ -83,9 +83,11 @@ fn info(session: NodeSession) -> NodeInfo {
         address: "http://localhost:1".into(),
         version: "1.2.3".into(),
         format: 1,
+        format_oldest: 1,
         activations: 7,
         sockets: 5,
         draining: false,
+        outdated: false,
     }
 }
 

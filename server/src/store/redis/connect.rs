@@ -3,6 +3,10 @@
 //! A connection is of use only after [`examine`] found a primary behind it: its role and its
 //! replication id come from one `INFO`, so that they belong together, and a `PING` shows that it
 //! is neither loading nor cut from its own primary.
+//!
+//! The file of authorities is read once, at start: what a node trusts does not change under it. The
+//! system's own authorities are read by the TLS library with each connection; connections are made
+//! seldom, and so a renewed set needs no restart.
 
 use std::time::{Duration, Instant};
 

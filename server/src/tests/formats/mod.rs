@@ -20,7 +20,7 @@ use serde::{Deserialize, Serialize};
 use serde_json::Value;
 
 use crate::actor::kind::Kind;
-use crate::actor::record::Record;
+use crate::actor::record::{Formats, Record};
 use crate::actor::replay::{Durable, Stored, replay};
 use crate::game::leaderboard::Leaderboard;
 use crate::game::player::Player;
@@ -124,8 +124,9 @@ fn problems(journal: &Journal) -> Vec<String> {
     let kind = kind_of(id);
     let snapshot = from_hex(&journal.snapshot.hex);
     let after = journal.records.iter().filter(|entry| entry.seq > journal.snapshot.seq);
-    let whole = replay(&kind, id, None, journal.records.iter().map(Entry::stored));
-    let tail = replay(&kind, id, Some(&snapshot), after.map(Entry::stored));
+    let whole =
+        replay((&kind, Formats::READS), id, None, journal.records.iter().map(Entry::stored));
+    let tail = replay((&kind, Formats::READS), id, Some(&snapshot), after.map(Entry::stored));
     let mut problems = Vec::new();
     for (from, durable) in [("records", whole), ("snapshot", tail)] {
         let durable = durable.unwrap_or_else(|e| panic!("{id} from its {from}: {e}"));
@@ -148,7 +149,7 @@ fn journal(id: &str, records: &[Record]) -> Journal {
         // The second half is another term's.
         let epoch = samples::START_MS + u64::from(seq as usize > records.len() / 2);
         let entry = Entry { epoch, seq, hex: to_hex(&record.encode()) };
-        durable.fold_record(&entry.stored()).unwrap();
+        durable.fold_record(Formats::READS, &entry.stored()).unwrap();
         entries.push(entry);
         if seq as usize == records.len() / 2 {
             snapshot = Some(Entry { epoch, seq, hex: to_hex(&durable.save()) });

@@ -12,7 +12,7 @@ use crate::actor::contract::{Actor, Token};
 use crate::actor::core::{AppendOut, ReassertOut};
 use crate::actor::kind::Kind;
 use crate::actor::ledger::Position;
-use crate::actor::record::{Fact, Place, Record, TellId};
+use crate::actor::record::{Fact, Formats, Place, Record, TellId};
 use crate::actor::replay::{Durable, Stored, replay};
 use crate::store::tip::{Reasserted, Term, Tip};
 
@@ -285,8 +285,9 @@ impl Journal {
             .map(|(seq, e)| Stored { epoch: e.epoch, seq, bytes: e.bytes.clone() })
             .collect();
         let since = (tail.len() as u64, tail.iter().map(|s| s.bytes.len() as u64).sum());
-        let loaded = replay(&self.kind, &self.id, snapshot.map(|s| &s.1[..]), tail)
-            .map_err(|e| format!("I3: {e}"))?;
+        let loaded =
+            replay((&self.kind, Formats::READS), &self.id, snapshot.map(|s| &s.1[..]), tail)
+                .map_err(|e| format!("I3: {e}"))?;
         if loaded.save() != self.shadow.save() {
             return Err(format!("I3: {} loads otherwise than its journal says", self.id));
         }

@@ -392,7 +392,9 @@ impl World {
             Output::Broadcast(..) | Output::View(..) => {}
             // Of one that was taken over and does not know.
             Output::Alarm(text) if text.starts_with("another line") => {}
-            Output::Alarm(text) => return Err(format!("an alarm: {text}")),
+            Output::Alarm(text) | Output::DeadLetter(text) => {
+                return Err(format!("an alarm: {text}"));
+            }
             Output::Fenced { .. } => self.fenced(a)?,
             Output::Quarantine(why) | Output::Halted(why) => {
                 return Err(format!("quarantined: {why}"));

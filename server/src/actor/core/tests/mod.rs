@@ -23,7 +23,7 @@ use crate::actor::envelope::{
     Answered, Attach, Attached, Call, CallError, Closing, Command, Delivery, Outcome,
 };
 use crate::actor::kind::Kind;
-use crate::actor::record::{Fact, Record, TellId};
+use crate::actor::record::{Fact, Formats, Record, TellId};
 use crate::actor::replay::{Durable, Stored, replay};
 use crate::store::tip::{Reasserted, Tip};
 
@@ -206,7 +206,7 @@ impl Rig {
         let (seq, since_snapshot) = (stored.len() as u64, (stored.len() as u64, 0));
         let durable = match stored.is_empty() {
             true => Durable::fresh(&kind, &id("me")),
-            false => replay(&kind, &id("me"), None, stored).unwrap(),
+            false => replay((&kind, Formats::READS), &id("me"), None, stored).unwrap(),
         };
         let limits = limits.clone().into();
         let (history, terms) = (1, Vec::new());

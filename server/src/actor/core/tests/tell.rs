@@ -196,7 +196,7 @@ fn after_sixteen_hops_a_tell_is_laid_aside() {
         tell.hops = hops;
         let out = rig.put(Input::Tell(id("other"), tell));
         assert_eq!(told(&out).len(), usize::from(sent));
-        assert_eq!(out.iter().any(|o| matches!(o, Output::Alarm(_))), !sent);
+        assert_eq!(out.iter().any(|o| matches!(o, Output::DeadLetter(_))), !sent);
     }
     assert_eq!(rig.core.durable().ledger.dead_letters.len(), 1);
 }

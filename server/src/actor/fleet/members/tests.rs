@@ -1,6 +1,7 @@
 //! Who is declared dead, and when.
 
 use super::*;
+use crate::actor::record::Formats;
 use crate::store::fleet::NodeInfo;
 
 const TTL_MS: u64 = 1_500;
@@ -13,9 +14,11 @@ fn table(live: &[NodeSession], expired: &[NodeSession]) -> Table {
             address: String::new(),
             version: String::new(),
             format: 1,
+            format_oldest: 1,
             activations: 0,
             sockets: 0,
             draining: false,
+            outdated: false,
         };
         (session, Member { info, age_ms: 0, expired })
     };
@@ -99,7 +102,10 @@ fn those_whom_others_declared_dead_count_too() {
 #[test]
 fn after_an_outage_an_absent_session_is_not_dead_at_once() {
     let clock = Clock::movable();
-    let members = Members::new(clock.clone(), TTL_MS, Arc::new(Lease::new(clock, TTL_MS)));
+    let stats = Arc::<FleetStats>::default();
+    let lease = Arc::new(Lease::new(clock.clone(), TTL_MS, stats.clone()));
+    let agreement = Arc::new(Agreement::new(Formats::READS, Formats::WRITES));
+    let members = Members::new(clock, TTL_MS, (lease, stats), agreement);
     let read = |number, sessions: &[NodeSession], quiet| {
         members.begun.store(number, Ordering::SeqCst);
         let seen = table(sessions, &[]).members.into_values().collect();

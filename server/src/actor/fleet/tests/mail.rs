@@ -61,7 +61,7 @@ fn one_of_each() -> Vec<Post> {
 fn every_post_comes_out_as_it_went_in() {
     let posts = one_of_each();
     let encoded: Vec<_> = posts.iter().map(|post| encode_post(post).unwrap()).collect();
-    let batch = decode_batch(&encode_batch(42, &encoded).unwrap()).unwrap();
+    let batch = decode_batch(&encode_batch(42, 7, &encoded).unwrap()).unwrap();
     assert_eq!((batch.from, batch.unread), (42, 0));
     assert_eq!(format!("{:?}", batch.posts), format!("{posts:?}"));
 }
@@ -70,7 +70,7 @@ fn every_post_comes_out_as_it_went_in() {
 fn an_unknown_post_does_not_take_the_others_with_it() {
     let unknown = rmp_serde::to_vec_named(&std::collections::BTreeMap::from([("zz", 1)])).unwrap();
     let encoded = [encode_post(&not_here(1)).unwrap(), unknown.into()];
-    let batch = decode_batch(&encode_batch(1, &encoded).unwrap()).unwrap();
+    let batch = decode_batch(&encode_batch(1, 1, &encoded).unwrap()).unwrap();
     assert_eq!((batch.posts.len(), batch.unread), (1, 1));
 }
 
@@ -216,4 +216,94 @@ async fn a_new_session_reads_its_own_inbox() {
     assert!(one.handle.post(fresh, not_here(1)), "it may have joined since the last read");
     let (_, post) = soon("mail", inbox.recv()).await.unwrap();
     assert_eq!(format!("{post:?}"), format!("{:?}", not_here(1)));
+}
+
+#[tokio::test]
+async fn returned_mail_that_no_one_takes_is_dropped_and_counted() {
+    let (one, other, _) = pair(Config { outbox_len_max: 4, ..Config::default() }).await;
+    let (to, stats) = (other.handle.session(), one.handle.stats());
+    one.door.leave(to).await.unwrap();
+    for round in 1..=2 {
+        for number in 0..4 {
+            assert!(one.handle.post(to, not_here(10 * round + number)), "not seen to be gone");
+        }
+        soon("all are decided", one.handle.0.outbox.flushed()).await;
+    }
+    assert_eq!((stats.mail_returned.get(), stats.mail_dropped.get()), (8, 4));
+    let mut returned = one.handle.returned().unwrap();
+    for number in 0..4 {
+        let back = soon("the first ones are kept", returned.recv()).await.unwrap();
+        assert_eq!(format!("{:?}", back.post), format!("{:?}", not_here(10 + number)));
+    }
+    assert!(returned.try_recv().is_err());
+}
+
+#[tokio::test]
+async fn a_reader_that_falls_behind_loses_nothing_that_the_store_keeps() {
+    let (one, other, _) = pair(Config { inbox_len_max: 2, ..Config::default() }).await;
+    for number in 0..60 {
+        assert!(one.handle.post(other.handle.session(), not_here(number)));
+        soon("it is stored", one.handle.0.outbox.flushed()).await;
+    }
+    let mut inbox = other.handle.inbox().unwrap();
+    assert!(inbox.len() <= 2, "more waits than may");
+    for number in 0..60 {
+        let (_, post) = soon("mail", inbox.recv()).await.unwrap();
+        assert_eq!(format!("{post:?}"), format!("{:?}", not_here(number)));
+    }
+    assert_eq!(other.handle.stats().batches_missed.get(), 0);
+    assert_eq!(one.handle.stats().batches_sent.get(), 60);
+}
+
+#[tokio::test]
+async fn an_inbox_that_overflows_loses_its_oldest_mail_and_says_so() {
+    /// How many batches the store keeps.
+    const KEPT: u64 = 10_000;
+    let (one, other, _) = pair(Config::default()).await;
+    let (from, to) = (one.handle.session(), other.handle.session());
+    let mut inbox = other.handle.inbox().unwrap();
+    let send = async |number: u64| {
+        let post = encode_post(&not_here(usize::try_from(number).unwrap())).unwrap();
+        one.door.send(to, encode_batch(from, number, &[post]).unwrap()).await.unwrap()
+    };
+    assert!(send(1).await);
+    soon("the first", inbox.recv()).await.unwrap();
+    other.cut_off(true);
+    for number in 2..=KEPT + 51 {
+        assert!(send(number).await);
+    }
+    other.cut_off(false);
+    let (_, oldest) = soon("what is left", inbox.recv()).await.unwrap();
+    assert_eq!(format!("{oldest:?}"), format!("{:?}", not_here(52)));
+    assert_eq!(other.handle.stats().batches_missed.get(), 50);
+}
+
+#[tokio::test]
+async fn what_is_refused_or_not_understood_is_counted() {
+    let (one, other, clock) = pair(Config { outbox_len_max: 8, ..Config::default() }).await;
+    let (from, to) = (one.handle.session(), other.handle.session());
+    let mut inbox = other.handle.inbox().unwrap();
+    let taken = (0..11).filter(|number| one.handle.post(to, not_here(*number))).count();
+    assert_eq!((taken, one.handle.stats().mail_refused.get()), (8, 3));
+    let unknown = rmp_serde::to_vec_named(&std::collections::BTreeMap::from([("zz", 1)])).unwrap();
+    let letters = [
+        Bytes::from_static(b"no batch"),
+        encode_batch(from, 0, &[unknown.into(), encode_post(&not_here(99)).unwrap()]).unwrap(),
+    ];
+    for letter in letters {
+        assert!(one.door.send(to, letter).await.unwrap());
+    }
+    let last = format!("{:?}", not_here(99));
+    while format!("{:?}", soon("the last", inbox.recv()).await.unwrap().1) != last {}
+    assert_eq!(other.handle.stats().mail_unread.get(), 2);
+    one.door.faults().delays_mail_ms.store(PARCEL_AGE_MS_MAX + 1, Ordering::SeqCst);
+    assert!(one.door.send(to, encode_batch(from, 0, &[]).unwrap()).await.unwrap());
+    clock.advance(PARCEL_AGE_MS_MAX + 1);
+    let stats = other.handle.stats();
+    let stale = async {
+        while stats.batches_stale.get() == 0 {
+            tokio::task::yield_now().await;
+        }
+    };
+    soon("it is refused", stale).await;
 }

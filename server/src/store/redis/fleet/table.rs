@@ -129,9 +129,11 @@ impl Table {
                 address: String::new(),
                 version: String::new(),
                 format: 0,
+                format_oldest: 0,
                 activations: 0,
                 sockets: 0,
                 draining: false,
+                outdated: false,
             };
             Row { info: unknown, ttl_ms: self.ttl_ms }
         })

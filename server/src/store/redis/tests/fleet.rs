@@ -27,9 +27,11 @@ fn info(session: u64) -> NodeInfo {
         address: String::new(),
         version: String::new(),
         format: 1,
+        format_oldest: 1,
         activations: 0,
         sockets: 0,
         draining: false,
+        outdated: false,
     }
 }
 
