@@ -3,6 +3,7 @@
 #![cfg(test)]
 
 mod activities;
+mod bounds;
 mod cap;
 mod creation;
 mod doctor;
@@ -35,3 +36,4 @@ mod toy;
 mod traps;
 mod two_nodes;
 mod versions;
+mod watchful;

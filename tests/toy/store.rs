@@ -1,7 +1,8 @@
 //! A store whose answers a test can bend: the reference store behind switches. It can also go back
 //! in time, as a store does whose replica took over without the newest records.
 
-use std::sync::atomic::{AtomicBool, AtomicU64, Ordering};
+use std::collections::BTreeSet;
+use std::sync::atomic::{AtomicBool, AtomicU16, AtomicU64, Ordering};
 use std::sync::{Arc, Mutex};
 
 use bytes::Bytes;
@@ -50,6 +51,12 @@ pub struct Switches {
     pub no_due: AtomicBool,
     /// Everything fails for good.
     pub poisoned: AtomicBool,
+    /// All partitions are empty, and not this world's.
+    pub wiped: AtomicBool,
+    /// Into how many parts actors are divided; 0 is one part.
+    pub partitions: AtomicU16,
+    /// The parts whose index was read.
+    pub walked: Mutex<BTreeSet<Partition>>,
     /// Groups of appends that were asked for.
     pub appends: AtomicU64,
     /// Reads of who is due.
@@ -127,6 +134,11 @@ impl Bent {
         *self.switches.bend.lock().unwrap() = Some(Box::new(bend));
     }
 
+    fn wiped<T: Send + 'static>(&self) -> Option<Answer<T>> {
+        let wiped = self.switches.wiped.load(Ordering::SeqCst);
+        wiped.then(|| ready(Err(Error::Wiped("as the test wants it".into()))).boxed())
+    }
+
     fn poisoned(&self) -> bool {
         self.switches.poisoned.load(Ordering::SeqCst)
     }
@@ -147,6 +159,9 @@ impl Store for Bent {
     }
 
     fn claim(&self, claim: Claim) -> Answer<Claimed> {
+        if let Some(wiped) = self.wiped() {
+            return wiped;
+        }
         let this = self.clone();
         async move {
             let wait_ms = this.grace_ms(&claim).await;
@@ -164,6 +179,9 @@ impl Store for Bent {
     }
 
     fn load(&self, actor: &ActorId, base: Base) -> Answer<Loaded> {
+        if let Some(wiped) = self.wiped() {
+            return wiped;
+        }
         let (load, switches) = (self.memory().load(actor, base), Arc::clone(&self.switches));
         let history = self.history();
         async move {
@@ -185,6 +203,10 @@ impl Store for Bent {
         if self.switches.stalled.load(Ordering::SeqCst) {
             let full = || Error::Stalled("as the test wants it".into());
             return ready(batch.iter().map(|_| Err(full())).collect()).boxed();
+        }
+        if self.switches.wiped.load(Ordering::SeqCst) {
+            let wiped = || Error::Wiped("as the test wants it".into());
+            return ready(batch.iter().map(|_| Err(wiped())).collect()).boxed();
         }
         let history = self.history();
         let memory = self.memory();
@@ -212,6 +234,9 @@ impl Store for Bent {
     fn tip(&self, actor: &ActorId) -> Answer<Option<Tip>> {
         if self.switches.no_tip.load(Ordering::SeqCst) {
             return fail();
+        }
+        if let Some(wiped) = self.wiped() {
+            return wiped;
         }
         let (tip, history) = (self.memory().tip(actor), self.history());
         async move { Ok(tip.await?.map(|tip| Tip { history, ..tip })) }.boxed()
@@ -244,6 +269,15 @@ impl Store for Bent {
         .boxed()
     }
 
+    fn partitions(&self) -> Partition {
+        self.switches.partitions.load(Ordering::SeqCst).max(1)
+    }
+
+    fn partition_of(&self, actor: &ActorId) -> Partition {
+        // The one that its key names.
+        actor.key().parse().unwrap_or(0) % self.partitions()
+    }
+
     fn owners(&self, actors: Vec<ActorId>) -> Answer<Vec<Option<Owner>>> {
         self.memory().owners(actors)
     }
@@ -262,7 +296,15 @@ impl Store for Bent {
         if self.switches.no_due.load(Ordering::SeqCst) {
             return ready(Ok(Vec::new())).boxed();
         }
-        self.memory().due(partition, after, until_ms, limit)
+        self.switches.walked.lock().unwrap().insert(partition);
+        let this = self.clone();
+        async move {
+            let mut due = this.memory().due(0, after, until_ms, usize::MAX).await?;
+            due.retain(|(_, actor)| this.partition_of(actor) == partition);
+            due.truncate(limit);
+            Ok(due)
+        }
+        .boxed()
     }
 
     fn actors(&self, kind: &str, after: Option<ActorId>, limit: usize) -> Answer<Vec<ActorId>> {

@@ -30,6 +30,8 @@ const POLL_MS: u64 = 100;
 const POLL_MS_MAX: u64 = 1_000;
 /// How often all that is due is walked again.
 const AGAIN_MS: u64 = 30_000;
+/// How soon, where an owner was met of which it is not known yet whether it is dead.
+const ASKED_MS: u64 = 500;
 /// Actors woken at a time.
 const PAGE: usize = 256;
 /// Partitions read at a time.
@@ -52,6 +54,8 @@ struct Walk {
     after: Option<(u64, ActorId)>,
     next_ms: u64,
     again_ms: u64,
+    /// An owner was met that may be dead.
+    asked: bool,
 }
 
 /// Adoptions that are left of this second (a token bucket of one second's depth).
@@ -205,6 +209,7 @@ impl Driver {
             }
             match self.whose(owner) {
                 Whose::Another => {}
+                Whose::Unknown => walk.asked = true,
                 Whose::NoOnes => drop(self.peers.send(&actor, Mail::Wake).await),
                 Whose::Dead => {
                     tracing::debug!(%actor, partition, "adopt");
@@ -218,7 +223,9 @@ impl Driver {
             return true;
         }
         walk.next_ms = near.unwrap_or(u64::MAX).min(until_ms + self.poll_ms());
-        if until_ms >= walk.again_ms {
+        if std::mem::take(&mut walk.asked) {
+            (walk.after, walk.next_ms) = (None, until_ms + ASKED_MS);
+        } else if until_ms >= walk.again_ms {
             (walk.after, walk.again_ms) = (None, until_ms + AGAIN_MS);
         }
         false
@@ -230,7 +237,7 @@ impl Driver {
         if session == fleet.session() {
             Whose::NoOnes
         } else if fleet.is_alive(session) {
-            Whose::Another
+            if fleet.is_listed(session) { Whose::Another } else { Whose::Unknown }
         } else {
             Whose::Dead
         }
@@ -251,6 +258,8 @@ enum Whose {
     Dead,
     /// Another living node.
     Another,
+    /// One that a read of the lease table has yet to show, or it is dead.
+    Unknown,
 }
 
 /// Waits until a node session has gone.
