@@ -80,16 +80,7 @@ impl City {
 
     /// A node behind that door, unless it does not join the others.
     pub async fn open(&self, name: &str, plan: &Plan, door: MemoryFleet) -> Result<House, String> {
-        let stop = CancellationToken::new();
-        let (reads, writes) = plan.formats;
-        let config = fleet::Config { name: name.into(), reads, writes, ..Default::default() };
-        let vitals = Arc::new(fleet::Vital::default);
-        let ways = Arc::new(door.clone());
-        let handle = fleet::start(config, ways, vitals, self.clock.clone(), stop.clone()).unwrap();
-        handle.joined().await?;
-        let (store, activities) = (self.store.shared(), Activities::default());
-        let runtime = start_in(store, &self.clock, activities, &plan.runtime, Some(handle.clone()));
-        Ok(House { runtime, handle, door, stop })
+        House::over(self.store.shared(), door, &self.clock, plan, name).await
     }
 
     /// Moves the clock in steps that every one of these nodes follows with a renewal.
@@ -112,6 +103,26 @@ impl City {
 }
 
 impl House {
+    /// A node behind its door to the fleet, over its own way to the store.
+    pub async fn over(
+        store: Arc<dyn Store>,
+        door: MemoryFleet,
+        clock: &Clock,
+        plan: &Plan,
+        name: &str,
+    ) -> Result<Self, String> {
+        let stop = CancellationToken::new();
+        let (reads, writes) = plan.formats;
+        let config = fleet::Config { name: name.into(), reads, writes, ..Default::default() };
+        let vitals = Arc::new(fleet::Vital::default);
+        let ways = Arc::new(door.clone());
+        let handle = fleet::start(config, ways, vitals, clock.clone(), stop.clone()).unwrap();
+        handle.joined().await?;
+        let (config, activities) = (&plan.runtime, Activities::default());
+        let runtime = start_in(store, clock, activities, config, Some(handle.clone()));
+        Ok(Self { runtime, handle, door, stop })
+    }
+
     pub fn session(&self) -> NodeSession {
         self.handle.session()
     }

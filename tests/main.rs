@@ -17,6 +17,7 @@ mod houses;
 mod inproc;
 mod input;
 mod kill;
+mod lingering;
 mod longevity;
 mod many_nodes;
 mod model;

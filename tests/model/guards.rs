@@ -25,7 +25,7 @@ pub struct Guards {
     pub tip_decides: bool,
     /// A reassertion compares the tip with the one observed.
     pub compare: bool,
-    /// An actor is released only when what was acknowledged is replicated.
+    /// Who releases an actor keeps its memory until what it acknowledged is replicated.
     pub release_stable: bool,
     /// A fenced holder keeps its memory until what it acknowledged is replicated.
     pub linger: bool,

@@ -21,7 +21,7 @@
 //! | H6: the sender of a tell goes back | the epoch in its id, memory written back, storing first | `without_epochs_in_tells`, `without_writing_back`, `without_storing_first` |
 //! | H7: the receiver of a tell goes back, or repeats | watermark, predecessor, forgetting late | `without_watermarks`, `without_predecessors`, `without_the_wait_before_forgetting` |
 //! | H8: WAIT succeeds at another primary | one history for the append and all of the beacon | `without_one_history_for_the_beacon`, `without_the_history_of_the_append` |
-//! | H9: no memory has what the store lost | release when replicated; a fenced holder lingers | `without_a_stable_release`, `without_lingering` |
+//! | H9: no memory has what the store lost | who releases lingers; a fenced holder lingers | `without_a_stable_release`, `without_lingering` |
 //! | H10: the store is empty | the incarnation key | `without_the_incarnation` |
 //! | a record sent again blindly | the tip decides | `without_reading_the_tip` |
 //! | a fork of a greater epoch comes late | who was gone on with wins | `without_the_settled_line` |
@@ -51,7 +51,8 @@
 //!    and drops; before B has loaded, the primary fails back behind the claim: nobody died but the
 //!    primary, and A's acknowledged tail is gone. So a fenced holder lingers, its record in doubt
 //!    included, until what it acknowledged is replicated or old enough, and takes part as a holder
-//!    if the history changes.
+//!    if the history changes. So does one that releases the actor, which need not wait with that
+//!    until it is replicated. Neither serves again: having written back, it lingers on.
 //!
 //! Not guarded: epochs are unique only as long as clocks of primaries are. If a promoted primary's
 //! clock is so far back that epochs merely count up, two histories can give the same one. And of

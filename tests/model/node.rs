@@ -25,7 +25,7 @@ pub enum Phase {
     Quiet,
     /// The quiet time is over and the tip is asked for once more.
     Confirming,
-    /// Fenced, but its memory is kept for a while.
+    /// Fenced, or the actor was given up, but its memory is kept for a while.
     Lingering,
     Halted,
 }
@@ -45,6 +45,8 @@ pub struct Memory {
     pub reasserting: Option<u8>,
     pub terms: Terms,
     pub reclaim: bool,
+    /// It serves nothing any more: it may write back, and then lingers on.
+    pub lingers: bool,
 }
 
 impl Memory {
@@ -276,6 +278,7 @@ impl Node {
             reasserting: None,
             terms,
             reclaim: false,
+            lingers: false,
         });
         Effect::Loaded
     }
@@ -305,11 +308,13 @@ impl Node {
     fn follow(&mut self, top: Option<Top>, guards: &Guards) -> Effect {
         let Some(memory) = self.memory else { return Effect::None };
         match (memory.judge(top, guards), top) {
+            (Verdict::Applied | Verdict::Resend, _) if memory.lingers => self.linger(),
             (Verdict::Applied, _) => self.appended(true),
             (Verdict::Resend, _) => {
                 self.append();
                 Effect::Resends(memory.log.at(memory.log.len()))
             }
+            (Verdict::GoOn, _) if memory.continued == 0 && memory.lingers => self.linger(),
             (Verdict::GoOn, _) if memory.continued == 0 => {
                 self.phase = Phase::Active;
                 Effect::None
@@ -380,13 +385,33 @@ impl Node {
         self.phase = Phase::Active;
         let Some(memory) = &mut self.memory else { return Effect::None };
         (memory.stands_for, memory.continued, memory.reasserting) = (epoch, 0, None);
+        if memory.lingers {
+            return self.linger();
+        }
         Effect::Shows(memory.acked)
     }
 
     fn fenced(&mut self, lost: bool, guards: &Guards) {
-        self.phase = Phase::Lingering;
+        self.linger();
         if lost || !guards.linger {
             self.forget();
         }
+    }
+
+    /// The actor was released.
+    pub fn give_up(&mut self, guards: &Guards) {
+        self.linger();
+        if !guards.release_stable {
+            self.forget();
+        }
+    }
+
+    /// Serves nothing from now on.
+    fn linger(&mut self) -> Effect {
+        self.phase = Phase::Lingering;
+        if let Some(memory) = &mut self.memory {
+            memory.lingers = true;
+        }
+        Effect::None
     }
 }

@@ -56,7 +56,7 @@ pub enum Step {
     Timeout(usize),
     QuietEnds(usize),
     Release(usize),
-    /// What it acknowledged is replicated: a fenced holder's memory goes.
+    /// What it acknowledged is replicated: a lingering holder's memory goes.
     Forget(usize),
     Die(usize),
     Freeze(usize),
@@ -247,12 +247,7 @@ impl Ownership {
         if node.is_idle() && world.decided < bounds.records {
             steps.push(Step::Decide(at));
         }
-        if node.is_idle()
-            && used.releases < bounds.releases
-            && reaches
-            && !behind
-            && (world.is_stable(node) || !self.guards.release_stable)
-        {
+        if node.is_idle() && used.releases < bounds.releases && reaches && !behind {
             steps.push(Step::Release(at));
         }
         match node.phase {
@@ -301,7 +296,7 @@ impl Ownership {
                 if let Some(line) = world.line(link).filter(|line| Some(line.epoch) == epoch) {
                     line.owner = None;
                 }
-                world.nodes[at].forget();
+                world.nodes[at].give_up(&self.guards);
             }
             Step::Forget(at) => world.nodes[at].forget(),
             Step::Notice(at) => world.nodes[at].doubt(),
@@ -385,6 +380,7 @@ impl Model for Ownership {
             reasserting: None,
             terms,
             reclaim: false,
+            lingers: false,
         });
         let mut ghost = Ghost::default();
         ghost.acknowledge(1, 1);

@@ -37,7 +37,7 @@ struct Time {
 }
 
 /// How long holders come first after the store went back in time.
-const GRACE_MS: u64 = 1_000;
+const GRACE_MS: u64 = 2_000;
 
 #[derive(Default)]
 pub struct Switches {
@@ -57,6 +57,10 @@ pub struct Switches {
     pub partitions: AtomicU16,
     /// The parts whose index was read.
     pub walked: Mutex<BTreeSet<Partition>>,
+    /// See [`Store::stable_after_ms`]; 0 at first.
+    pub stable_after_ms: AtomicU64,
+    /// When an actor was last given up, by the store's clock.
+    pub released_ms: AtomicU64,
     /// Groups of appends that were asked for.
     pub appends: AtomicU64,
     /// Reads of who is due.
@@ -231,6 +235,10 @@ impl Store for Bent {
         self.changes.subscribe()
     }
 
+    fn stable_after_ms(&self) -> u64 {
+        self.switches.stable_after_ms.load(Ordering::SeqCst)
+    }
+
     fn tip(&self, actor: &ActorId) -> Answer<Option<Tip>> {
         if self.switches.no_tip.load(Ordering::SeqCst) {
             return fail();
@@ -250,6 +258,7 @@ impl Store for Bent {
         if self.switches.no_release.load(Ordering::SeqCst) {
             return fail();
         }
+        self.switches.released_ms.store(self.now_ms(), Ordering::SeqCst);
         self.memory().release(actor, epoch, due_ms)
     }
 

@@ -22,6 +22,8 @@ pub(super) struct Cell {
     pub history: History,
     /// When the store last said that this activation writes.
     pub confirmed_ms: u64,
+    /// When the store last answered an append or a load of it.
+    pub stored_ms: u64,
     /// Another node wants it, and it finishes what is in flight.
     pub leaving: Option<Box<Leaving>>,
     /// A tip that the core wants read; it is listed at the desk.
@@ -73,6 +75,7 @@ impl Cell {
             core,
             history,
             confirmed_ms: now_ms,
+            stored_ms: now_ms,
             leaving: None,
             question: None,
             connections: Vec::new(),
@@ -287,7 +290,7 @@ impl Cell {
     ) -> Option<End> {
         let input = match result {
             Ok(()) => {
-                self.confirmed_ms = now_ms;
+                (self.confirmed_ms, self.stored_ms) = (now_ms, now_ms);
                 Input::Appended(append_id)
             }
             Err(error) => {
@@ -304,7 +307,7 @@ impl Cell {
     /// Lists the core's newest question to the store at the desk.
     fn wonder(&mut self, desk: &mut Desk, ask: Ask) {
         if self.question.replace(ask).is_none() {
-            let urgent = self.is_awaited();
+            let urgent = self.is_awaited() && !self.core.lingers();
             desk.checks.push(self.core.id().clone(), self.born, urgent);
         }
     }
@@ -329,7 +332,12 @@ impl Cell {
         if let Some(tip) = tip {
             (self.history, self.confirmed_ms) = (tip.history, now_ms);
         }
-        self.handle(desk, now_ms, Input::Tip(ask, tip))
+        let before = self.core.seq();
+        let end = self.handle(desk, now_ms, Input::Tip(ask, tip));
+        if self.core.seq() != before {
+            self.stored_ms = now_ms;
+        }
+        end
     }
 
     /// What became of a reassertion.
@@ -343,6 +351,7 @@ impl Cell {
         if let Ok(store::Reasserted::Granted { history, .. }) = result {
             desk.stats.reasserted.add(1);
             (self.history, self.confirmed_ms) = (history, now_ms);
+            self.stored_ms = now_ms;
         }
         let result = result.map_err(|error| {
             let (actor, epoch) = (self.core.id(), self.core.epoch());
@@ -364,12 +373,14 @@ impl Cell {
     }
 
     /// Gives everyone up who waits on this activation. Calls without an answer are in doubt.
-    pub fn close(mut self, desk: &mut Desk, closing: Closing) {
+    pub fn close(&mut self, desk: &mut Desk, closing: Closing) {
         self.core.let_go(closing);
         let _ = self.carry_out(desk);
-        for connection in &self.connections {
+        for connection in self.connections.drain(..) {
             connection.deliver(Delivery::Close(closing));
         }
+        self.callers.clear();
+        self.question = None;
     }
 
     /// Whether an actor with records stands behind this activation, or soon will.

@@ -39,7 +39,8 @@ pub(super) enum Done {
     Reasserted(ActorId, Born, Ask, Result<Reasserted, store::Error>),
     Verified(ActorId, Bytes, Reply, Result<Option<Tip>, store::Error>),
     Snapshot(ActorId, Born, Result<(), store::Error>),
-    Released(ActorId),
+    /// Whether the store knows that this activation gave the actor up.
+    Released(ActorId, Born, bool),
     /// Nothing is left to do.
     Kept,
 }

@@ -67,6 +67,10 @@ pub struct Stats {
     pub not_here: Count,
     /// Activations dropped because another one writes.
     pub fenced: Count,
+    /// Fenced and released activations whose memory is kept for a while now.
+    pub lingering: Count,
+    /// Of those, forgotten before their time for want of room.
+    pub lingered_short: Count,
     /// Activations that were written back to the store under a new term.
     pub reasserted: Count,
     /// Fenced activations with acknowledged records that the winner lacks; each is kept aside.

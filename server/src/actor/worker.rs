@@ -17,12 +17,15 @@
 //! | going | given up; mail waits for the store to know | unknown, away, coming |
 //! | away | another node has it; mail is sent there, see `away` | coming, unknown |
 //! | quarantined | never served until an operator has looked | |
+//!
+//! Beside these, memory of activations that have ended is kept for a while, see `linger`.
 
 mod away;
 mod done;
 mod hold;
 mod idle;
 mod leave;
+mod linger;
 mod rise;
 
 use std::collections::{BTreeSet, HashMap};
@@ -37,6 +40,7 @@ use tracing::{error, warn};
 
 use self::away::Away;
 use self::hold::{Change, Watches};
+use self::linger::Lingering;
 use super::cell::{Cell, End};
 use super::core::{Input, Limits};
 use super::desk::{Born, Desk};
@@ -96,6 +100,8 @@ struct Coming {
 /// An actor on its way out of memory.
 #[derive(Default)]
 struct Going {
+    /// The activation that gives it up.
+    born: Born,
     waiting: Vec<Envelope>,
     /// Who asked for it.
     to: Option<NodeSession>,
@@ -110,6 +116,7 @@ pub(super) struct Worker {
     away: Away,
     /// Activations that finish what is in flight for another node.
     leaving: Vec<ActorId>,
+    lingering: Lingering,
     watches: Watches,
     desk: Desk,
     inbox: mpsc::Receiver<Envelope>,
@@ -142,6 +149,7 @@ impl Worker {
             wakes: BTreeSet::new(),
             away: Away::default(),
             leaving: Vec::new(),
+            lingering: Lingering::default(),
             watches: Watches::new(&desk, shutdown, fatal.clone()),
             desk,
             inbox,
@@ -256,6 +264,7 @@ impl Worker {
         let next = self.wakes.first().map_or(u64::MAX, |(at, _)| *at);
         let local = if self.desk.local.is_empty() { u64::MAX } else { 0 };
         let elsewhere = self.away.wake_at_ms().min(self.leave_by_ms());
+        let elsewhere = elsewhere.min(self.lingering.wake_at_ms());
         next.min(self.sweep_at_ms).min(local).min(elsewhere)
     }
 
@@ -339,20 +348,19 @@ impl Worker {
         }
     }
 
-    /// Does something with that activation, if it is still there.
+    /// Does something with that activation, if it is still there or lingers.
     fn with(
         &mut self,
         id: &ActorId,
         born: Born,
         act: impl FnOnce(&mut Cell, &mut Desk) -> Option<End>,
     ) {
-        let Some(Slot::Active(cell)) = self.slots.get_mut(id) else { return };
-        if cell.born != born {
-            return;
-        }
-        match act(cell, &mut self.desk) {
-            None => book(&mut self.wakes, id, cell),
-            end => self.after(id, end),
+        match self.slots.get_mut(id) {
+            Some(Slot::Active(cell)) if cell.born == born => match act(cell, &mut self.desk) {
+                None => book(&mut self.wakes, id, cell),
+                end => self.after(id, end),
+            },
+            _ => self.stir(id, born, act),
         }
     }
 
@@ -363,10 +371,14 @@ impl Worker {
             Some(End::Fenced(lost)) => {
                 warn!(actor = %id, "fenced: another activation writes");
                 self.desk.stats.fenced.add(1);
-                if let Some(lost) = lost {
-                    self.keep_aside(id, *lost);
+                let cell = self.drop_cell(id, Closing::Lost);
+                match (lost, cell) {
+                    (Some(lost), _) => self.keep_aside(id, *lost),
+                    (None, Some(cell)) if !self.is_stable(&cell, self.desk.store.now_ms()) => {
+                        self.linger(cell, false);
+                    }
+                    _ => {}
                 }
-                self.drop_cell(id, Closing::Lost);
             }
             Some(End::Halted(why)) => {
                 error!(actor = %id, why, "halted: the partition was wiped; an operator has to look");
@@ -388,17 +400,17 @@ impl Worker {
         }
     }
 
-    /// Ends an activation; what waited for it to leave is sorted again.
-    fn drop_cell(&mut self, id: &ActorId, closing: Closing) {
-        if let Some(Slot::Active(mut cell)) = self.slots.remove(id) {
-            if let Some(wake) = cell.wake_at_ms {
-                self.wakes.remove(&(wake, id.clone()));
-            }
-            self.desk.stats.activations.sub(1);
-            let waiting = cell.leaving.take().map(|leaving| leaving.waiting);
-            cell.close(&mut self.desk, closing);
-            self.desk.local.extend(waiting.into_iter().flatten());
+    /// Ends an activation; what waited for it to leave is sorted again. Returns what it knew.
+    fn drop_cell(&mut self, id: &ActorId, closing: Closing) -> Option<Box<Cell>> {
+        let Some(Slot::Active(mut cell)) = self.slots.remove(id) else { return None };
+        if let Some(wake) = cell.wake_at_ms.take() {
+            self.wakes.remove(&(wake, id.clone()));
         }
+        self.desk.stats.activations.sub(1);
+        let waiting = cell.leaving.take().map(|leaving| leaving.waiting);
+        cell.close(&mut self.desk, closing);
+        self.desk.local.extend(waiting.into_iter().flatten());
+        Some(cell)
     }
 
     fn quarantine(&mut self, id: &ActorId, why: &str) {
@@ -425,6 +437,7 @@ impl Worker {
             let end = cell.handle(&mut self.desk, now_ms, Input::Tick);
             self.after(&id, end);
         }
+        self.wake_lingering(now_ms);
         if self.draining {
             return;
         }

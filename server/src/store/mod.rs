@@ -320,6 +320,12 @@ pub trait Store: Send + Sync + fmt::Debug + 'static {
         false
     }
 
+    /// For how long an answered append may still be lost with the primary alone, in ms: whoever
+    /// gives an actor up keeps its memory for so long. 0: what was answered needs no memory.
+    fn stable_after_ms(&self) -> u64 {
+        0
+    }
+
     /// Into how many parts actors are divided, for good; each has its own index of what is due.
     fn partitions(&self) -> Partition {
         1

@@ -133,6 +133,10 @@ impl Store for Measured {
         self.inner.is_shared()
     }
 
+    fn stable_after_ms(&self) -> u64 {
+        self.inner.stable_after_ms()
+    }
+
     fn partitions(&self) -> Partition {
         self.inner.partitions()
     }

@@ -36,6 +36,8 @@ pub(super) enum Hold {
     Confirming,
     /// The node may not answer for its actors.
     Frozen,
+    /// Nothing is asked of it any more, but to remember.
+    Resting,
     /// For good.
     Stopped,
 }
@@ -72,7 +74,8 @@ impl Core {
             Hold::Free => self.flight.is_some(),
             Hold::Asked => guard!(self, HoldInDoubt),
             Hold::Frozen => self.flight.is_some() || guard!(self, HoldWhileFrozen),
-            Hold::Reasserting | Hold::Quiet | Hold::Confirming | Hold::Stopped => true,
+            Hold::Reasserting | Hold::Quiet | Hold::Confirming => true,
+            Hold::Resting | Hold::Stopped => true,
         }
     }
 
@@ -120,6 +123,7 @@ impl Core {
         match self.judge_tip(&tip) {
             Verdict::Applied | Verdict::GoOn if sent => self.reassert(tip, false),
             Verdict::Resend if sent => self.reassert(tip, true),
+            Verdict::Applied | Verdict::Resend if self.lingers => self.rest(),
             Verdict::Applied => self.settle_flight(now_ms),
             Verdict::Resend => self.resend(),
             Verdict::GoOn => self.go_on(now_ms),
@@ -131,6 +135,7 @@ impl Core {
                 self.reassert(tip, snapshot);
             }
             Verdict::Reasserted(epoch) => self.found(now_ms, epoch, tip),
+            Verdict::Fenced { lost: false } if self.lingers => self.rest(),
             Verdict::Fenced { lost } => self.fenced(lost, tip),
             Verdict::Contradiction => {
                 let text = format!("the journal has {tip:?}, not written by its holder");
@@ -181,6 +186,9 @@ impl Core {
     }
 
     fn release(&mut self, now_ms: u64) {
+        if self.lingers {
+            return self.rest();
+        }
         self.hold = Hold::Free;
         self.out.extend(std::mem::take(&mut self.withheld));
         if self.flight.is_none() {

@@ -18,6 +18,7 @@
 //! | quiet | it was; holds for a while, then writes so once more | confirming, asked, frozen |
 //! | confirming | the second reassertion, over the first one's marker, is under way; holds | free, asked, frozen |
 //! | frozen | the node may not answer for its actors; holds | asked |
+//! | resting | it serves nothing any more and only remembers, see `linger`; holds | asked |
 //! | stopped | fenced, halted or quarantined; said so, and does nothing more | |
 //!
 //! "In flight" is free with a flight; the others are `Hold` in `hold.rs`, which may each have a
@@ -27,6 +28,7 @@
 mod command;
 mod draft;
 mod hold;
+mod linger;
 mod port;
 mod rest;
 #[cfg(test)]
@@ -99,6 +101,8 @@ pub struct Core {
     /// The newest record that is durable.
     acked: u64,
     hold: Hold,
+    /// It serves nothing any more: whenever it would be free, it rests.
+    lingers: bool,
     /// The newest question to the store.
     ask: Ask,
     /// Sent, and not known to be granted.
@@ -236,6 +240,7 @@ impl Core {
             lineage: hold::lineage(start.terms, start.epoch, start.seq),
             acked: start.seq,
             hold: Hold::Free,
+            lingers: false,
             ask: 0,
             reassertion: None,
             reclaim: false,

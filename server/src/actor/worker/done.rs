@@ -21,7 +21,7 @@ impl Worker {
             Done::Reasserted(id, born, ask, result) => self.reasserted(&id, born, ask, result),
             Done::Verified(id, payload, reply, tip) => self.verified(&id, payload, reply, tip),
             Done::Snapshot(id, born, result) => self.snapshot_done(&id, born, &result),
-            Done::Released(id) => self.released(id),
+            Done::Released(id, born, heard) => self.released(id, born, heard),
             Done::Kept => {}
         }
     }
@@ -116,8 +116,13 @@ impl Worker {
         self.with(id, born, |cell, desk| cell.handle(desk, now_ms, input));
     }
 
-    fn released(&mut self, id: ActorId) {
-        let Some(Slot::Going(Going { waiting, to })) = self.slots.remove(&id) else { return };
+    fn released(&mut self, id: ActorId, born: Born, heard: bool) {
+        self.let_go(&(id.clone(), born), heard);
+        let this = |slot: &Slot| matches!(slot, Slot::Going(going) if going.born == born);
+        if !self.slots.get(&id).is_some_and(this) {
+            return;
+        }
+        let Some(Slot::Going(Going { waiting, to, .. })) = self.slots.remove(&id) else { return };
         self.going -= 1;
         if let Some(node) = to {
             self.handed_over(&id, node);

@@ -162,6 +162,7 @@ impl Worker {
         warn!(worker = self.desk.index, activations = self.slots.len(), "freeze");
         self.desk.frozen = true;
         self.each(|_| true, || Input::Freeze);
+        self.freeze_lingering();
     }
 
     /// The lease is in force. Whoever finds that it had run out meanwhile has slept through a
@@ -179,6 +180,7 @@ impl Worker {
         self.desk.session = session;
         self.watches.thaw = thaw;
         self.each(|_| true, || Input::Thaw { reclaim });
+        self.thaw_lingering();
         self.forgive_silence();
         self.unpark();
     }
@@ -199,6 +201,7 @@ impl Worker {
         let store = std::sync::Arc::clone(&self.desk.store);
         let other = |cell: &super::Cell| store.history_of(cell.core.id()) != cell.history;
         self.each(other, || Input::Suspect);
+        self.tell_lingering();
     }
 
     /// Lets some of those read their tip that have not appended for long; the longest first.
@@ -233,7 +236,11 @@ impl Worker {
         {
             match self.slots.get_mut(&id) {
                 Some(Slot::Active(cell)) if cell.born == born => cell.ask(&mut self.desk),
-                _ => {}
+                _ => {
+                    if let Some(cell) = self.lingering.cell(&id, born) {
+                        cell.ask(&mut self.desk);
+                    }
+                }
             }
         }
     }

@@ -29,7 +29,8 @@ impl Worker {
         if now_ms < self.evict_at_ms {
             return;
         }
-        let may = |cell: &Cell| cell.core.can_passivate(now_ms, SOON_MS);
+        let may =
+            |cell: &Cell| cell.core.can_passivate(now_ms, SOON_MS) && self.is_stable(cell, now_ms);
         let ripe = self.slots.iter().filter_map(|(id, slot)| match slot {
             Slot::Active(cell) if may(cell) => Some((cell.used_ms, id)),
             _ => None,
@@ -52,40 +53,50 @@ impl Worker {
     /// Lets those go that had no mail for long.
     pub(super) fn sweep(&mut self, now_ms: u64) {
         let idle_ms = self.config.idle_ms;
-        let may = |slot: &Slot| match slot {
-            Slot::Active(cell) => {
-                cell.used_ms.saturating_add(idle_ms) <= now_ms
-                    && cell.core.can_passivate(now_ms, SOON_MS)
-            }
-            _ => false,
+        let may = |cell: &Cell| {
+            cell.used_ms.saturating_add(idle_ms) <= now_ms
+                && cell.core.can_passivate(now_ms, SOON_MS)
+                && self.is_stable(cell, now_ms)
         };
-        self.release_all(may);
+        self.release_all(self.those(may));
     }
 
-    fn release_all(&mut self, may: impl Fn(&Slot) -> bool) {
-        let ripe = self.slots.iter().filter(|(_, slot)| may(slot)).map(|(id, _)| id.clone());
-        for id in ripe.collect::<Vec<_>>() {
+    fn those(&self, may: impl Fn(&Cell) -> bool) -> Vec<ActorId> {
+        let ripe = self.slots.iter().filter_map(|(id, slot)| match slot {
+            Slot::Active(cell) if may(cell) => Some(id.clone()),
+            _ => None,
+        });
+        ripe.collect()
+    }
+
+    fn release_all(&mut self, ids: Vec<ActorId>) {
+        for id in ids {
             self.release(&id, Closing::HandedOver, Going::default());
         }
     }
 
-    /// Gives an actor up, with its earliest obligation.
+    /// Gives an actor up, with its earliest obligation. What it knew lingers: at least until the
+    /// store has answered.
     pub(super) fn release(&mut self, id: &ActorId, closing: Closing, going: Going) {
         let Some(Slot::Active(cell)) = self.slots.get(id) else { return };
         let (epoch, due_ms) = (cell.core.epoch(), cell.core.due_at_ms());
         debug!(actor = %id, epoch, seq = cell.core.seq(), due_ms, "passivate");
+        let born = cell.born;
         let released = self.desk.store.release(id, epoch, due_ms);
-        self.drop_cell(id, closing);
+        if let Some(cell) = self.drop_cell(id, closing) {
+            self.linger(cell, true);
+        }
         let actor = id.clone();
         let job = async move {
             // What is due of it is found again by the walk over the index.
-            if let Err(error) = released.await {
+            let released = released.await;
+            if let Err(error) = &released {
                 warn!(%actor, epoch, %error, "an actor could not be released");
             }
-            Done::Released(actor)
+            Done::Released(actor, born, released.is_ok())
         };
         self.desk.jobs.push(job.boxed());
-        self.slots.insert(id.clone(), Slot::Going(going));
+        self.slots.insert(id.clone(), Slot::Going(Going { born, ..going }));
         self.going += 1;
     }
 
@@ -97,13 +108,14 @@ impl Worker {
         self.inbox.close();
     }
 
-    /// Gives every actor up once nothing is in flight. Returns whether that is done.
+    /// Gives every actor up once nothing is in flight. Returns whether that is done, and nobody
+    /// lingers.
     pub(super) fn drained(&mut self) -> bool {
         let busy = |slot: &Slot| matches!(slot, Slot::Active(cell) if !cell.core.is_idle());
         if !self.desk.jobs.is_empty() || !self.inbox.is_empty() || self.slots.values().any(busy) {
             return false;
         }
-        self.release_all(|_| true);
-        self.desk.jobs.is_empty()
+        self.release_all(self.those(|_| true));
+        self.desk.jobs.is_empty() && self.lingering.is_empty()
     }
 }

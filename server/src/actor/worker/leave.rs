@@ -61,7 +61,8 @@ impl Worker {
             if cell.core.is_idle() {
                 let Some(leaving) = cell.leaving.take() else { continue };
                 let Leaving { node, waiting, .. } = *leaving;
-                self.release(&id, Closing::Replaced, Going { waiting, to: Some(node) });
+                let going = Going { waiting, to: Some(node), ..Going::default() };
+                self.release(&id, Closing::Replaced, going);
             } else if late {
                 let waiting = cell.leaving.take().map(|leaving| leaving.waiting);
                 self.redeliver(waiting.unwrap_or_default());

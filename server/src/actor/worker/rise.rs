@@ -155,6 +155,7 @@ impl Worker {
         } else if self.desk.store.history_of(&id) != history {
             self.with(&id, born, |cell, desk| cell.handle(desk, now_ms, Input::Suspect));
         }
+        self.supersede(&id, history);
         self.come_home(&id);
         self.redeliver(waiting);
         self.with(&id, born, |cell, desk| cell.handle(desk, now_ms, Input::Tick));

@@ -64,6 +64,9 @@ mod tests;
 /// Appends of one job; longer batches are cut.
 const JOB_LEN: usize = 512;
 
+/// A replica has what its primary answered so long ago.
+const STABLE_AFTER_MS: u64 = 3_000;
+
 /// Where the store is and what it must promise.
 #[derive(Debug, Clone)]
 pub struct Options {
@@ -300,6 +303,13 @@ impl Store for Redis {
 
     fn is_shared(&self) -> bool {
         true
+    }
+
+    fn stable_after_ms(&self) -> u64 {
+        match self.inner.level {
+            Durability::Stored => STABLE_AFTER_MS,
+            Durability::Replicated(_) | Durability::Fsynced => 0,
+        }
     }
 
     fn partitions(&self) -> Partition {

@@ -85,6 +85,7 @@ macro_rules! without {
 
 without! {
     without_the_fence_it_fails: Off::Fence;
+    without_lingering_it_fails: Off::Linger;
     without_voiding_late_answers_it_fails: Off::Core(Guard::VoidLateAnswers);
     without_waiting_for_the_append_it_fails: Off::Core(Guard::WaitForAppend);
     without_holding_in_doubt_it_fails: Off::Core(Guard::HoldInDoubt);

@@ -5,12 +5,16 @@
 //! alone for a while: then nothing that was acknowledged may be lost. Others who hold older terms
 //! hear of it too, and try to go on. One holder may be late: who has only just claimed, and whose
 //! claim is lost while its node is frozen. The one before it goes on, and both can't.
+//!
+//! Or the store goes back behind a change of hands that no one has loaded yet: then the one before,
+//! fenced or given up, lingers, and its memory is all there is.
 
 use std::sync::Arc;
 
+use super::profile::Off;
 use super::store::{Taken, entry};
 use super::world::{ACTORS, Event, World};
-use crate::actor::core::{AppendOut, Input, ReassertOut};
+use crate::actor::core::{AppendOut, Core, Input, ReassertOut};
 
 /// How long the driver waits for an answer.
 const TIMEOUT_MS: u64 = 60;
@@ -45,6 +49,7 @@ impl World {
                     self.go_back(actor, holder)?;
                 }
                 6 if !self.activations[a].frozen => self.forget_claim(actor)?,
+                7 if !self.activations[a].frozen => self.lose_successor(actor, a)?,
                 _ => {}
             }
         }
@@ -112,10 +117,36 @@ impl World {
         Ok(())
     }
 
+    /// The actor changes hands, and who claimed it dies before it has read a record.
+    fn lose_successor(&mut self, actor: usize, a: usize) -> Result<(), String> {
+        self.journals[actor].grace_ms = self.now_ms + GRACE_MS;
+        self.journals[actor].claim(self.now_ms, false)?;
+        let idle = self.activations[a].core.as_ref().is_some_and(Core::is_idle);
+        if idle && self.rng.one_in(2) {
+            return self.linger(a);
+        }
+        self.activations[a].lost_successor = true;
+        self.handle(a, Input::Suspect)
+    }
+
+    /// One that was given up or fenced lingers; the store goes back behind that.
+    fn linger(&mut self, a: usize) -> Result<(), String> {
+        let actor = self.activations[a].actor;
+        self.cut(a);
+        match self.activations[a].core.as_mut() {
+            Some(core) if self.off != Some(Off::Linger) => core.linger(),
+            _ => self.kill(a),
+        }
+        self.go_back(actor, a)
+    }
+
     /// One learns that another writes. Only who was late may be the one that claimed last; then
     /// whoever went on in its absence is the holder.
     pub fn fenced(&mut self, a: usize) -> Result<(), String> {
         let actor = self.activations[a].actor;
+        if std::mem::take(&mut self.activations[a].lost_successor) {
+            return self.linger(a);
+        }
         if self.current[actor] == Some(a) {
             let epoch = self.journals[actor].epoch;
             let writes = |a: &usize| {

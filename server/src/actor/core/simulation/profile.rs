@@ -61,6 +61,8 @@ pub enum Off {
     Core(Guard),
     /// I1 in the store.
     Fence,
+    /// Who was fenced or given up remembers.
+    Linger,
 }
 
 /// SplitMix64 (Steele, Lea, Flood, 2014).

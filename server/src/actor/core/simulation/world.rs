@@ -78,6 +78,8 @@ pub struct Activation {
     pub frozen: bool,
     /// It was away when another could go on in a new history.
     pub late: bool,
+    /// Another has claimed, and dies before it has read anything.
+    pub lost_successor: bool,
     tick_ms: Option<u64>,
     runs: Vec<RunOut>,
 }
@@ -271,7 +273,7 @@ impl World {
         self.cut(a);
     }
 
-    fn cut(&mut self, a: usize) {
+    pub fn cut(&mut self, a: usize) {
         let broken = self.sockets.iter().filter(|(_, s)| s.activation == a);
         let broken: Vec<_> = broken.map(|(&id, s)| (s.client, id)).collect();
         for (client, id) in broken {
@@ -331,6 +333,7 @@ impl World {
             line,
             frozen: false,
             late: false,
+            lost_successor: false,
             tick_ms: None,
             runs: Vec::new(),
         });
@@ -344,6 +347,9 @@ impl World {
     pub fn handle(&mut self, a: usize, input: Input) -> Result<(), String> {
         let now_ms = self.now_ms;
         let Some(core) = self.activations[a].core.as_mut() else { return Ok(()) };
+        if core.lingers() && is_mail(&input) {
+            return Ok(());
+        }
         core.handle(now_ms, input);
         while let Some(output) = self.activations[a].core.as_mut().and_then(Core::poll) {
             if self.trace {
@@ -354,6 +360,11 @@ impl World {
             self.output(a, output)?;
         }
         let Some(core) = self.activations[a].core.as_ref() else { return Ok(()) };
+        if core.rests() && self.current[self.activations[a].actor] == Some(a) {
+            // What it knew is in the store, and the actor is given up again.
+            self.kill(a);
+            return Ok(());
+        }
         let (wake_ms, activation) = (core.wake_at_ms(), &mut self.activations[a]);
         let wake_ms = wake_ms.map(|ms| ms.max(now_ms + 1));
         let sooner = |wake_ms: &u64| activation.tick_ms.is_none_or(|ms| *wake_ms < ms);
@@ -481,4 +492,20 @@ impl World {
         self.after(ms, Event::Into(a, Input::ActivityEnded(run.activity, result)));
         self.activations[a].runs.push(run);
     }
+}
+
+/// What is meant for who serves the actor.
+fn is_mail(input: &Input) -> bool {
+    !matches!(
+        input,
+        Input::Appended(_)
+            | Input::AppendDoubt(_)
+            | Input::Suspect
+            | Input::Tip(..)
+            | Input::Reasserted(..)
+            | Input::Freeze
+            | Input::Thaw { .. }
+            | Input::SnapshotDone(_)
+            | Input::Tick
+    )
 }

@@ -312,3 +312,56 @@ fn attempts_of_another_whose_claim_was_lost_count() {
     }
     assert_eq!(rig.said(), "opened,undelivered toy:other");
 }
+
+/// One that was fenced with record 2 in doubt, and lingers.
+fn lingering() -> Rig {
+    let mut rig = in_doubt();
+    assert!(matches!(rig.tip(Some(tip(2, 1, 0)))[..], [Output::Fenced { lost: None }]));
+    rig.core.linger();
+    assert!(rig.core.rests() && rig.core.wake_at_ms().is_none());
+    rig
+}
+
+#[test]
+fn one_that_lingers_writes_back_what_it_knew_and_rests() {
+    let mut rig = lingering();
+    assert!(matches!(rig.put(Input::Suspect)[..], [Output::ReadTip(_)]));
+    assert!(!rig.core.rests());
+    assert!(matches!(rig.tip(moved(tip(1, 0, 0)))[..], [Output::Reassert(_)]));
+    let out = rig.reassert.clone().unwrap();
+    assert_eq!((out.continues, out.seq, out.snapshot), (1, 2, Some(rig.core.durable().save())));
+    assert!(rig.reasserted(GRANTED).is_empty());
+    rig.append = None;
+    assert!(confirm(&mut rig).is_empty(), "it answers");
+    assert!(rig.core.rests() && rig.append.is_none());
+    assert_eq!((rig.core.epoch(), rig.core.seq()), (10, 2));
+    assert!(rig.wait(60_000).is_empty());
+}
+
+#[test]
+fn one_that_lingers_and_is_missed_by_no_one_says_nothing() {
+    let mut rig = lingering();
+    rig.put(Input::Suspect);
+    assert!(rig.tip(moved(tip(2, 1, 0))).is_empty());
+    assert!(rig.core.rests());
+    rig.put(Input::Suspect);
+    let out = rig.tip(moved(tip(2, 0, 0)));
+    let [Output::Fenced { lost: Some(lost) }] = &out[..] else { panic!("{out:?}") };
+    assert_eq!((lost.acked, lost.tip.seq), (1, 0));
+}
+
+#[test]
+fn one_whose_actor_was_given_up_does_not_serve_again() {
+    let mut rig = Rig::attached();
+    rig.core.let_go(Closing::Replaced);
+    while rig.core.poll().is_some() {}
+    rig.core.linger();
+    rig.put(Input::Suspect);
+    assert!(rig.tip(Some(tip(1, 1, 0))).is_empty());
+    assert!(rig.core.rests());
+    // In another history it takes a new term, so that no one who knows less does.
+    rig.put(Input::Suspect);
+    assert!(matches!(rig.tip(moved(tip(1, 1, 0)))[..], [Output::Reassert(_)]));
+    rig.reasserted(GRANTED);
+    assert!(confirm(&mut rig).is_empty() && rig.core.rests());
+}
