@@ -37,6 +37,8 @@ pub struct Client {
     pub session: Option<u64>,
     pub connection: Option<u64>,
     pub attached: bool,
+    /// It has nothing more to do, unless its connection is closed after the last answer.
+    pub ended: bool,
     pub since_ms: u64,
     pub next_id: u64,
     /// The newest numbered frame seen.
@@ -61,6 +63,7 @@ impl Client {
             session: None,
             connection: None,
             attached: false,
+            ended: false,
             since_ms: 0,
             next_id: 1,
             seen: 0,

@@ -50,6 +50,11 @@ impl World {
             return Ok(());
         }
         let resent = who.hear(delivery).map_err(|e| format!("client {client}: {e}"))?;
+        let again = who.ended && !who.attached;
+        who.ended &= !again;
+        if again {
+            self.after(1, Event::Act(client));
+        }
         for packet in resent {
             self.send(connection, packet);
         }
@@ -64,6 +69,7 @@ impl World {
             let gone_ms = self.profile.stale_ms + PUT_OFF_MS_MAX;
             let settled = self.now_ms > self.faults_end_ms() + gone_ms;
             if settled && self.clients[client].done() {
+                self.clients[client].ended = true;
                 return Ok(());
             }
         }
