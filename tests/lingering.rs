@@ -251,7 +251,9 @@ async fn a_redis_that_fails_back_behind_a_claim_gets_it_from_memory() {
     };
     let fleet = MemoryFleet::new(clock.clone(), TTL_MS);
     let (store, other) = (open().await, open().await);
-    let one = House::over(Arc::clone(&store), fleet.door(), &clock, &Plan::default(), "one").await.unwrap();
+    let one = House::over(Arc::clone(&store), fleet.door(), &clock, &Plan::default(), "one")
+        .await
+        .unwrap();
     let two = House::over(other, fleet.door(), &clock, &Plan::default(), "two").await.unwrap();
     add(&one.runtime, "a", 10).await;
     in_step(&pair).await;

@@ -270,8 +270,8 @@ async fn storm(pair: &impl Pair, size: usize) -> Outcome<Storm> {
         stages.push(sample.ok_or("the players ended early")?);
     }
     let after = pair.cpu_ms()?;
-    let [server, redis, players] = before;
-    let cpu = [after[0] - server, after[1] - redis, after[2] - players];
+    let [server, redis, own] = before;
+    let cpu = [after[0] - server, after[1] - redis, after[2] - own];
     let _ = stop.send(true);
     for ended in players.join_all().await {
         ended?;
