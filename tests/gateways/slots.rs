@@ -25,7 +25,9 @@ async fn slots_that_move_from_one_primary_to_another() {
         for room in ROOMS {
             move_under(&cluster, &gateways.all[0], room, &name(0)).await;
         }
-        for refusal in ["ASK", "TRYAGAIN", "MOVED"] {
+        // TRYAGAIN is a matter of luck: a script has to come upon some of its keys moved.
+        println!("{} times TRYAGAIN", refusals(&cluster, "TRYAGAIN").await);
+        for refusal in ["ASK", "MOVED"] {
             let heard = refusals(&cluster, refusal).await;
             println!("{heard} times {refusal}");
             assert!(heard > 0, "no gateway came upon a slot on its way: {refusal} was never said");
