@@ -1,6 +1,7 @@
 //! The other nodes: who is alive, and declaring dead who is not.
 //!
-//! The lease table is read every tenth of a TTL, on the lease's thread. A session that is absent
+//! The lease table is read every tenth of a TTL, on the lease's thread; sooner where a lease is about
+//! to run out, and at once when this node has declared someone dead. A session that is absent
 //! from it is dead; while it can't be read, nobody is dead who was alive before, nor for a TTL
 //! after that: the table may have come back empty, and its nodes are about to return to it. Death
 //! is declared carefully, because an outage of the store looks like everyone's death at once: see
@@ -128,13 +129,29 @@ impl Members {
                 Some(Ok(members)) if self.is_credible(&members) => {
                     let holds = self.lease.in_force().then(|| self.lease.thaws());
                     let quiet = reaper.is_quiet(holds, sent_ms);
+                    let next_ms = sent_ms + self.next_read_in(&members);
                     let gone = self.publish(read, members, quiet);
-                    self.reap(fleet, &mut reaper, sent_ms, &gone).await;
+                    if !self.reap(fleet, &mut reaper, sent_ms, &gone).await {
+                        self.clock.sleep_until_uptime(next_ms).await;
+                    }
                 }
-                _ => reaper.blind(self.clock.uptime_ms()),
+                _ => {
+                    reaper.blind(self.clock.uptime_ms());
+                    self.clock.sleep_until_uptime(sent_ms + self.tenth_ms()).await;
+                }
             }
-            self.clock.sleep_until_uptime(sent_ms + (self.ttl_ms / 10).max(1)).await;
         }
+    }
+
+    fn tenth_ms(&self) -> u64 {
+        (self.ttl_ms / 10).max(1)
+    }
+
+    /// A tenth of a TTL, or sooner the moment when someone's lease will have run out.
+    fn next_read_in(&self, members: &[Member]) -> u64 {
+        let alive = members.iter().filter(|member| !member.expired);
+        let left = alive.map(|member| self.ttl_ms.saturating_sub(member.age_ms) + 1).min();
+        left.unwrap_or(u64::MAX).min(self.tenth_ms())
     }
 
     /// A table without this node, which holds a lease, has gone back in time or is another's: it
@@ -171,20 +188,23 @@ impl Members {
         gone
     }
 
+    /// Declares dead who has to be; `true`: someone was, and the table has changed.
     async fn reap(
         &self,
         fleet: &dyn Fleet,
         reaper: &mut Reaper,
         now_ms: u64,
         gone: &[NodeSession],
-    ) {
+    ) -> bool {
+        let mut reaped = false;
         let table = self.table.borrow().clone();
         for victim in reaper.saw(&table, gone, now_ms) {
             if !self.lease.in_force() {
-                return;
+                return reaped;
             }
             match self.clock.within_ms(self.ttl_ms / 3, fleet.reap(victim)).await {
                 Some(Ok(true)) => {
+                    reaped = true;
                     self.stats.reaped.add(1);
                     tracing::warn!(victim, "declared a node session dead");
                 }
@@ -192,6 +212,7 @@ impl Members {
                 _ => reaper.blind(self.clock.uptime_ms()),
             }
         }
+        reaped
     }
 
     /// The reads that had begun when someone first asked for an absent session.
