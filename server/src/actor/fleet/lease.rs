@@ -93,6 +93,12 @@ impl Lease {
         self.frozen.lock().unwrap_or_else(PoisonError::into_inner)
     }
 
+    /// How long it still runs, in milliseconds.
+    #[cfg(test)]
+    pub fn left_ms(&self) -> u64 {
+        self.valid_until_ms.load(Ordering::SeqCst).saturating_sub(self.clock.uptime_ms())
+    }
+
     /// See [`LeaseState::Held`].
     pub fn thaws(&self) -> u64 {
         self.thaws.load(Ordering::SeqCst)
