@@ -49,7 +49,7 @@ impl Terminal {
 }
 
 /// Replaces what differs from run to run: the numbers after `epoch` and `seq`.
-fn normal(line: &str) -> String {
+pub fn normal(line: &str) -> String {
     let mut words: Vec<String> = Vec::new();
     for word in line.split(' ') {
         let after = words.last().map(|word| word.trim_start_matches('(').to_owned());
@@ -65,7 +65,7 @@ fn normal(line: &str) -> String {
 }
 
 /// The lines of the README's transcript: what is typed, and what begins with `*`, `ok` or `!`.
-fn readme_transcript() -> Vec<&'static str> {
+pub fn readme_transcript() -> Vec<&'static str> {
     let blocks = include_str!("../README.md").split("```\n");
     let transcript = blocks.skip(1).find(|block| block.starts_with("* holdfast gw-1."));
     transcript.expect("the README has a transcript").lines().collect()
@@ -202,15 +202,33 @@ async fn a_question_waits_for_the_commands_before_it() {
 }
 
 #[tokio::test(flavor = "multi_thread")]
-async fn a_json_question_is_answered_in_words_after_a_typed_line() {
+async fn each_message_is_answered_in_its_own_form_and_order() {
     let server = Server::start().await;
     let mut alice = Terminal::open(&server).await;
     alice.line().await;
     assert!(alice.ask("login alice").await.starts_with("* welcome alice "));
     alice.say("{\"id\":7,\"do\":\"get_status\",\"args\":{}}\nrooms").await;
-    let said = [normal(&alice.line().await), normal(&alice.line().await)];
-    assert!(
-        said.iter().any(|line| line.starts_with("ok") && line.ends_with(": online")),
-        "{said:?}"
-    );
+    let first: serde_json::Value = serde_json::from_str(&alice.line().await).unwrap();
+    assert_eq!((&first["id"], &first["ok"]["status"]), (&7.into(), &"online".into()));
+    assert_eq!(alice.line().await, "ok: no rooms");
+    alice.say("join den\nxyzzy\n{\"id\":9,\"do\":\"get_status\",\"args\":{}}").await;
+    assert_eq!(normal(&alice.line().await), "ok seq N: in Room den, alone");
+    assert!(alice.line().await.starts_with("! unknown_verb: xyzzy"), "no mistake overtakes");
+    let status = loop {
+        let message: serde_json::Value = serde_json::from_str(&alice.line().await).unwrap();
+        if message["id"] == 9 {
+            break message;
+        }
+    };
+    assert_eq!(status["ok"]["status"], "in_room");
+}
+
+#[tokio::test(flavor = "multi_thread")]
+async fn a_walk_in_no_room_is_refused_and_no_more_is_said() {
+    let server = Server::start().await;
+    let mut alice = Terminal::open(&server).await;
+    alice.line().await;
+    assert!(alice.ask("login alice").await.starts_with("* welcome alice "));
+    assert!(alice.ask("move n 3").await.starts_with("! not_in_room: "));
+    assert!(alice.ask("look").await.contains("in no room, at "));
 }

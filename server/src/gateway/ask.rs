@@ -37,6 +37,10 @@ impl Socket {
         if self.session.rules() == Rules::Text && !text::is_json(line) {
             return Box::pin(self.human(line)).await;
         }
+        // What was typed before is answered in words, before the form changes.
+        if self.lines.as_ref().is_some_and(|lines| lines.owes()) && self.session.queue(line) {
+            return Ok(());
+        }
         self.reform(Form::Json);
         match client::decode(line) {
             Ok(message) => {
@@ -48,6 +52,9 @@ impl Socket {
     }
 
     async fn human(&mut self, line: &str) -> Flow {
+        if self.session.queue(line) {
+            return Ok(());
+        }
         let json = self.lines.as_ref().is_some_and(|lines| lines.json);
         self.reform(if json { Form::Json } else { Form::Lines });
         let asked = match text::parse(line) {
@@ -123,11 +130,6 @@ impl Socket {
             }
             Admission::Pass => {}
         }
-        if want.is_some() && verb.class() == Class::Query && self.session.has_open() {
-            // A typed question comes after what was typed before it, and shows what that did.
-            self.session.queue(line);
-            return Ok(());
-        }
         if verb.class() == Class::Session {
             match self.edge.patience() {
                 Patience::Serve => {}
@@ -151,10 +153,7 @@ impl Socket {
         }
         let id = match want {
             Some(want) => self.number(&verb, want),
-            None => {
-                self.remember(id, &verb);
-                id
-            }
+            None => id,
         };
         self.carry_out(id, verb).await
     }
@@ -173,14 +172,6 @@ impl Socket {
             lines.wait(self.last_id, want);
         }
         Some(self.last_id)
-    }
-
-    /// Remembers what the answer to a JSON message is for: by then lines may be spoken.
-    fn remember(&mut self, id: Option<u64>, verb: &Verb) {
-        let answered = matches!(verb.class(), Class::Command | Class::Query);
-        if let (Some(lines), Some(id), true) = (&mut self.lines, id, answered) {
-            lines.wait(id, Want::Verb(verb.clone()));
-        }
     }
 
     /// Answers a hello or resume that can't be served in time, and lets the client look elsewhere.
@@ -324,6 +315,8 @@ impl Socket {
         }
         let input = self.seat.sight().input;
         self.seat.walk(true);
+        self.session.walks(self.edge.clock.now_ms());
+        self.sooner = true;
         lines.walk(len, input)
     }
 

@@ -88,6 +88,17 @@ impl Lines {
         self.walks.len() < before
     }
 
+    /// Waits for no walk any more: it was refused.
+    pub fn stand(&mut self) {
+        self.walks.clear();
+    }
+
+    /// True while a typed line has no answer.
+    #[must_use]
+    pub fn owes(&self) -> bool {
+        !self.waiting.is_empty() || self.is_walking()
+    }
+
     /// True while a walk is under way.
     #[must_use]
     pub fn is_walking(&self) -> bool {
@@ -149,6 +160,11 @@ mod tests {
     #[test]
     fn an_answer_is_taken_once() {
         let mut lines = Lines::default();
+        assert!(!lines.owes());
+        lines.walk(3, 0);
+        assert!(lines.owes(), "a walk is answered too");
+        lines.stand();
+        assert!(!lines.owes() && !lines.is_walking());
         lines.wait(1, Want::Gold);
         lines.wait(2, Want::Look);
         assert_eq!(lines.take(2), Some(Want::Look));

@@ -3,7 +3,10 @@
 //! Decides what may be said when, which messages wait for the answer to a hello, in which form
 //! the client is spoken to, when it is pinged, and when it has gone too far. The socket's task
 //! carries the decisions out.
-//! I7: at most `held_len_max` messages wait for a hello's answer; then the socket is not read.
+//! What a person types is answered in its order: a line waits until those before it are answered,
+//! questions that the edge answers itself too.
+//! I7: when `held_len_max` messages wait, the socket is not read; beyond them only those that came
+//! in the same frame wait.
 
 use std::collections::{BTreeSet, VecDeque};
 
@@ -16,6 +19,8 @@ use holdfast_protocol::server::ErrorBody;
 pub const MISUSE_WINDOW_MS: u64 = 10_000;
 /// Most unanswered commands that are remembered by id; above what the runtime lets be open.
 pub const OPEN_MAX: usize = 512;
+/// How long a typed line waits for the end of a walk, in milliseconds.
+pub const WALK_PATIENCE_MS: u64 = 2_000;
 
 /// What the subprotocol allows.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
@@ -94,6 +99,8 @@ pub enum Due {
     Nothing,
     /// A ping.
     Ping,
+    /// What waited for a walk waits no more.
+    GoOn,
     /// The hello or resume was not answered in time.
     Unanswered,
     /// The end.
@@ -113,10 +120,14 @@ pub struct Session {
     postponed: Option<Option<u64>>,
     /// The runtime has no room for the last message yet.
     stuck: bool,
-    /// A question waits until the commands before it are answered.
+    /// A typed line waits until those before it are answered.
     queues: bool,
     /// Commands without an answer.
     open: BTreeSet<u64>,
+    /// Commands that were answered with `pending` and nothing more.
+    late: BTreeSet<u64>,
+    /// Until when a typed walk is waited for.
+    walk_by_ms: Option<u64>,
     bound: Option<Box<Bound>>,
     held: VecDeque<Box<str>>,
     refused_at: VecDeque<u64>,
@@ -144,6 +155,8 @@ impl Session {
             stuck: false,
             queues: false,
             open: BTreeSet::new(),
+            late: BTreeSet::new(),
+            walk_by_ms: None,
             bound: None,
             held: VecDeque::new(),
             refused_at: VecDeque::new(),
@@ -182,7 +195,7 @@ impl Session {
     /// True while messages wait: for an answer, for room, or for their turn.
     #[must_use]
     pub fn is_waiting(&self) -> bool {
-        let in_turn = self.queues && !self.open.is_empty();
+        let in_turn = self.queues && self.owes();
         self.is_asking() || self.paused || self.stuck || in_turn
     }
 
@@ -214,11 +227,34 @@ impl Session {
         self.stuck = stuck;
     }
 
-    /// Lets a question wait for the answers to the commands before it.
-    pub fn queue(&mut self, line: &str) {
+    /// True while something that was said has no last word.
+    fn owes(&self) -> bool {
+        !self.open.is_empty() || !self.late.is_empty() || self.walk_by_ms.is_some()
+    }
+
+    /// Lets a typed line wait for the answers to those before it; `false` where it need not.
+    pub fn queue(&mut self, line: &str) -> bool {
+        if self.is_waiting() {
+            self.hold(line);
+            return true;
+        }
+        if !self.owes() {
+            return false;
+        }
         self.queues = true;
         // Others wait only while it is taken from before them.
         self.held.push_front(line.into());
+        true
+    }
+
+    /// A typed walk began.
+    pub fn walks(&mut self, now_ms: u64) {
+        self.walk_by_ms = Some(now_ms.saturating_add(WALK_PATIENCE_MS));
+    }
+
+    /// No typed walk is under way.
+    pub fn arrived(&mut self) {
+        self.walk_by_ms = None;
     }
 
     /// A command was passed on.
@@ -228,12 +264,20 @@ impl Session {
         }
     }
 
-    /// A command was answered, be it with `pending`: then it is durable.
+    /// A command was answered.
     pub fn answered(&mut self, id: u64) {
         self.open.remove(&id);
+        self.late.remove(&id);
     }
 
-    /// True while a command has no answer.
+    /// A command was answered with `pending`: it is durable, and its answer is still to come.
+    pub fn pends(&mut self, id: u64) {
+        if self.open.remove(&id) && self.late.len() < OPEN_MAX {
+            self.late.insert(id);
+        }
+    }
+
+    /// True while a command has no answer, not even `pending`.
     #[must_use]
     pub fn has_open(&self) -> bool {
         !self.open.is_empty()
@@ -310,6 +354,8 @@ impl Session {
     pub fn attached(&mut self, session: u64) -> Option<Asked> {
         let asked = *self.asked.take()?;
         self.open.clear();
+        self.late.clear();
+        self.walk_by_ms = None;
         let (player, expires_ms) = (asked.player.clone(), asked.expires_ms);
         self.bound = Some(Box::new(Bound { player, session, expires_ms }));
         Some(asked)
@@ -373,6 +419,10 @@ impl Session {
         if now_ms >= self.heard_ms.saturating_add(self.bounds.dead_ms) {
             return Due::Close(CloseCode::HeartbeatTimeout);
         }
+        if self.walk_by_ms.is_some_and(|by_ms| now_ms >= by_ms) {
+            self.walk_by_ms = None;
+            return Due::GoOn;
+        }
         if now_ms >= self.ping_at_ms {
             self.ping_at_ms = now_ms.saturating_add(self.bounds.ping_ms);
             return Due::Ping;
@@ -391,7 +441,8 @@ impl Session {
             next = next.min(self.hello_by_ms);
         }
         let expires_ms = self.bound.as_ref().and_then(|bound| bound.expires_ms);
-        next.min(expires_ms.unwrap_or(u64::MAX))
+        next = next.min(expires_ms.unwrap_or(u64::MAX));
+        next.min(self.walk_by_ms.unwrap_or(u64::MAX))
     }
 }
 

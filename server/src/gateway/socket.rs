@@ -189,6 +189,7 @@ impl Socket {
     async fn look_at_clock(&mut self) -> Flow {
         match self.session.due(self.edge.clock.now_ms()) {
             Due::Nothing => Ok(()),
+            Due::GoOn => self.catch_up().await,
             Due::Ping => {
                 let ping = self.websocket.send(Message::Ping(Bytes::new()));
                 within(&self.edge, &self.seat, ping).await

@@ -137,8 +137,11 @@ impl Socket {
     }
 
     async fn reply(&mut self, id: Option<u64>, outcome: &Outcome) -> Flow {
-        if let Some(id) = id {
-            self.session.answered(id);
+        let pends = matches!(&outcome.result, Err(reject) if reject.code == PENDING);
+        match id {
+            Some(id) if pends => self.session.pends(id),
+            Some(id) => self.session.answered(id),
+            None => {}
         }
         if let Err(reject) = &outcome.result {
             self.reject(id, outcome).await?;
@@ -156,6 +159,9 @@ impl Socket {
         if last && matches!(self.take_want(id), Some(Want::Use(_))) {
             self.session.go_on();
         }
+        if id.is_none() {
+            self.stand_still();
+        }
         let text = match (self.session.form(), &outcome.result) {
             (Form::Lines, Err(reject)) => match speak::code_of(reject) {
                 Some(code) => render::error(&ErrorBody::new(code, reject.message.clone())),
@@ -166,6 +172,15 @@ impl Socket {
             _ => speak::reply(id, outcome).unwrap_or_default(),
         };
         self.feed(text).await
+    }
+
+    /// Input was refused: a typed walk is answered by that.
+    fn stand_still(&mut self) {
+        if let Some(lines) = &mut self.lines {
+            lines.stand();
+            self.seat.walk(false);
+            self.session.arrived();
+        }
     }
 
     fn take_want(&mut self, id: Option<u64>) -> Option<Want> {
@@ -281,6 +296,7 @@ impl Socket {
         if marks.has(Mark::Room) {
             self.arrive().await?;
             self.show_room().await?;
+            self.catch_up().await?;
         }
         if marks.has(Mark::Board) && self.seat.is_watching() {
             self.event(self.edge.hub.board()).await?;
@@ -361,6 +377,9 @@ impl Socket {
         }
         let walking = lines.is_walking();
         self.seat.walk(walking);
+        if !walking {
+            self.session.arrived();
+        }
         if self.session.form() == Form::Json {
             return Ok(());
         }

@@ -108,11 +108,12 @@ fn a_hello_waits_with_all_that_follows_until_the_node_serves() {
 }
 
 #[test]
-fn a_question_waits_for_the_commands_that_are_open() {
+fn a_typed_line_waits_for_the_answers_to_those_before_it() {
     let mut session = attached();
+    assert!(!session.queue("look"), "nothing is before it");
     session.sent(1);
     session.sent(2);
-    session.queue("look");
+    assert!(session.queue("look"));
     assert_eq!(session.admit(&Verb::LeaveRoom {}), Admission::Hold, "nothing overtakes it");
     session.answered(1);
     assert_eq!((session.release(), session.has_open()), (None, true));
@@ -120,12 +121,47 @@ fn a_question_waits_for_the_commands_that_are_open() {
     session.answered(2);
     assert_eq!(session.release().as_deref(), Some("look"));
     session.sent(9);
-    session.queue("look");
+    assert!(session.queue("look"));
     session.answered(9);
     assert_eq!(session.release().as_deref(), Some("look"), "still before the others");
     assert_eq!(session.release().as_deref(), Some("who"));
     session.sent(3);
     assert_eq!(session.admit(&Verb::LeaveRoom {}), Admission::Pass, "commands don't wait");
+}
+
+#[test]
+fn pending_is_no_answer_to_a_typed_line() {
+    let mut session = attached();
+    session.sent(1);
+    session.pends(1);
+    assert!(!session.has_open(), "it is durable");
+    assert!(session.queue("look") && session.queue("who"));
+    assert_eq!(session.release(), None, "the join may still be refused");
+    session.answered(1);
+    assert_eq!(session.release().as_deref(), Some("look"));
+    assert_eq!(session.release().as_deref(), Some("who"));
+    session.sent(2);
+    session.pends(2);
+    session.ask(asked("alice"), 0).unwrap();
+    session.attached(8).unwrap();
+    assert!(!session.queue("look"), "a new session owes nothing");
+}
+
+#[test]
+fn a_typed_line_waits_for_the_end_of_a_walk_but_not_for_ever() {
+    let mut session = attached();
+    session.walks(100);
+    assert!(session.queue("look"));
+    assert_eq!(session.release(), None);
+    session.arrived();
+    assert_eq!(session.release().as_deref(), Some("look"));
+    session.walks(100);
+    assert!(session.queue("look"));
+    let by_ms = 100 + WALK_PATIENCE_MS;
+    assert_eq!((session.next_due_ms(), session.due(by_ms - 1)), (by_ms, Due::Nothing));
+    assert_eq!(session.release(), None);
+    assert_eq!(session.due(by_ms), Due::GoOn);
+    assert_eq!(session.release().as_deref(), Some("look"));
 }
 
 #[test]
