@@ -6,92 +6,13 @@ use holdfast_protocol::client::{MoveType, Verb};
 use holdfast_protocol::codes::ErrorCode;
 use holdfast_protocol::server::PlayerState;
 use loadtest::bot::{Bot, Error};
-use loadtest::socket::{self, Handshake, Incoming, JSON, Socket};
-use serde_json::{Value, json};
-use tokio_tungstenite::tungstenite::Message;
-use tokio_tungstenite::tungstenite::protocol::frame::Frame;
-use tokio_tungstenite::tungstenite::protocol::frame::coding::{Data, OpCode};
+use loadtest::socket::{self, Handshake, JSON, Socket};
+use serde_json::json;
 
 use crate::scenario::strike;
 use crate::support::http::Connection;
+use crate::support::raw::Raw;
 use crate::support::{Options, PATIENCE, Server};
-
-/// A JSON socket without a bot's manners.
-struct Raw(Socket);
-
-impl Raw {
-    async fn open(server: &Server) -> Self {
-        let handshake = Handshake { subprotocol: Some(JSON), origin: None };
-        Self(Socket::open(&server.ws(), handshake, PATIENCE).await.unwrap())
-    }
-
-    async fn enter(server: &Server, player: &str) -> Self {
-        let mut raw = Self::open(server).await;
-        raw.say(&json!({"do": "hello", "args": {"player": player}}).to_string()).await;
-        raw.hear(|message| message["ev"] == "welcome").await;
-        raw
-    }
-
-    async fn say(&mut self, text: &str) {
-        self.0.send_text(text).await.unwrap();
-    }
-
-    /// The next message that `fits`.
-    async fn hear(&mut self, fits: impl Fn(&Value) -> bool) -> Value {
-        loop {
-            let incoming = self.0.next(PATIENCE).await.unwrap();
-            let Incoming::Text(text) = &incoming else { panic!("{incoming:?}") };
-            let message: Value = serde_json::from_str(text).unwrap();
-            if fits(&message) {
-                return message;
-            }
-        }
-    }
-
-    /// Says something and hears the error to it.
-    async fn error(&mut self, text: &str) -> Value {
-        self.say(text).await;
-        self.hear(|message| message.get("err").is_some()).await
-    }
-
-    async fn closed(&mut self) -> Option<u16> {
-        loop {
-            if let Incoming::Closed(code) = self.0.next(PATIENCE).await.unwrap() {
-                return code;
-            }
-        }
-    }
-}
-
-#[tokio::test(flavor = "multi_thread")]
-async fn what_is_not_understood_is_said_and_the_socket_stays() {
-    let server = Server::start().await;
-    let mut raw = Raw::enter(&server, "alice").await;
-    let cases = [
-        ("{not json", Value::Null, "bad_message"),
-        ("[1,2]", Value::Null, "bad_message"),
-        (r#"{"id":"x","do":"leave_room"}"#, Value::Null, "bad_message"),
-        (r#"{"do":"leave_room","args":{}}"#, Value::Null, "bad_message"),
-        (r#"{"id":5,"do":"leave_rom","args":{}}"#, json!(5), "unknown_verb"),
-        (r#"{"id":6,"do":"join_room","args":{"room_id":"Bad Room"}}"#, json!(6), "bad_args"),
-        (r#"{"id":7,"do":"join_room","args":{}}"#, json!(7), "bad_args"),
-        (r#"{"do":"input","args":{"seq":1,"steps":[[2,0,0]]}}"#, Value::Null, "bad_args"),
-    ];
-    for (text, id, code) in cases {
-        let error = raw.error(text).await;
-        assert_eq!((&error["id"], &error["err"]["code"]), (&id, &json!(code)), "{text}: {error}");
-        assert_eq!(error["err"]["retry"], json!(false), "{text}");
-        assert!(!error["err"]["message"].as_str().unwrap().is_empty(), "{text}");
-    }
-    let near = raw.error(r#"{"id":8,"do":"leave_rom","args":{}}"#).await;
-    assert!(near["err"]["message"].as_str().unwrap().contains("leave_room"), "{near}");
-    raw.0.send(Message::binary(vec![1, 2, 3])).await.unwrap();
-    let binary = raw.hear(|message| message.get("err").is_some()).await;
-    assert_eq!(binary["err"]["code"], "bad_message");
-    raw.say(r#"{"id":9,"do":"get_status","args":{}}"#).await;
-    let answer = raw.hear(|message| message["id"] == 9).await;
-    assert_eq!(answer["ok"]["status"], "online", "the socket stays");
-}
 
 #[tokio::test(flavor = "multi_thread")]
 async fn the_first_message_is_hello_or_resume_and_comes_in_time() {
@@ -137,26 +58,6 @@ async fn a_foreign_origin_and_an_unknown_subprotocol_are_refused() {
     for known in ["holdfast.v1.json", "holdfast.v1.text"] {
         assert!(refused.body.contains(known), "{}", refused.body);
     }
-}
-
-#[tokio::test(flavor = "multi_thread")]
-async fn what_breaks_the_protocol_closes_with_its_code() {
-    let server = Server::start().await;
-    let mut large = Raw::enter(&server, "alice").await;
-    let text = "x".repeat(20 * 1024);
-    let sent = large.0.send_text(format!(r#"{{"id":1,"do":"say","args":{{"text":"{text}"}}}}"#));
-    sent.await.unwrap();
-    assert_eq!(large.closed().await, Some(1009));
-    let mut garbled = Raw::enter(&server, "bob").await;
-    let bytes = vec![b'{', 0xff, 0xfe, b'}'];
-    let frame = Frame::message(bytes, OpCode::Data(Data::Text), true);
-    garbled.0.send(Message::Frame(frame)).await.unwrap();
-    assert_eq!(garbled.closed().await, Some(1007));
-    let mut noisy = Raw::enter(&server, "carol").await;
-    for _ in 0..101 {
-        noisy.say("{no").await;
-    }
-    assert_eq!(noisy.closed().await, Some(4503));
 }
 
 #[tokio::test(flavor = "multi_thread")]

@@ -20,6 +20,7 @@ mod kill;
 mod lingering;
 mod longevity;
 mod many_nodes;
+mod misuse;
 mod model;
 mod nodes_that_fail;
 mod numbers;

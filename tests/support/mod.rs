@@ -6,6 +6,7 @@
 
 pub mod gateways;
 pub mod http;
+pub mod raw;
 pub mod redis;
 pub mod store;
 
@@ -277,6 +278,21 @@ impl Server {
     /// The embedded store's directory.
     pub fn store_dir(&self) -> PathBuf {
         self.dir.path().join("store")
+    }
+
+    /// What the server has written so far.
+    pub fn log(&self) -> String {
+        std::fs::read_to_string(self.log_path()).expect("the server's output")
+    }
+
+    /// Memory that the process holds, in KiB.
+    pub fn rss_kib(&self) -> u64 {
+        let pid = self.child.as_ref().and_then(Child::id).expect("a running server");
+        let status = std::fs::read_to_string(format!("/proc/{pid}/status"));
+        let status = status.expect("the process's status");
+        let line = status.lines().find_map(|line| line.strip_prefix("VmRSS:"));
+        let number = line.and_then(|line| line.split_whitespace().next()?.parse().ok());
+        number.expect("VmRSS in kB")
     }
 
     fn log_path(&self) -> PathBuf {

@@ -50,7 +50,11 @@ impl VerbError {
     }
 
     pub(crate) fn unknown_verb(word: &str, known: &[&'static str]) -> Self {
-        Self { code: ErrorCode::UnknownVerb, message: near::suggest(word, known) }
+        let message = match word {
+            "" => "the verb is empty".to_owned(),
+            word => near::suggest(word, known),
+        };
+        Self { code: ErrorCode::UnknownVerb, message }
     }
 
     fn under(self, id: Option<u64>) -> DecodeError {
