@@ -35,6 +35,7 @@ mod tidy;
 mod timers;
 mod timers_asleep;
 mod toy;
+mod transcripts;
 mod traps;
 mod two_nodes;
 mod versions;

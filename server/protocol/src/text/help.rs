@@ -18,49 +18,64 @@ const HELP: [Help; 22] = [
     row(
         "login",
         "login NAME [TOKEN]",
-        "Starts playing as NAME. A name that somebody has claimed needs its token.",
+        "Starts playing as NAME: 1 to 32 of a-z, 0-9, _ and -. A claimed name needs its TOKEN.",
     ),
-    row("join", "join ROOM", "Enters a room, such as join arena, and leaves the former one."),
-    row("leave", "leave", "Leaves the room."),
+    row(
+        "join",
+        "join ROOM",
+        "Enters a room and leaves the former one: join arena. Any name makes a room.",
+    ),
+    row("leave", "leave", "Leaves the room; you stay connected."),
     row(
         "attack",
         "attack [PLAYER]",
-        "Strikes PLAYER for 25 damage; without one it is a practice blow.",
+        "Strikes PLAYER, who must be in your room, for 25 damage; without one it is practice. \
+         Each move gives 10 xp, and damage and xp make your score.",
     ),
     row(
         "special",
         "special [PLAYER]",
-        "Strikes PLAYER for 40 damage, then cools down for 5 seconds.",
+        "Strikes PLAYER for 40 damage, or practises; then it cools down for 5 seconds.",
     ),
     row("defend", "defend", "Halves the blows at you for 3 seconds."),
-    row("heal", "heal", "Gives you back 15 health, up to your maximum."),
+    row(
+        "heal",
+        "heal",
+        "Gives you back 15 health, up to your maximum. Who is at 0 is defeated, and stands up \
+         after 5 seconds.",
+    ),
     row(
         "move",
         "move DIRECTION [STEPS]",
-        "Walks n, ne, e, se, s, sw, w or nw, 1 to 32 steps: move n 3.",
+        "Walks n, ne, e, se, s, sw, w or nw in the room, 1 to 32 steps: move n 3.",
     ),
-    row("look", "look", "Shows where you are and who is here."),
+    row("look", "look", "Shows where you are, who is here, where they stand and their health."),
     row("inv", "inv", "Shows what you carry."),
-    row("use", "use ITEM", "Uses an item by its id or a word of its name: use potion."),
+    row(
+        "use",
+        "use ITEM",
+        "Uses an item by its id or a word of its name: use potion gives back 50 health.",
+    ),
     row("gold", "gold", "Shows how much gold you have."),
-    row("say", "say TEXT", "Speaks to everybody in the room."),
+    row("say", "say TEXT", "Speaks to everybody in the room, up to 200 characters."),
     row("who", "who", "Shows who is connected, and in which room."),
     row("rooms", "rooms", "Shows the rooms and how full they are."),
-    row("top", "top", "Shows the leaderboard."),
+    row("top", "top", "Shows the leaderboard: the players with the highest score."),
     row("state", "state", "Shows all about you."),
     row(
         "watch",
         "watch on|off [HZ]",
-        "Shows who moves in the room as it happens, at most HZ (1 to 20) times a second.",
+        "Shows who moves in the room as it happens, at most HZ (1 to 20) times a second, 2 unless \
+         you say.",
     ),
     row(
         "json",
         "json on|off",
         "Answers in JSON instead of lines; a line that begins with { does so too.",
     ),
-    row("ping", "ping", "Asks for a sign of life."),
+    row("ping", "ping", "Asks for a sign of life and the server's time."),
     row("help", "help [WORD]", "Explains a word, or lists all."),
-    row("quit", "quit", "Logs out and closes the connection."),
+    row("quit", "quit", "Logs out, which leaves the room, and closes the connection."),
 ];
 
 /// The words alone, for suggestions.
@@ -101,7 +116,11 @@ pub(super) fn unknown(word: &str) -> TextError {
 
 fn overview() -> String {
     let usages: Vec<&str> = HELP.iter().map(|help| help.usage).collect();
-    format!("* {}. \"help WORD\" says more.", usages.join(" · "))
+    format!(
+        "* To begin: login NAME, join arena, look, attack PLAYER. All words: {}. \"help WORD\" says \
+         more. Answers: ok (with seq: it is saved), ! (refused), * (happened by itself).",
+        usages.join(" · ")
+    )
 }
 
 #[cfg(test)]
