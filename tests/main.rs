@@ -4,6 +4,7 @@
 
 mod activities;
 mod bounds;
+mod asyncapi;
 mod cap;
 mod creation;
 mod doctor;
