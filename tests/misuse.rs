@@ -88,9 +88,8 @@ impl<'a> Misuser<'a> {
                 assert!(again["dup"] == true && room == "den", "{what}: {again}");
             }
         }
-        match row.trace {
-            Trace::None => assert_eq!(self.house.ends().await, ends, "{what}: a journal grew"),
-            Trace::Asked => drop(self.house.settled().await),
+        if row.trace == Trace::None {
+            assert_eq!(self.house.ends().await, ends, "{what}: a journal grew");
         }
         assert_eq!(self.house.state(self.player).await, state, "{what}: the state changed");
         assert_eq!(self.house.witnesses().await, witnesses, "{what}: somebody else was touched");
@@ -134,18 +133,20 @@ fn the_table_is_long_enough_and_has_no_row_twice() {
 #[tokio::test(flavor = "multi_thread")]
 async fn each_misuse_in_a_session_gets_its_code_and_changes_nothing() {
     let house = House::open(&[]).await;
-    let rows = rows::all();
+    let mut rows = rows::all();
+    // Those that leave something to be written down later come last.
+    rows.sort_by_key(|row| row.trace == Trace::Asked);
     let before_kib = house.server.rss_kib();
     for text in [false, true] {
         for speaker in [Speaker::InRoom, Speaker::Alone] {
             let mut misuser = Misuser::enter(&house, speaker, text).await;
+            misuser.binary().await;
             for row in rows.iter().filter(|row| row.speaker == speaker) {
                 let answer = if text { row.text } else { row.json };
                 if let Some(answer) = answer {
                     misuser.misuse(row, answer).await;
                 }
             }
-            misuser.binary().await;
         }
     }
     house.check_log();

@@ -1,10 +1,13 @@
 //! The house that is misused: a real server with somebody in it, and what must not change.
 
+use std::time::Duration;
+
 use serde_json::Value;
+use tokio::time::Instant;
 
 use crate::support::http::Connection;
 use crate::support::raw::Raw;
-use crate::support::{Options, Server, eventually, state_of};
+use crate::support::{Options, PATIENCE, Server, eventually, state_of};
 
 /// Whose journals are watched: the misusers, the witnesses, their rooms.
 const WATCHED: [&str; 7] = [
@@ -33,8 +36,9 @@ const SETTINGS: [&str; 12] = [
     "60000",
 ];
 
-/// Looks at journals that must find them the same: a second and more.
-const STILL: u32 = 50;
+/// How long journals stand still before nothing is under way: an actor writes down what was
+/// delivered up to five seconds after the delivery.
+const STILL: Duration = Duration::from_secs(6);
 
 /// Where a journal ends, by actor.
 pub type Ends = Vec<(&'static str, Option<u64>)>;
@@ -72,16 +76,15 @@ impl House {
         ends
     }
 
-    /// Where they end once nothing is under way any more: rooms write down what was delivered a
-    /// while after the delivery.
+    /// Where they end once nothing is under way any more.
     pub async fn settled(&self) -> Ends {
-        let mut before = self.ends().await;
-        let mut same = 0;
-        eventually("journals that stand still", crate::support::PATIENCE, async || {
+        let (mut before, mut since) = (self.ends().await, Instant::now());
+        eventually("journals that stand still", 3 * PATIENCE, async || {
             let now = self.ends().await;
-            same = if now == before { same + 1 } else { 0 };
-            before = now;
-            (same >= STILL).then(|| before.clone())
+            if now != before {
+                (before, since) = (now, Instant::now());
+            }
+            (since.elapsed() >= STILL).then(|| before.clone())
         })
         .await
     }
