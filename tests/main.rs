@@ -3,8 +3,8 @@
 #![cfg(test)]
 
 mod activities;
-mod bounds;
 mod asyncapi;
+mod bounds;
 mod cap;
 mod creation;
 mod doctor;
