@@ -149,7 +149,8 @@ impl Topic {
     /// What changed since `cursor`, which moves on. Everything when the cursor is new, or too far
     /// behind, or a full frame is due at `now_ms`.
     pub fn delta(&self, cursor: &mut Cursor, own: u32, now_ms: u64, full_every_ms: u64) -> Delta {
-        let since = cursor.version.filter(|since| *since >= self.forgotten);
+        let before = cursor.version;
+        let since = before.filter(|since| *since >= self.forgotten);
         let stale = since.is_some_and(|since| since < self.version);
         let full = since.is_none() || (stale && now_ms >= cursor.full_at_ms);
         let since = if full { 0 } else { since.unwrap_or_default() };
@@ -160,7 +161,8 @@ impl Topic {
         {
             before.rotate_right(1);
         }
-        let gone = if full { Vec::new() } else { self.gone_since(since) };
+        // In a full frame too: a client's roster outlives it.
+        let gone = before.map_or_else(Vec::new, |before| self.gone_since(before));
         cursor.version = Some(self.version);
         if full {
             cursor.full_at_ms = now_ms.saturating_add(full_every_ms);
@@ -180,9 +182,10 @@ impl Topic {
         gone
     }
 
-    /// The names that `cursor` does not know, and moves it on. `None`: it knows all.
+    /// The names that `cursor` does not know, and moves it on; everybody's, where it is so far
+    /// behind that departures are forgotten. `None`: it knows all.
     pub fn names(&self, cursor: &mut Cursor) -> Option<Names> {
-        let since = cursor.roster;
+        let since = cursor.roster.filter(|since| *since >= self.forgotten);
         let fresh = |entity: &&Entity| since.is_none_or(|since| entity.named > since);
         let row = |entity: &Entity| (entity.row.entity, entity.player.clone(), entity.name.clone());
         let rows: Vec<_> = self.entities.values().filter(fresh).map(row).collect();
@@ -255,8 +258,22 @@ mod tests {
             put(&mut topic, "alice", entity, 0);
             topic.remove("alice", entity);
         }
+        let names = topic.names(&mut cursor).unwrap();
+        assert_eq!((names.rows.len(), names.full), (0, true));
         let next = delta(&topic, &mut cursor, 0);
-        assert_eq!(next, Delta { rows: vec![], gone: vec![], full: true });
+        assert_eq!((next.rows.len(), next.full), (0, true));
+    }
+
+    #[test]
+    fn who_left_is_named_in_a_full_frame_too() {
+        let mut topic = Topic::default();
+        put(&mut topic, "alice", 1, 10);
+        put(&mut topic, "bob", 2, 20);
+        let mut cursor = Cursor::default();
+        topic.delta(&mut cursor, 1, 1_000, 5_000);
+        topic.remove("bob", 2);
+        let next = topic.delta(&mut cursor, 1, 9_000, 5_000);
+        assert_eq!(next, Delta { rows: vec![row(1, 10)], gone: vec![2], full: true });
     }
 
     #[test]
@@ -319,6 +336,7 @@ mod tests {
             }
             self.rows.extend(delta.rows.into_iter().map(|row| (row.entity, row)));
             for entity in delta.gone {
+                self.names.remove(&entity);
                 assert!(
                     self.rows.remove(&entity).is_some() || !topic.entities.contains_key(&entity)
                 );
@@ -351,9 +369,8 @@ mod tests {
                 let rows: Vec<_> = client.rows.into_values().collect();
                 let held: Vec<_> = topic.entities.values().map(|entity| entity.row).collect();
                 prop_assert_eq!(rows, held);
-                for (entity, known) in &topic.entities {
-                    prop_assert_eq!(client.names.get(entity), Some(&known.player));
-                }
+                let known = topic.entities.iter().map(|(entity, known)| (*entity, known.player.clone()));
+                prop_assert_eq!(client.names, known.collect());
             }
         }
     }
