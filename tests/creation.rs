@@ -50,7 +50,8 @@ async fn what_does_not_create_leaves_no_key() {
             assert_eq!(query(&rt, to, linearizable).await, Err(CallError::NoSuchActor));
         }
         let payload = serde_json::to_vec(&Order::Add(1)).unwrap().into();
-        let call = Call { origin: Origin::Service, key: None, payload, creates: false };
+        let call =
+            Call { origin: Origin::Service, key: None, payload, creates: false, signal: false };
         assert_eq!(rt.call(to, call).await, Err(CallError::NoSuchActor));
         tell(&rt, "a", to, false).await;
         let note = format!("undelivered to {to}");

@@ -168,6 +168,12 @@ pub async fn order_once(
     key: &str,
 ) -> Result<Answered, CallError> {
     let payload: Bytes = serde_json::to_vec(order).unwrap().into();
-    let call = Call { origin: Origin::Service, key: Some(key.into()), payload, creates: true };
+    let call = Call {
+        origin: Origin::Service,
+        key: Some(key.into()),
+        payload,
+        creates: true,
+        signal: false,
+    };
     tokio::time::timeout(SOON, rt.call(id, call)).await.expect("no answer in time")
 }

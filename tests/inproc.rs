@@ -70,7 +70,13 @@ fn opening() -> Bytes {
 
 /// A service's command.
 pub async fn call(runtime: &Runtime, actor: &ActorId, verb: &Verb) -> Result<Answered, CallError> {
-    let call = Call { origin: Origin::Service, key: None, payload: payload(verb), creates: false };
+    let call = Call {
+        origin: Origin::Service,
+        key: None,
+        payload: payload(verb),
+        creates: false,
+        signal: false,
+    };
     runtime.call(actor, call).await
 }
 

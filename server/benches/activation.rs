@@ -121,7 +121,13 @@ impl House {
 
     /// One command, by the service, for a player without a socket.
     async fn act(&self, actor: &ActorId) -> Outcome<()> {
-        let call = Call { origin: Origin::Service, key: None, payload: heal()?, creates: false };
+        let call = Call {
+            origin: Origin::Service,
+            key: None,
+            payload: heal()?,
+            creates: false,
+            signal: false,
+        };
         self.runtime.call(actor, call).await?;
         Ok(())
     }

@@ -231,7 +231,7 @@ fn lists(lines: usize, times: impl Fn(usize) -> usize) -> Outcome<Lists> {
 async fn ask(runtime: &Runtime, actor: &ActorId, waiting: usize) -> Result<(), CallError> {
     let call = || {
         let (origin, payload) = (Origin::Service, Bytes::from_static(&[0x5A; 64]));
-        runtime.call(actor, Call { origin, key: None, payload, creates: true })
+        runtime.call(actor, Call { origin, key: None, payload, creates: true, signal: false })
     };
     match waiting {
         1 => call().await.map(drop),

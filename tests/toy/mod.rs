@@ -194,7 +194,7 @@ pub fn alone() -> Config {
 /// Tells a toy what to do; makes it if there is none.
 pub async fn order(rt: &Runtime, id: &ActorId, order: &Order) -> Result<Answered, CallError> {
     let payload = serde_json::to_vec(order).unwrap().into();
-    let call = Call { origin: Origin::Service, key: None, payload, creates: true };
+    let call = Call { origin: Origin::Service, key: None, payload, creates: true, signal: false };
     tokio::time::timeout(SOON, rt.call(id, call)).await.expect("no answer in time")
 }
 

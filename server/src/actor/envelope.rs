@@ -195,6 +195,9 @@ pub struct Call {
     pub payload: Bytes,
     /// Creates the actor where there is none.
     pub creates: bool,
+    /// Answered as soon as the command is durable, with an empty object where its own answer
+    /// comes later.
+    pub signal: bool,
 }
 
 /// Why a call or query got no answer from the rules.
@@ -227,7 +230,7 @@ pub struct Answered {
     pub body: Bytes,
     /// The actor's term.
     pub epoch: u64,
-    /// The newest durable record that the answer contains.
+    /// The newest durable record that the answer contains; of a repeat, that of the first reply.
     pub seq: u64,
     /// A repeat, answered with the first reply.
     pub dup: bool,

@@ -125,7 +125,8 @@ impl Rebuild for ByActor {
                 watch.set_rate(rate);
             }
             let payload = pack(&LeaderboardRequest::Rebuild);
-            let call = Call { origin: Origin::Service, key: None, payload, creates: true };
+            let call =
+                Call { origin: Origin::Service, key: None, payload, creates: true, signal: false };
             let answer = runtime.call(&owner()?, call).await?;
             status(&answer.body, &watch)
         }

@@ -346,7 +346,7 @@ async fn open_session(
         Caller::Nobody => edge.auth.judge(None, Some(&player), 0)?.proof,
     };
     let payload = encode(&Ask::Admit(Opening { name, proof }));
-    let call = Call { origin: Origin::Service, key: None, payload, creates: true };
+    let call = Call { origin: Origin::Service, key: None, payload, creates: true, signal: false };
     edge.runtime.call(&ActorId::player(&player), call).await?;
     let (token, expires_ms) = edge.auth.issue(&player, edge.clock.now_ms());
     let body = json!({ "token": token, "player": player, "expires_ms": expires_ms });

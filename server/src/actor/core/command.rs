@@ -25,6 +25,9 @@ enum Known {
     Pending(Token),
 }
 
+/// The answer where there is nothing to say.
+const EMPTY: Bytes = Bytes::from_static(b"{}");
+
 fn hash(key: &str) -> KeyHash {
     let digest = Sha256::digest(key.as_bytes());
     let mut short = [0; 16];
@@ -249,7 +252,7 @@ impl Core {
             return Some(Known::Pending(token));
         }
         let first = self.durable.ledger.kept(place).map(|kept| (kept.result.clone(), kept.seq));
-        let (result, seq) = first.unwrap_or_else(|| (Ok(Bytes::from_static(b"{}")), self.acked));
+        let (result, seq) = first.unwrap_or_else(|| (Ok(EMPTY), self.acked));
         Some(Known::Answered(Outcome { result, seq: Some(seq), dup: true }))
     }
 
@@ -271,7 +274,7 @@ impl Core {
     }
 
     /// Someone waits for a deferred answer; after a while they hear `pending`.
-    fn await_answer(&mut self, now_ms: u64, token: Token, caller: Option<CallerId>) {
+    fn await_answer(&mut self, now_ms: u64, token: Token, caller: Option<(CallerId, bool)>) {
         let deadline_ms = now_ms + self.limits.pending_after_ms;
         let waiter =
             Waiter { deadline_ms, told: false, callers: Vec::new(), followers: Vec::new() };
@@ -292,7 +295,7 @@ impl Core {
         }
         let mut said = Vec::new();
         for (token, callers) in late {
-            for caller in callers {
+            for (caller, _) in callers {
                 said.push(Output::Answer(caller, Err(CallError::Pending)));
             }
             let place = self.durable.ledger.pending.get(&token).map(|p| p.place);
@@ -338,17 +341,31 @@ impl Core {
         draft.outputs.push(Output::Answer(caller, answer.map_err(CallError::Rejected)));
     }
 
-    pub(super) fn call(&mut self, draft: &mut Draft, caller: CallerId, call: Call) {
-        let key = call.key.as_deref().map(hash);
-        match self.known(key) {
+    /// Answers a key that was used before. Returns whether it was.
+    fn repeat_of_call(&mut self, draft: &mut Draft, caller: CallerId, call: &Call) -> bool {
+        match self.known(call.key.as_deref().map(hash)) {
+            None => return false,
+            Some(Known::Pending(_)) if call.signal => {
+                self.answer(draft, caller, Ok(EMPTY), true);
+            }
             Some(Known::Pending(token)) => {
-                return self.await_answer(draft.now_ms, token, Some(caller));
+                self.await_answer(draft.now_ms, token, Some((caller, true)));
             }
-            Some(Known::Answered(outcome)) => {
-                return self.answer(draft, caller, outcome.result, true);
+            Some(Known::Answered(Outcome { result, seq, .. })) => {
+                let seq = seq.unwrap_or_else(|| self.state_seq(draft));
+                let answer =
+                    result.map(|body| Answered { body, epoch: self.epoch, seq, dup: true });
+                draft.outputs.push(Output::Answer(caller, answer.map_err(CallError::Rejected)));
             }
-            None => {}
         }
+        true
+    }
+
+    pub(super) fn call(&mut self, draft: &mut Draft, caller: CallerId, call: Call) {
+        if self.repeat_of_call(draft, caller, &call) {
+            return;
+        }
+        let key = call.key.as_deref().map(hash);
         if self.durable.ledger.outbox.len() >= self.limits.outbox_len_max {
             return draft.outputs.push(Output::Answer(caller, Err(CallError::Busy)));
         }
@@ -362,7 +379,11 @@ impl Core {
         match self.accept(draft, decision, 0) {
             Answer::Later(token) => {
                 self.write(draft, Fact::Deferred { token, place, key });
-                self.await_answer(draft.now_ms, token, Some(caller));
+                if call.signal {
+                    self.answer(draft, caller, Ok(EMPTY), false);
+                } else {
+                    self.await_answer(draft.now_ms, token, Some((caller, false)));
+                }
             }
             Answer::Now(body) => {
                 self.write(draft, Fact::Answered { place, key, body: body.clone(), first: None });

@@ -238,8 +238,8 @@ impl Core {
         let place = pending.place;
         self.write(draft, Fact::Completed { token, result: result.clone() });
         if let Some(waiter) = self.waiters.remove(&token) {
-            for caller in waiter.callers {
-                self.answer(draft, caller, result.clone(), false);
+            for (caller, dup) in waiter.callers {
+                self.answer(draft, caller, result.clone(), dup);
             }
             for (connection, place) in waiter.followers {
                 self.follow(draft, connection, place, result.clone());

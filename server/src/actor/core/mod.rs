@@ -78,7 +78,8 @@ enum Rider {
 struct Waiter {
     deadline_ms: u64,
     told: bool,
-    callers: Vec<CallerId>,
+    /// Each with whether it repeats a key.
+    callers: Vec<(CallerId, bool)>,
     /// Commands under other ids that named the same key.
     followers: Vec<(ConnectionId, Place)>,
 }

@@ -90,6 +90,8 @@ pub(super) struct Call {
     key: Option<Box<str>>,
     payload: Bytes,
     creates: bool,
+    #[serde(default)]
+    signal: bool,
 }
 
 #[derive(Debug, Serialize, Deserialize)]
@@ -241,7 +243,7 @@ impl From<&envelope::Call> for Call {
             contract::Origin::Service => Origin::Service,
         };
         let (key, payload) = (call.key.clone(), call.payload.clone());
-        Self { origin, key, payload, creates: call.creates }
+        Self { origin, key, payload, creates: call.creates, signal: call.signal }
     }
 }
 
@@ -252,7 +254,8 @@ impl From<Call> for envelope::Call {
             Origin::Owner => contract::Origin::Owner,
             Origin::Service => contract::Origin::Service,
         };
-        Self { origin, key: call.key, payload: call.payload, creates: call.creates }
+        let Call { key, payload, creates, signal, .. } = call;
+        Self { origin, key, payload, creates, signal }
     }
 }
 

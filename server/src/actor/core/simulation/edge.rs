@@ -134,7 +134,7 @@ impl World {
             let a = self.activate(actor)?;
             let (origin, payload) = (Origin::Service, pack(&cmd));
             let key = Some(format!("call{}", cmd.nonce).into());
-            let call = Call { origin, key, payload, creates: false };
+            let call = Call { origin, key, payload, creates: false, signal: false };
             self.handle(a, Input::Call(caller, call))?;
         }
         if self.faulty() || !self.service.open.is_empty() {

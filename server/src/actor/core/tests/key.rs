@@ -46,7 +46,8 @@ fn a_call_with_the_key_of_a_pending_one_attaches() {
     assert_eq!(answer(&rig.wait(5_000)), Some(Err(CallError::Pending)));
     rig.put(call(6, "k", &Script::later()));
     let out = rig.put(Input::Tell(id("other"), tell(1, None, &Script::complete(1, true))));
-    assert_eq!(answer(&out).unwrap().unwrap().body, "\"done\"");
+    let done = answer(&out).unwrap().unwrap();
+    assert_eq!((&*done.body, done.dup), (&b"\"done\""[..], true));
     assert!(reply(&out, 1).is_some());
 }
 
@@ -73,4 +74,30 @@ fn a_refusal_frees_its_key() {
     let command = rig.keyed(3, "k", &Script::event("a"));
     let outcome = reply(&rig.put(command), 3).unwrap();
     assert!(outcome.result.is_ok() && !outcome.dup);
+}
+
+#[test]
+fn a_repeat_of_a_call_names_the_record_of_the_first() {
+    let mut rig = Rig::new();
+    let first = answer(&rig.put(call(1, "k", &Script::event("a")))).unwrap().unwrap();
+    rig.put(call(2, "other", &Script::event("b")));
+    let again = answer(&rig.put(call(3, "k", &Script::event("a")))).unwrap().unwrap();
+    assert_eq!((first.dup, again.dup), (false, true));
+    assert_eq!((again.body, again.seq), (first.body, first.seq));
+    assert_eq!(rig.said(), "a,b");
+}
+
+#[test]
+fn a_signal_is_answered_when_it_is_durable_though_its_answer_comes_later() {
+    let mut rig = Rig::new();
+    for (caller, dup) in [(1, false), (2, true)] {
+        let said = answer(&rig.put(signal(caller, "k", &Script::later()))).unwrap().unwrap();
+        assert_eq!((said.body, said.dup), ("{}".into(), dup));
+        assert!(said.seq > 0);
+    }
+    // Who waits for the answer under the same key gets it.
+    assert_eq!(answer(&rig.put(call(3, "k", &Script::later()))), None);
+    let out = rig.put(Input::Tell(id("other"), tell(1, None, &Script::complete(1, true))));
+    let done = answer(&out).unwrap().unwrap();
+    assert_eq!((done.body, done.dup), ("\"done\"".into(), true));
 }

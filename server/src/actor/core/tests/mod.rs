@@ -335,7 +335,14 @@ pub fn hello(connection: u64) -> Input {
 
 pub fn call(caller: CallerId, key: &str, script: &Script) -> Input {
     let (origin, key, payload) = (Origin::Service, Some(key.into()), script.pack());
-    Input::Call(caller, Call { origin, key, payload, creates: false })
+    Input::Call(caller, Call { origin, key, payload, creates: false, signal: false })
+}
+
+pub fn signal(caller: CallerId, key: &str, script: &Script) -> Input {
+    match call(caller, key, script) {
+        Input::Call(caller, call) => Input::Call(caller, Call { signal: true, ..call }),
+        other => other,
+    }
 }
 
 pub fn tell(seq: u64, prev: Option<u64>, script: &Script) -> super::Tell {

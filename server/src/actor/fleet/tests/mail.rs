@@ -38,7 +38,13 @@ fn one_of_each() -> Vec<Post> {
         posts.push(Post::Verdict { to: to.clone(), from: from.clone(), id, verdict });
     }
     for origin in [Origin::Session, Origin::Owner, Origin::Service] {
-        let call = Call { origin, key: Some("k".into()), payload: payload.clone(), creates: true };
+        let call = Call {
+            origin,
+            key: Some("k".into()),
+            payload: payload.clone(),
+            creates: true,
+            signal: true,
+        };
         posts.push(Post::Call { to: to.clone(), id: 9, call });
     }
     let answered = Answered { body: "{}".into(), epoch: 1, seq: 2, dup: true };
