@@ -1,5 +1,6 @@
 //! What is refused, how it is said, and whether the socket stays.
 
+use std::os::unix::fs::PermissionsExt;
 use std::time::Duration;
 
 use holdfast_protocol::client::{MoveType, Verb};
@@ -107,6 +108,7 @@ async fn without_guests_only_tokens_open_a_session() {
     let dir = tempfile::tempdir().unwrap();
     let secret = dir.path().join("service-token");
     std::fs::write(&secret, "a-secret-of-the-services\n").unwrap();
+    std::fs::set_permissions(&secret, std::fs::Permissions::from_mode(0o600)).unwrap();
     let args = ["--guests", "off", "--service-token-file", secret.to_str().unwrap()];
     let server = Server::start_with(Options::default().with(&args)).await;
     let mut guest = Bot::connect(&server.ws()).await.unwrap();

@@ -24,7 +24,7 @@ use std::str::FromStr;
 pub use dump::dump;
 pub use redis::redis_address;
 pub use resolve::{Asked, Doctor, Origin, Rebuild, Resolved, resolve};
-pub use secret::{Secret, read_secret};
+pub use secret::{Secret, read_secret, read_tokens};
 
 use crate::store;
 pub use crate::store::durability::Durability;
@@ -200,7 +200,7 @@ pub struct Settings {
 
     /// What someone without a token may do.
     pub guests: Guests,
-    /// Holds the token with which services speak for any player.
+    /// Holds the tokens with which services speak for any player, one a line.
     pub service_token_file: Option<PathBuf>,
     /// Holds the key that signs tokens; without it the store keeps one.
     pub token_key_file: Option<PathBuf>,

@@ -30,7 +30,7 @@ use crate::actor::handle::{self, Runtime};
 use crate::actor::kind::{Kind, Kinds};
 use crate::admin;
 use crate::clock::Clock;
-use crate::config::{ConfigError, Guests, Settings, read_secret, redis_address};
+use crate::config::{ConfigError, Guests, Settings, read_secret, read_tokens, redis_address};
 use crate::doctor::{self, SAMPLES_AT_START};
 use crate::game;
 use crate::gateway::{self, Gateway, Hub};
@@ -192,6 +192,11 @@ fn secret_file(option: &str, path: Option<&Path>) -> Result<Option<Vec<u8>>, Con
     path.map(|path| read_secret(option, path).map(|secret| secret.expose().to_vec())).transpose()
 }
 
+fn service_tokens(settings: &Settings) -> Result<Vec<String>, ConfigError> {
+    let path = settings.service_token_file.as_deref();
+    path.map_or(Ok(Vec::new()), |path| read_tokens("--service-token-file", path))
+}
+
 /// The key that signs tokens: the operator's, or the store's, which makes one once.
 async fn token_key(settings: &Settings, store: &dyn Store) -> Result<Vec<u8>, StartError> {
     let own = secret_file("--token-key-file", settings.token_key_file.as_deref())?;
@@ -211,7 +216,6 @@ fn edge_config(
     token_key: Vec<u8>,
     clock: &Clock,
 ) -> Result<gateway::Config, StartError> {
-    let token = secret_file("--service-token-file", settings.service_token_file.as_deref())?;
     let capacity = rules(settings);
     Ok(gateway::Config {
         advertise: settings.advertise.as_deref().map(websocket_url),
@@ -221,7 +225,7 @@ fn edge_config(
             Guests::Off => gateway::Guests::Off,
         },
         allow_origins: settings.allow_origin.clone(),
-        service_token: token.map(|bytes| String::from_utf8_lossy(&bytes).into_owned()),
+        service_tokens: service_tokens(settings)?,
         beat_ms: settings.beat_ms,
         frame_ms: settings.frame_ms,
         hold_ms: settings.hold_ms,

@@ -27,6 +27,7 @@ pub const ITEM_ID_LEN_MAX: usize = 64;
 /// The kind of an `execute_move`.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, PartialOrd, Ord, Hash, Serialize, Deserialize)]
 #[serde(rename_all = "snake_case")]
+#[cfg_attr(feature = "openapi", derive(utoipa::ToSchema))]
 pub enum MoveType {
     /// A blow.
     Attack,

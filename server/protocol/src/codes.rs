@@ -134,11 +134,11 @@ impl ErrorCode {
             | Self::Cooldown
             | Self::Defeated
             | Self::NotUseful
-            | Self::NotEnough
-            | Self::OutcomeUnknown => 409,
+            | Self::NotEnough => 409,
             Self::TooLarge => 413,
             Self::RateLimited | Self::TooManyInFlight => 429,
             Self::Busy => 503,
+            Self::OutcomeUnknown => 504,
         }
     }
 }

@@ -33,4 +33,16 @@ pub enum Request {
     /// Makes sure that the player exists; opens no session (`POST /v1/sessions`).
     #[serde(rename = "a")]
     Admit(Opening),
+    /// Receive a notification; only services ask for it.
+    #[serde(rename = "n")]
+    Notify {
+        /// The sentence.
+        text: String,
+        /// Who caused it.
+        #[serde(default, skip_serializing_if = "Option::is_none")]
+        from: Option<String>,
+    },
+    /// How much the player does; a query.
+    #[serde(rename = "m")]
+    Metrics {},
 }

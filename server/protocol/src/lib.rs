@@ -16,5 +16,7 @@ pub mod frame;
 pub mod ids;
 pub mod movement;
 pub mod near;
+#[cfg(feature = "openapi")]
+mod schema;
 pub mod server;
 pub mod text;

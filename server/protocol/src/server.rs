@@ -21,8 +21,9 @@ pub use event::{
     RosterEvent, RosterRow, SayEvent, TopRow,
 };
 pub use state::{
-    Buff, Cooldown, InventoryBody, InventoryItem, MoveBody, Notification, PlayerState, RefreshBody,
-    RoomBody, RoomInfo, RoomsBody, Status, StatusBody, TopBody, UseBody, WhoBody, WhoRow,
+    Buff, Cooldown, InventoryBody, InventoryItem, MetricsBody, MoveBody, Notification, PlayerState,
+    RefreshBody, RoomBody, RoomInfo, RoomsBody, Status, StatusBody, TopBody, UseBody, WhoBody,
+    WhoRow,
 };
 
 #[expect(

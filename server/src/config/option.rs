@@ -244,7 +244,7 @@ const PLAYERS: &[Opt] = &[
         "FILE",
         |s, t| file(t).map(|path| s.service_token_file = path),
         |s| s.service_token_file.as_ref().map(|path| path.display().to_string()),
-        "Holds the token with which services speak for any player",
+        "Holds the tokens with which services speak for any player, one a line; mode 0600",
     ),
     text_of(
         "token-key-file",

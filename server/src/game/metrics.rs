@@ -1,10 +1,12 @@
 //! Session metrics: how much a player did, handed over every 1,000 actions and at logout.
 
+use holdfast_protocol::server::MetricsBody;
 use serde::{Deserialize, Serialize};
 
 use super::draft::Draft;
 use super::event::Event;
 use super::pack;
+use super::player::Player;
 use crate::actor::contract::ActivityOptions;
 
 /// The activity that takes them. Input: [`MetricsInput`] as MessagePack.
@@ -23,6 +25,17 @@ pub struct MetricsInput {
     pub duration_ms: u64,
     /// When, in Unix milliseconds.
     pub at_ms: u64,
+}
+
+/// How much the player does, for whoever asks.
+pub(super) fn body(player: &Player) -> MetricsBody {
+    MetricsBody {
+        session_actions_count: player.session_actions,
+        total_actions_count: player.total_actions,
+        session_since_ms: player.measured_ms,
+        last_active_ms: player.active_ms,
+        dropped_steps_count: player.dropped_steps,
+    }
 }
 
 /// Hands the metrics over when enough has come together.

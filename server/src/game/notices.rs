@@ -32,20 +32,6 @@ pub struct NotificationInput {
     pub from: Option<String>,
 }
 
-/// What a service may ask of a player besides the protocol's verbs; a command's payload.
-#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
-pub enum ServiceRequest {
-    /// Receive a notification.
-    #[serde(rename = "n")]
-    Notify {
-        /// The sentence.
-        text: String,
-        /// Who caused it.
-        #[serde(default, skip_serializing_if = "Option::is_none")]
-        from: Option<String>,
-    },
-}
-
 /// A service's notification.
 pub(super) fn notify(
     draft: &mut Draft<'_>,

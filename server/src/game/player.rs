@@ -11,11 +11,10 @@ use holdfast_protocol::server as wire;
 
 use super::draft::Draft;
 use super::event::Event;
-use super::notices::ServiceRequest;
 use super::tells::{ToPlayer, ToRoom};
 use super::{
-    PLAYER, ROOM, Settings, combat, inventory, json, leaderboard, movement, notices, presence,
-    public, travel, unpack,
+    PLAYER, ROOM, Settings, combat, inventory, json, leaderboard, metrics, movement, notices,
+    presence, public, travel, unpack,
 };
 use crate::actor::contract::{Actor, Ctx, Decision, Message, Origin, Reject, Undelivered, View};
 
@@ -77,7 +76,10 @@ impl Actor for Player {
                 Ok(json(&wire::StatusBody { status: state.status }))
             }
             Request::Verb(verb) => Err(unknown_verb(&verb)),
-            Request::Admit(_) => Err(Reject::new("unknown_verb", "an admission is no query")),
+            Request::Metrics {} => Ok(json(&metrics::body(self))),
+            Request::Admit(_) | Request::Notify { .. } => {
+                Err(Reject::new("unknown_verb", "this is a command, not a query"))
+            }
         }
     }
 
@@ -121,10 +123,13 @@ impl Player {
             }
             _ if !self.exists => return Err(unknown_player()),
             Ok(Request::Verb(verb)) => command(&mut draft, origin, verb)?,
-            Err(_) if origin == Origin::Service => {
-                let ServiceRequest::Notify { text, from } = unpack(payload)?;
+            Ok(Request::Notify { text, from }) if origin == Origin::Service => {
                 notices::notify(&mut draft, &text, from)?;
             }
+            Ok(Request::Notify { .. }) => {
+                return Err(Reject::new("unauthorized", "only services send notifications"));
+            }
+            Ok(Request::Metrics {}) => return Err(Reject::new("unknown_verb", "metrics are read")),
             Err(reject) => return Err(reject),
         }
         Ok(draft.finish())

@@ -8,9 +8,7 @@ use holdfast_protocol::edge::{Opening, Proof, Request};
 use holdfast_protocol::frame;
 use holdfast_protocol::ids::ActorId;
 use holdfast_protocol::movement::Step;
-use holdfast_protocol::server::{
-    ErrorBody, Pong, RefreshBody, RoomInfo, RoomsBody, TopBody, WhoBody,
-};
+use holdfast_protocol::server::{ErrorBody, Pong, RefreshBody, RoomsBody, TopBody, WhoBody};
 use holdfast_protocol::text::{self, Line, render};
 use serde::Serialize;
 use serde_json::Number;
@@ -25,8 +23,6 @@ use super::socket::{End, Flow, Socket};
 use super::standing::Patience;
 use crate::actor::envelope::{Attach, Command};
 
-/// How long `top` waits for the store before it shows the last known, in milliseconds.
-const TOP_PATIENCE_MS: u64 = 1_000;
 /// After which time a client that was not served may try again, in milliseconds.
 const BUSY_PAUSE_MS: u64 = 500;
 
@@ -193,7 +189,7 @@ impl Socket {
                 self.answer_here(id, &WhoBody { players }).await
             }
             Verb::Rooms {} => {
-                let rooms = self.rooms();
+                let rooms = self.edge.rooms();
                 self.answer_here(id, &RoomsBody { rooms }).await
             }
             Verb::Top {} => Box::pin(self.top(id)).await,
@@ -320,25 +316,9 @@ impl Socket {
         lines.walk(len, input)
     }
 
-    fn rooms(&self) -> Vec<RoomInfo> {
-        let room = |(room_id, len): (_, usize)| RoomInfo {
-            room_name: format!("Room {room_id}"),
-            player_count: u32::try_from(len).unwrap_or(u32::MAX),
-            max_players: (self.edge.room_capacity)(&room_id),
-            room_id,
-        };
-        self.edge.hub.rooms().into_iter().map(room).collect()
-    }
-
     async fn top(&mut self, id: Option<u64>) -> Flow {
         let edge: Arc<_> = self.edge.clone();
-        let top = tokio::select! {
-            biased;
-            top = edge.board.top(TOP_LEN) => top,
-            () = edge.clock.sleep_ms(TOP_PATIENCE_MS) => {
-                edge.board.changes().borrow().iter().take(TOP_LEN).cloned().collect()
-            }
-        };
+        let top = edge.top(TOP_LEN).await;
         self.answer_here(id, &TopBody { top }).await
     }
 

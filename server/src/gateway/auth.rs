@@ -93,7 +93,7 @@ pub struct Auth {
     reads: DecodingKey,
     validation: Validation,
     guests: Guests,
-    service: Option<[u8; 32]>,
+    services: Vec<[u8; 32]>,
     token_life_ms: u64,
 }
 
@@ -106,7 +106,7 @@ impl fmt::Debug for Auth {
 impl Auth {
     /// With the key that every gateway of the cluster has.
     #[must_use]
-    pub fn new(key: &[u8], guests: Guests, service_token: Option<&str>) -> Self {
+    pub fn new(key: &[u8], guests: Guests, service_tokens: &[String]) -> Self {
         let mut validation = Validation::new(Algorithm::HS256);
         validation.set_audience(&[AUDIENCE]);
         validation.required_spec_claims = ["aud".to_owned(), "sub".to_owned()].into();
@@ -117,7 +117,7 @@ impl Auth {
             reads: DecodingKey::from_secret(key),
             validation,
             guests,
-            service: service_token.map(hash),
+            services: service_tokens.iter().map(|token| hash(token)).collect(),
             token_life_ms: TOKEN_LIFE_MS,
         }
     }
@@ -189,14 +189,19 @@ impl Auth {
         Ok((claims.sub, claims.sid.ok_or(AuthError::Invalid)?))
     }
 
-    /// True when that is the service token. Takes the same time whatever was sent.
+    /// Which service's token that is. Takes the same time whatever was sent.
     #[must_use]
-    pub fn is_service(&self, token: &str) -> bool {
+    pub fn service(&self, token: &str) -> Option<usize> {
         let asked = hash(token);
-        self.service.is_some_and(|service| {
-            service.iter().zip(asked).fold(0, |differs, (left, right)| differs | (left ^ right))
-                == 0
-        })
+        let equal = |known: &[u8; 32]| {
+            known.iter().zip(asked).fold(0, |differs, (left, right)| differs | (left ^ right)) == 0
+        };
+        // All are compared, so that the time does not tell which one it is.
+        let mut found = None;
+        for (at, known) in self.services.iter().enumerate() {
+            found = if equal(known) { Some(at) } else { found };
+        }
+        found
     }
 
     /// Judges a hello.
@@ -281,7 +286,7 @@ mod tests {
     use super::*;
 
     fn auth(guests: Guests) -> Auth {
-        Auth::new(&[7; 32], guests, Some("s3rvice"))
+        Auth::new(&[7; 32], guests, &["s3rvice".to_owned(), "another".to_owned()])
     }
 
     fn player(name: &str) -> PlayerId {
@@ -310,7 +315,7 @@ mod tests {
 
     #[test]
     fn a_forged_token_is_refused() {
-        let (token, _) = Auth::new(&[8; 32], Guests::Off, None).issue(&player("alice"), 0);
+        let (token, _) = Auth::new(&[8; 32], Guests::Off, &[]).issue(&player("alice"), 0);
         assert_eq!(auth(Guests::Off).verify(&token, 0), Err(AuthError::Invalid));
         let none = "eyJhbGciOiJub25lIn0.eyJhdWQiOiJob2xkZmFzdCIsInR5cCI6InNlc3Npb24iLCJzdWIiOiJh\
                     bGljZSIsImV4cCI6OTk5OTk5OTk5OX0.";
@@ -338,10 +343,11 @@ mod tests {
     }
 
     #[test]
-    fn the_service_token_is_compared_whole() {
-        assert!(auth(Guests::Off).is_service("s3rvice"));
-        assert!(!auth(Guests::Off).is_service("s3rvic"));
-        assert!(!Auth::new(&[7; 32], Guests::Off, None).is_service(""));
+    fn a_service_token_is_compared_whole() {
+        let auth = auth(Guests::Off);
+        assert_eq!((auth.service("s3rvice"), auth.service("another")), (Some(0), Some(1)));
+        assert_eq!((auth.service("s3rvic"), auth.service("")), (None, None));
+        assert_eq!(Auth::new(&[7; 32], Guests::Off, &[]).service(""), None);
     }
 
     #[test]

@@ -13,6 +13,7 @@ use governor::middleware::NoOpMiddleware;
 use governor::state::{InMemoryState, NotKeyed};
 use governor::{DefaultKeyedRateLimiter, Quota, RateLimiter};
 use holdfast_protocol::client::{Class, Verb};
+use holdfast_protocol::ids::PlayerId;
 use holdfast_protocol::server;
 
 /// Every limit of the edge. All are settings.
@@ -52,7 +53,8 @@ pub struct Limits {
     pub connections_max: usize,
     /// Sockets of one address; one more closes with 4506.
     pub connections_per_address_max: u32,
-    /// Handshakes and session calls a second of one address; bursts of twice that.
+    /// Handshakes and session calls a second of one address, and as many other calls by HTTP;
+    /// bursts of twice that.
     pub handshakes_per_s: u32,
     /// Refused messages in [`super::session::MISUSE_WINDOW_MS`]; one more closes with 4503.
     pub misuse_max: usize,
@@ -155,10 +157,16 @@ fn check(limiter: &Direct) -> Result<(), u64> {
     })
 }
 
+/// Who commands whom by HTTP: a service by its number, or the player itself.
+type Speaker = (Option<usize>, PlayerId);
+
 /// Who is connected from where, and how fast each address knocks.
 #[derive(Debug)]
 pub(super) struct Door {
     knocks: DefaultKeyedRateLimiter<IpAddr>,
+    asks: DefaultKeyedRateLimiter<IpAddr>,
+    commands: DefaultKeyedRateLimiter<Speaker>,
+    says: DefaultKeyedRateLimiter<Speaker>,
     open: Mutex<Open>,
     connections_max: usize,
     per_address_max: u32,
@@ -174,6 +182,9 @@ impl Door {
     pub(super) fn new(limits: &Limits) -> Arc<Self> {
         Arc::new(Self {
             knocks: RateLimiter::keyed(quota(limits.handshakes_per_s)),
+            asks: RateLimiter::keyed(quota(limits.handshakes_per_s)),
+            commands: RateLimiter::keyed(quota(limits.commands_per_s)),
+            says: RateLimiter::keyed(quota(limits.say_per_s)),
             open: Mutex::default(),
             connections_max: limits.connections_max,
             per_address_max: limits.connections_per_address_max,
@@ -183,6 +194,30 @@ impl Door {
     /// False when the address asks too often.
     pub(super) fn knock(&self, from: IpAddr) -> bool {
         from.is_loopback() || self.knocks.check_key(&network(from)).is_ok()
+    }
+
+    /// False when the address calls too often by HTTP.
+    pub(super) fn ask(&self, from: IpAddr) -> bool {
+        from.is_loopback() || self.asks.check_key(&network(from)).is_ok()
+    }
+
+    /// Lets a command by HTTP pass at the rates of a socket, or says after how many milliseconds
+    /// it may come again.
+    pub(super) fn command(
+        &self,
+        service: Option<usize>,
+        player: &PlayerId,
+        says: bool,
+    ) -> Result<(), u64> {
+        let speaker = (service, player.clone());
+        let check = |limiter: &DefaultKeyedRateLimiter<Speaker>| {
+            limiter.check_key(&speaker).map_err(|until| {
+                let wait = until.wait_time_from(limiter.clock().now());
+                u64::try_from(wait.as_millis()).unwrap_or(u64::MAX).saturating_add(1)
+            })
+        };
+        check(&self.commands)?;
+        if says { check(&self.says) } else { Ok(()) }
     }
 
     /// A place for one more socket; `None` when there are too many.
@@ -213,6 +248,12 @@ impl Door {
     pub(super) fn sweep(&self) {
         self.knocks.retain_recent();
         self.knocks.shrink_to_fit();
+        self.asks.retain_recent();
+        self.asks.shrink_to_fit();
+        for limiter in [&self.commands, &self.says] {
+            limiter.retain_recent();
+            limiter.shrink_to_fit();
+        }
     }
 }
 
@@ -294,5 +335,27 @@ mod tests {
         assert!((0..4).all(|_| door.knock(far)));
         assert!(!door.knock(same));
         assert!((0..99).all(|_| door.knock("::1".parse().unwrap())));
+    }
+
+    #[test]
+    fn commands_by_http_have_the_rates_of_a_socket() {
+        let door = Door::new(&Limits { commands_per_s: 2, ..Limits::default() });
+        let [alice, bob] = ["alice", "bob"].map(|name| PlayerId::new(name).unwrap());
+        assert!((0..4).all(|_| door.command(None, &alice, false).is_ok()));
+        let wait = door.command(None, &alice, false).unwrap_err();
+        assert!((1..=501).contains(&wait), "{wait}");
+        assert!(door.command(Some(0), &alice, false).is_ok(), "a service has its own");
+        assert!((0..2).all(|_| door.command(None, &bob, true).is_ok()));
+        assert!(door.command(None, &bob, true).is_err(), "chat has its own");
+    }
+
+    #[test]
+    fn an_address_calls_so_often() {
+        let door = Door::new(&Limits { handshakes_per_s: 2, ..Limits::default() });
+        let far: IpAddr = "192.0.2.1".parse().unwrap();
+        assert!((0..4).all(|_| door.ask(far)));
+        assert!(!door.ask(far));
+        assert!(door.knock(far), "handshakes have their own");
+        assert!((0..99).all(|_| door.ask("127.0.0.1".parse().unwrap())));
     }
 }

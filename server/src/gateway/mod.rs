@@ -21,6 +21,7 @@ use std::time::Duration;
 use bytes::Bytes;
 use holdfast_protocol::frame;
 use holdfast_protocol::ids::RoomId;
+use holdfast_protocol::server::{RoomInfo, TopRow};
 use tokio::sync::watch;
 use tokio_util::sync::CancellationToken;
 use tokio_util::task::TaskTracker;
@@ -71,6 +72,8 @@ use standing::Patience;
 /// How many sockets are told to go at once, and how far apart.
 const DRAIN_BATCH: usize = 256;
 const DRAIN_PAUSE_MS: u64 = 20;
+/// How long the leaderboard waits for the store, in milliseconds.
+const TOP_PATIENCE_MS: u64 = 1_000;
 /// How often quiet addresses are forgotten, in milliseconds.
 const SWEEP_MS: u64 = 60_000;
 
@@ -101,8 +104,8 @@ pub struct Config {
     pub token_key: Vec<u8>,
     /// How long session tokens live, in milliseconds.
     pub token_life_ms: u64,
-    /// Opens everything that services may do.
-    pub service_token: Option<String>,
+    /// Each opens everything that services may do.
+    pub service_tokens: Vec<String>,
     /// How long input waits to be batched, in milliseconds.
     pub beat_ms: u64,
     /// Time between room frames, in milliseconds.
@@ -136,7 +139,7 @@ impl Config {
             allow_origins: Vec::new(),
             token_key,
             token_life_ms: auth::TOKEN_LIFE_MS,
-            service_token: None,
+            service_tokens: Vec::new(),
             beat_ms: 50,
             frame_ms: 100,
             full_frame_ms: 5_000,
@@ -218,6 +221,28 @@ impl Edge {
         self.standing().judge(self.clock.now_ms(), self.hold_ms)
     }
 
+    /// The rooms that this node sees, and how full they are.
+    fn rooms(&self) -> Vec<RoomInfo> {
+        let room = |(room_id, len): (RoomId, usize)| RoomInfo {
+            room_name: format!("Room {room_id}"),
+            player_count: u32::try_from(len).unwrap_or(u32::MAX),
+            max_players: (self.room_capacity)(&room_id),
+            room_id,
+        };
+        self.hub.rooms().into_iter().map(room).collect()
+    }
+
+    /// The best players; the last known of them while the store does not answer.
+    async fn top(&self, limit: usize) -> Vec<TopRow> {
+        tokio::select! {
+            biased;
+            top = self.board.top(limit) => top,
+            () = self.clock.sleep_ms(TOP_PATIENCE_MS) => {
+                self.board.changes().borrow().iter().take(limit).cloned().collect()
+            }
+        }
+    }
+
     /// True when a page of `origin` may ask a node that was called `host`.
     fn allows(&self, origin: &str, host: Option<&str>) -> bool {
         self.origins.allow(origin, host)
@@ -281,7 +306,7 @@ impl Gateway {
         let named = config.allow_origins.iter().chain(&config.advertise).map(String::as_str);
         let edge = Edge {
             origins: Origins::new(named),
-            auth: Auth::new(&config.token_key, config.guests, config.service_token.as_deref())
+            auth: Auth::new(&config.token_key, config.guests, &config.service_tokens)
                 .token_life_ms(config.token_life_ms),
             door: Door::new(&config.limits),
             beat: Beat::new(runtime.clone(), counters.clone()),

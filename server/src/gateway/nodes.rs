@@ -7,22 +7,22 @@ use std::sync::atomic::Ordering;
 use axum::Json;
 use axum::extract::State;
 use axum::http::{HeaderMap, StatusCode};
-use axum::response::{IntoResponse, Response};
 use futures::future::BoxFuture;
 use holdfast_protocol::ids::PlayerId;
 use serde::{Serialize, Serializer};
-use serde_json::json;
+use utoipa::ToSchema;
 
 use super::Edge;
-use super::http::{Failure, may_read};
+use super::http::{Failure, ReadRefused, may_read};
 
 /// One node, as its lease tells.
-#[derive(Debug, Clone, PartialEq, Eq, Serialize)]
+#[derive(Debug, Clone, PartialEq, Eq, Serialize, ToSchema)]
 pub struct NodeRow {
     /// As the operator named it.
     pub node: String,
     /// This run of it; as text, because it may be beyond what JSON numbers hold.
     #[serde(serialize_with = "as_text")]
+    #[schema(value_type = String)]
     pub session: u64,
     /// Where clients reach it.
     pub address: String,
@@ -58,17 +58,30 @@ fn unknown(error: String) -> Failure {
     Failure::new(StatusCode::SERVICE_UNAVAILABLE, "busy", message).retry_after_s(1)
 }
 
-/// `GET /v1/nodes`.
+/// Every node that has a lease.
+#[derive(Serialize, ToSchema)]
+pub(super) struct NodesPage {
+    nodes: Vec<NodeRow>,
+}
+
+/// The nodes
+#[utoipa::path(
+    get,
+    path = "/v1/nodes",
+    tag = "world",
+    responses((status = 200, description = "All of them.", body = NodesPage), ReadRefused),
+    security((), ("token" = []))
+)]
 pub(super) async fn read_nodes(
     State(edge): State<Arc<Edge>>,
     headers: HeaderMap,
-) -> Result<Response, Failure> {
+) -> Result<Json<NodesPage>, Failure> {
     may_read(&edge, &headers)?;
     let nodes = match &edge.directory {
         Some(directory) => directory.nodes().await.map_err(unknown)?,
         None => vec![own(&edge)],
     };
-    Ok(Json(json!({ "nodes": nodes })).into_response())
+    Ok(Json(NodesPage { nodes }))
 }
 
 /// The one node, where there is no membership.

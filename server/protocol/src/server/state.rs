@@ -8,6 +8,7 @@ use crate::ids::{PlayerId, RoomId};
 
 /// What a player is doing.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Hash, Serialize, Deserialize)]
+#[cfg_attr(feature = "openapi", derive(utoipa::ToSchema))]
 #[serde(rename_all = "snake_case")]
 pub enum Status {
     /// Connected, in no room.
@@ -38,6 +39,7 @@ impl Status {
 
 /// A room from outside.
 #[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
+#[cfg_attr(feature = "openapi", derive(utoipa::ToSchema))]
 pub struct RoomInfo {
     /// The room's id.
     pub room_id: RoomId,
@@ -51,6 +53,7 @@ pub struct RoomInfo {
 
 /// A kind of item and how many of it.
 #[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
+#[cfg_attr(feature = "openapi", derive(utoipa::ToSchema))]
 pub struct InventoryItem {
     /// The item's id.
     pub item_id: String,
@@ -62,6 +65,7 @@ pub struct InventoryItem {
 
 /// Something that helps for a while.
 #[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
+#[cfg_attr(feature = "openapi", derive(utoipa::ToSchema))]
 pub struct Buff {
     /// Which, such as `defend`.
     pub kind: String,
@@ -71,6 +75,7 @@ pub struct Buff {
 
 /// A move that can't be made yet.
 #[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
+#[cfg_attr(feature = "openapi", derive(utoipa::ToSchema))]
 pub struct Cooldown {
     /// Which move.
     pub move_type: MoveType,
@@ -80,6 +85,7 @@ pub struct Cooldown {
 
 /// A sentence that waits for the player.
 #[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
+#[cfg_attr(feature = "openapi", derive(utoipa::ToSchema))]
 pub struct Notification {
     /// The sentence.
     pub text: String,
@@ -92,6 +98,7 @@ pub struct Notification {
 
 /// A player's whole state.
 #[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
+#[cfg_attr(feature = "openapi", derive(utoipa::ToSchema))]
 pub struct PlayerState {
     /// The player's id.
     pub player_id: PlayerId,
@@ -133,6 +140,7 @@ pub struct PlayerState {
 
 /// `ok` of `join_room` and `leave_room`.
 #[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
+#[cfg_attr(feature = "openapi", derive(utoipa::ToSchema))]
 pub struct RoomBody {
     /// The room the player is in now.
     pub room: Option<RoomInfo>,
@@ -140,6 +148,7 @@ pub struct RoomBody {
 
 /// `ok` of `execute_move`.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Serialize, Deserialize)]
+#[cfg_attr(feature = "openapi", derive(utoipa::ToSchema))]
 pub struct MoveBody {
     /// Damage done.
     pub damage: u64,
@@ -151,6 +160,7 @@ pub struct MoveBody {
 
 /// `ok` of `use_item`.
 #[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
+#[cfg_attr(feature = "openapi", derive(utoipa::ToSchema))]
 pub struct UseBody {
     /// What was used, with the quantity that is left.
     pub item: InventoryItem,
@@ -160,6 +170,7 @@ pub struct UseBody {
 
 /// `ok` of `get_inventory`.
 #[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
+#[cfg_attr(feature = "openapi", derive(utoipa::ToSchema))]
 pub struct InventoryBody {
     /// What the player carries.
     pub inventory: Vec<InventoryItem>,
@@ -167,9 +178,26 @@ pub struct InventoryBody {
 
 /// `ok` of `get_status`.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Serialize, Deserialize)]
+#[cfg_attr(feature = "openapi", derive(utoipa::ToSchema))]
 pub struct StatusBody {
     /// What the player is doing.
     pub status: Status,
+}
+
+/// How much a player does.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Serialize, Deserialize)]
+#[cfg_attr(feature = "openapi", derive(utoipa::ToSchema))]
+pub struct MetricsBody {
+    /// Joins and moves since the last session metrics.
+    pub session_actions_count: u64,
+    /// Joins and moves ever.
+    pub total_actions_count: u64,
+    /// Since when the session's are counted, in Unix milliseconds; 0 before the first session.
+    pub session_since_ms: u64,
+    /// The last command or input, in Unix milliseconds; 0 before the first.
+    pub last_active_ms: u64,
+    /// Steps of movement that were beyond the clock, ever.
+    pub dropped_steps_count: u64,
 }
 
 /// Somebody who is connected; `[player, name, room]` on the wire.
@@ -205,6 +233,7 @@ pub struct WhoBody {
 
 /// `ok` of `rooms`.
 #[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
+#[cfg_attr(feature = "openapi", derive(utoipa::ToSchema))]
 pub struct RoomsBody {
     /// The rooms that have members.
     pub rooms: Vec<RoomInfo>,
@@ -212,6 +241,7 @@ pub struct RoomsBody {
 
 /// `ok` of `top`.
 #[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
+#[cfg_attr(feature = "openapi", derive(utoipa::ToSchema))]
 pub struct TopBody {
     /// The best players, best first.
     pub top: Vec<TopRow>,

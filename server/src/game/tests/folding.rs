@@ -8,7 +8,6 @@ use proptest::prelude::*;
 
 use super::world::{World, join, player_id, strike, use_item, walk};
 use crate::actor::contract::{Message, Origin, Undelivered};
-use crate::game::notices::ServiceRequest;
 use crate::game::pack;
 use crate::game::tells::{ToPlayer, ToRoom};
 
@@ -120,7 +119,7 @@ fn perform(world: &mut World, deed: &Deed) {
             drop(world.message("alice", &command(&payload)));
         }
         Deed::Service(false) => {
-            let payload = pack(&ServiceRequest::Notify { text: "psst".into(), from: None });
+            let payload = pack(&Request::Notify { text: "psst".into(), from: None });
             drop(world.message("alice", &command(&payload)));
         }
         Deed::Tell(from_room, tell) => {

@@ -2,11 +2,12 @@
 
 use holdfast_protocol::client::MoveType::{Attack, Special};
 use holdfast_protocol::client::Verb;
+use holdfast_protocol::edge::Request;
 use serde_json::json;
 
 use super::world::{World, strike, use_item};
 use crate::actor::contract::{Message, Origin, Reject};
-use crate::game::notices::{NotificationInput, SEND_PLAYER_NOTIFICATION, ServiceRequest};
+use crate::game::notices::{NotificationInput, SEND_PLAYER_NOTIFICATION};
 use crate::game::pack;
 
 #[test]
@@ -49,7 +50,7 @@ fn what_is_no_potion_is_not_used() {
 }
 
 fn notify(world: &mut World, origin: Origin, text: &str) -> Result<(), Reject> {
-    let request = ServiceRequest::Notify { text: text.into(), from: Some("the town".into()) };
+    let request = Request::Notify { text: text.into(), from: Some("the town".into()) };
     let payload = pack(&request);
     world.message("alice", &Message::Command { origin, payload: &payload }).map(|_| ())
 }
