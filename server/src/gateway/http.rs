@@ -53,17 +53,17 @@ fn routes_of_the_api() -> OpenApiRouter<Arc<Edge>> {
 
 /// Every route.
 pub(super) fn router(edge: Arc<Edge>) -> Router {
-    let api = routes_of_the_api().layer(from_fn_with_state(edge.clone(), share));
     let (router, document) = OpenApiRouter::with_openapi(document::base())
         .routes(routes!(upgrade::upgrade))
         .routes(routes!(world::live))
         .routes(routes!(world::ready))
-        .merge(api)
+        .merge(routes_of_the_api())
         .split_for_parts();
     router
         .fallback(page)
         .method_not_allowed_fallback(|| async { Failure::not_allowed() })
         .layer(Extension(document::Document::new(&document)))
+        .layer(from_fn_with_state(edge.clone(), share))
         .layer(DefaultBodyLimit::max(BODY_LEN_MAX))
         .with_state(edge)
 }
@@ -77,13 +77,16 @@ async fn page(method: Method, request: Request) -> Response {
     found.unwrap_or_else(|| Failure::not_found().into_response())
 }
 
-/// Lets pages of allowed origins ask, answers their preflights, and keeps everybody's pace.
+/// Below `/v1`: lets pages of allowed origins ask, answers their preflights, and keeps everybody's pace.
 async fn share(
     State(edge): State<Arc<Edge>>,
     Extension(Peer(peer)): Extension<Peer>,
     request: Request,
     next: Next,
 ) -> Response {
+    if !request.uri().path().starts_with("/v1/") {
+        return next.run(request).await;
+    }
     let headers = request.headers();
     let origin = headers.get(ORIGIN).cloned();
     let origin = origin.filter(|_| upgrade::is_own(&edge, headers));

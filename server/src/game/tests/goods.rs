@@ -116,7 +116,7 @@ fn a_blow_at_an_absent_player_waits_as_a_notice() {
 fn only_a_service_notifies_and_not_without_end() {
     let mut world = World::with(&["alice"]);
     let code = |result: Result<(), Reject>| result.unwrap_err().code;
-    assert_eq!(code(notify(&mut world, Origin::Owner, "x")), "bad_message");
-    assert_eq!(code(notify(&mut world, Origin::Session, "x")), "bad_message");
+    assert_eq!(code(notify(&mut world, Origin::Owner, "x")), "unauthorized");
+    assert_eq!(code(notify(&mut world, Origin::Session, "x")), "unauthorized");
     assert_eq!(code(notify(&mut world, Origin::Service, &"x".repeat(501))), "too_large");
 }
