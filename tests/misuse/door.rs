@@ -274,8 +274,8 @@ fn requests() -> Vec<Wrong> {
             "authorization",
             concat!("Bearer ", "eyJhbGciOiJub25lIn0.e30."),
         ),
-        post("broken JSON posted", "{\"player\":", 400, "bad_args"),
-        post("an empty body", "", 400, "bad_args"),
+        post("broken JSON posted", "{\"player\":", 400, "bad_message"),
+        post("an empty body", "", 400, "bad_message"),
         post("a session of nobody", "{}", 400, "bad_args"),
         post("a session of a number", r#"{"player":7}"#, 400, "bad_args"),
         post("a session in capitals", r#"{"player":"Bob"}"#, 400, "bad_args"),
@@ -285,7 +285,7 @@ fn requests() -> Vec<Wrong> {
         post("a body above the limit", name(20_000), 413, "too_large"),
         Wrong {
             headers: vec![("content-type", "text/plain")],
-            ..post("a body of text", r#"{"player":"new"}"#, 400, "bad_args")
+            ..post("a body of text", r#"{"player":"new"}"#, 415, "bad_message")
         },
     ]
 }
