@@ -365,7 +365,7 @@ impl Record {
     /// Reads the stored form.
     ///
     /// # Errors
-    /// [`DecodeError`] when it is damaged, newer or misshapen.
+    /// [`DecodeError`] when it is damaged, in another format or misshapen.
     pub fn decode(bytes: &[u8]) -> Result<Self, DecodeError> {
         Self::decode_from(Formats::READS, bytes)
     }

@@ -336,36 +336,40 @@ impl Core {
         result: Result<Bytes, Reject>,
         dup: bool,
     ) {
-        let (epoch, seq) = (self.epoch, self.state_seq(draft));
-        let answer = result.map(|body| Answered { body, epoch, seq, dup });
+        let seq = self.state_seq(draft);
+        self.answer_at(draft, caller, result, (seq, dup));
+    }
+
+    fn answer_at(
+        &self,
+        draft: &mut Draft,
+        caller: CallerId,
+        result: Result<Bytes, Reject>,
+        (seq, dup): (u64, bool),
+    ) {
+        let answer = result.map(|body| Answered { body, epoch: self.epoch, seq, dup });
         draft.outputs.push(Output::Answer(caller, answer.map_err(CallError::Rejected)));
     }
 
-    /// Answers a key that was used before. Returns whether it was.
-    fn repeat_of_call(&mut self, draft: &mut Draft, caller: CallerId, call: &Call) -> bool {
-        match self.known(call.key.as_deref().map(hash)) {
-            None => return false,
-            Some(Known::Pending(_)) if call.signal => {
-                self.answer(draft, caller, Ok(EMPTY), true);
-            }
-            Some(Known::Pending(token)) => {
+    /// Answers a key that was used before.
+    fn repeat_of_call(&mut self, draft: &mut Draft, caller: CallerId, signal: bool, known: Known) {
+        match known {
+            Known::Pending(_) if signal => self.answer(draft, caller, Ok(EMPTY), true),
+            Known::Pending(token) => {
                 self.await_answer(draft.now_ms, token, Some((caller, true)));
             }
-            Some(Known::Answered(Outcome { result, seq, .. })) => {
+            Known::Answered(Outcome { result, seq, .. }) => {
                 let seq = seq.unwrap_or_else(|| self.state_seq(draft));
-                let answer =
-                    result.map(|body| Answered { body, epoch: self.epoch, seq, dup: true });
-                draft.outputs.push(Output::Answer(caller, answer.map_err(CallError::Rejected)));
+                self.answer_at(draft, caller, result, (seq, true));
             }
         }
-        true
     }
 
     pub(super) fn call(&mut self, draft: &mut Draft, caller: CallerId, call: Call) {
-        if self.repeat_of_call(draft, caller, &call) {
-            return;
-        }
         let key = call.key.as_deref().map(hash);
+        if let Some(known) = self.known(key) {
+            return self.repeat_of_call(draft, caller, call.signal, known);
+        }
         if self.durable.ledger.outbox.len() >= self.limits.outbox_len_max {
             return draft.outputs.push(Output::Answer(caller, Err(CallError::Busy)));
         }

@@ -1,11 +1,11 @@
 //! The other nodes: who is alive, and declaring dead who is not.
 //!
-//! The lease table is read every tenth of a TTL, on the lease's thread; sooner where a lease is about
-//! to run out, and at once when this node has declared someone dead. A session that is absent
-//! from it is dead; while it can't be read, nobody is dead who was alive before, nor for a TTL
-//! after that: the table may have come back empty, and its nodes are about to return to it. Death
-//! is declared carefully, because an outage of the store looks like everyone's death at once: see
-//! [`Reaper`].
+//! The lease table is read every tenth of a TTL, on the lease's thread; sooner where a lease is
+//! about to run out, and at once when this node has declared someone dead. A session that is
+//! absent from it is dead; while it can't be read, nobody is dead who was alive before, nor for a
+//! TTL after that: the table may have come back empty, and its nodes are about to return to it.
+//! Death is declared carefully, because an outage of the store looks like everyone's death at
+//! once: see [`Reaper`].
 
 use std::collections::{BTreeMap, BTreeSet};
 use std::sync::atomic::{AtomicU64, Ordering};
@@ -147,11 +147,12 @@ impl Members {
         (self.ttl_ms / 10).max(1)
     }
 
-    /// A tenth of a TTL, or sooner the moment when someone's lease will have run out.
+    /// A tenth of a TTL, or sooner the moment when someone's lease will have run out. A lease that
+    /// is in force beyond this node's TTL runs longer than that: it is no reason to hurry.
     fn next_read_in(&self, members: &[Member]) -> u64 {
-        let alive = members.iter().filter(|member| !member.expired);
-        let left = alive.map(|member| self.ttl_ms.saturating_sub(member.age_ms) + 1).min();
-        left.unwrap_or(u64::MAX).min(self.tenth_ms())
+        let runs = |member: &&Member| !member.expired && member.age_ms < self.ttl_ms;
+        let left = members.iter().filter(runs).map(|member| self.ttl_ms - member.age_ms + 1);
+        left.min().unwrap_or(u64::MAX).min(self.tenth_ms())
     }
 
     /// A table without this node, which holds a lease, has gone back in time or is another's: it
