@@ -9,12 +9,14 @@ use bytes::Bytes;
 use futures::FutureExt;
 use futures::future::{BoxFuture, ready};
 use holdfast::clock::Clock;
+use holdfast::search::Registry;
+use holdfast::store::attributes::{Doomed, EntriesFound, Found, RowOf, Search};
 use holdfast::store::memory::Memory;
 use holdfast::store::{
     Answer, Append, Base, Claim, Claimed, Description, Epoch, Error, History, Loaded, Owner,
     Partition, Reassert, Reasserted, RecordRow, Score, Seq, SessionMetrics, Snapshot, Store, Tip,
 };
-use holdfast_protocol::ids::ActorId;
+use holdfast_protocol::ids::{ActorId, PlayerId};
 use tokio::sync::watch;
 
 type Bend = Box<dyn Fn(Base, &mut Loaded) + Send + Sync>;
@@ -334,6 +336,37 @@ impl Store for Bent {
 
     fn put_metrics(&self, metrics: SessionMetrics) -> Answer<()> {
         self.memory().put_metrics(metrics)
+    }
+
+    fn put_rows(&self, registry: &Arc<Registry>, rows: Vec<RowOf>) -> Answer<()> {
+        self.memory().put_rows(registry, rows)
+    }
+
+    fn search(&self, search: Search) -> Answer<Found> {
+        self.memory().search(search)
+    }
+
+    fn rows(
+        &self,
+        registry: &Arc<Registry>,
+        partition: Partition,
+        after: Option<PlayerId>,
+        limit: usize,
+    ) -> Answer<Vec<RowOf>> {
+        self.memory().rows(registry, partition, after, limit)
+    }
+
+    fn drop_rows(&self, registry: &Arc<Registry>, rows: Vec<Doomed>) -> Answer<()> {
+        self.memory().drop_rows(registry, rows)
+    }
+
+    fn check_entries(
+        &self,
+        registry: &Arc<Registry>,
+        partition: Partition,
+        mends: bool,
+    ) -> Answer<EntriesFound> {
+        self.memory().check_entries(registry, partition, mends)
     }
 
     fn secret(&self, name: &str, fresh: Bytes) -> Answer<Bytes> {

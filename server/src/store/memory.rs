@@ -9,15 +9,19 @@ use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
 use bytes::Bytes;
 use futures::FutureExt;
 use futures::future::{BoxFuture, ready};
-use holdfast_protocol::ids::ActorId;
+use holdfast_protocol::ids::{ActorId, PlayerId};
 
+use self::attributes::Rows;
+use super::attributes::{Doomed, EntriesFound, Found, RowOf, Search};
 use super::{
     Answer, Append, Base, Claim, Claimed, Description, Epoch, Error, Loaded, NodeSession, Owner,
     Partition, Reassert, Reasserted, RecordRow, Score, Seq, SessionMetrics, Snapshot, SnapshotRow,
     Store, Term, Tip, check_contiguous,
 };
 use crate::clock::Clock;
+use crate::search::Registry;
 
+mod attributes;
 pub mod fleet;
 
 /// A store that lives and dies with its process. Clones share their contents.
@@ -33,6 +37,7 @@ struct Tables {
     scores: BTreeMap<String, Score>,
     metrics: BTreeMap<String, SessionMetrics>,
     secrets: BTreeMap<String, Bytes>,
+    rows: Rows,
     closed: bool,
 }
 
@@ -215,6 +220,43 @@ impl Store for Memory {
         })
     }
 
+    fn put_rows(&self, registry: &Arc<Registry>, rows: Vec<RowOf>) -> Answer<()> {
+        self.answer(|tables| {
+            tables.rows.put(registry, rows);
+            Ok(())
+        })
+    }
+
+    fn search(&self, search: Search) -> Answer<Found> {
+        self.answer(|tables| Ok(tables.rows.search(&search)))
+    }
+
+    fn rows(
+        &self,
+        registry: &Arc<Registry>,
+        _: Partition,
+        after: Option<PlayerId>,
+        limit: usize,
+    ) -> Answer<Vec<RowOf>> {
+        self.answer(|tables| Ok(tables.rows.after(registry, after.as_ref(), limit)))
+    }
+
+    fn drop_rows(&self, _: &Arc<Registry>, rows: Vec<Doomed>) -> Answer<()> {
+        self.answer(|tables| {
+            tables.rows.drop_those(&rows);
+            Ok(())
+        })
+    }
+
+    fn check_entries(
+        &self,
+        registry: &Arc<Registry>,
+        _: Partition,
+        mends: bool,
+    ) -> Answer<EntriesFound> {
+        self.answer(|tables| Ok(tables.rows.check(registry, mends)))
+    }
+
     fn secret(&self, name: &str, fresh: Bytes) -> Answer<Bytes> {
         self.answer(|tables| Ok(tables.secrets.entry(name.to_owned()).or_insert(fresh).clone()))
     }
@@ -346,11 +388,16 @@ impl Actor {
 #[cfg(test)]
 mod tests {
     use super::*;
-    use crate::store::{conformance, nodes_conformance};
+    use crate::store::{attributes_conformance, conformance, nodes_conformance};
 
     #[tokio::test]
     async fn the_reference_keeps_the_port() {
-        let checks = [conformance::CHECKS, conformance::STRICT, nodes_conformance::CHECKS];
+        let checks = [
+            conformance::CHECKS,
+            conformance::STRICT,
+            nodes_conformance::CHECKS,
+            attributes_conformance::CHECKS,
+        ];
         let open = async || Arc::new(Memory::new(Clock::movable())) as Arc<dyn Store>;
         conformance::run(&checks, open).await;
     }

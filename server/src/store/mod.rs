@@ -9,17 +9,25 @@
 //! - I2: an operation that answers `Ok` is durable at the level that [`Store::describe`] names.
 //! - I8: a load reads one snapshot and the records after it, however old the actor is.
 //!
-//! One conformance suite ([`conformance`]) runs against every backend, and one more
-//! ([`nodes_conformance`]) against those that many nodes share.
+//! One conformance suite ([`conformance`]) runs against every backend, one more
+//! ([`nodes_conformance`]) against those that many nodes share, and one
+//! ([`attributes_conformance`]) against the index of sessions' [`attributes`].
 
 use std::fmt;
+use std::sync::Arc;
 
 use bytes::Bytes;
 use futures::FutureExt;
 use futures::future::BoxFuture;
-use holdfast_protocol::ids::ActorId;
+use holdfast_protocol::ids::{ActorId, PlayerId};
 use tokio::sync::watch;
 
+use self::attributes::{Doomed, EntriesFound, Found, RowOf, Search};
+use crate::search::Registry;
+
+pub mod attributes;
+#[cfg(any(test, feature = "testing"))]
+pub mod attributes_conformance;
 #[cfg(any(test, feature = "testing"))]
 pub mod conformance;
 pub mod durability;
@@ -371,6 +379,35 @@ pub trait Store: Send + Sync + fmt::Debug + 'static {
 
     /// Appends session metrics; a key that is already there changes nothing.
     fn put_metrics(&self, metrics: SessionMetrics) -> Answer<()>;
+
+    /// Writes rows of the attribute index. One that tells of an older journal position than the
+    /// stored row is dropped; the answer is the same. Never waits for appends, nor they for it.
+    fn put_rows(&self, registry: &Arc<Registry>, rows: Vec<RowOf>) -> Answer<()>;
+
+    /// Asks the attribute index.
+    fn search(&self, search: Search) -> Answer<Found>;
+
+    /// Rows of one partition by player id, from the first after `after` on. One that can't be
+    /// read is passed over.
+    fn rows(
+        &self,
+        registry: &Arc<Registry>,
+        partition: Partition,
+        after: Option<PlayerId>,
+        limit: usize,
+    ) -> Answer<Vec<RowOf>>;
+
+    /// Removes rows, each only if it still tells of the position named.
+    fn drop_rows(&self, registry: &Arc<Registry>, rows: Vec<Doomed>) -> Answer<()>;
+
+    /// Holds what is kept of one partition to find rows fast against its rows, and with `mends`
+    /// puts it right. Rows that can't be read go too.
+    fn check_entries(
+        &self,
+        registry: &Arc<Registry>,
+        partition: Partition,
+        mends: bool,
+    ) -> Answer<EntriesFound>;
 
     /// The named secret, made from `fresh` where there is none yet. All nodes get the same.
     fn secret(&self, name: &str, fresh: Bytes) -> Answer<Bytes>;

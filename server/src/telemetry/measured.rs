@@ -4,12 +4,14 @@
 use bytes::Bytes;
 use futures::FutureExt as _;
 use futures::future::BoxFuture;
-use holdfast_protocol::ids::ActorId;
+use holdfast_protocol::ids::{ActorId, PlayerId};
 use std::sync::Arc;
 use tokio::sync::watch;
 
 use super::metrics::Metrics;
 use crate::clock::{self, Clock};
+use crate::search::Registry;
+use crate::store::attributes::{Doomed, EntriesFound, Found, RowOf, Search};
 use crate::store::{
     Answer, Append, Base, Claim, Claimed, Description, Epoch, Error, History, Loaded, Owner,
     Partition, Reassert, Reasserted, RecordRow, Score, Seq, SessionMetrics, Snapshot, Store, Tip,
@@ -173,6 +175,37 @@ impl Store for Measured {
 
     fn put_metrics(&self, metrics: SessionMetrics) -> Answer<()> {
         self.inner.put_metrics(metrics)
+    }
+
+    fn put_rows(&self, registry: &Arc<Registry>, rows: Vec<RowOf>) -> Answer<()> {
+        self.inner.put_rows(registry, rows)
+    }
+
+    fn search(&self, search: Search) -> Answer<Found> {
+        self.inner.search(search)
+    }
+
+    fn rows(
+        &self,
+        registry: &Arc<Registry>,
+        partition: Partition,
+        after: Option<PlayerId>,
+        limit: usize,
+    ) -> Answer<Vec<RowOf>> {
+        self.inner.rows(registry, partition, after, limit)
+    }
+
+    fn drop_rows(&self, registry: &Arc<Registry>, rows: Vec<Doomed>) -> Answer<()> {
+        self.inner.drop_rows(registry, rows)
+    }
+
+    fn check_entries(
+        &self,
+        registry: &Arc<Registry>,
+        partition: Partition,
+        mends: bool,
+    ) -> Answer<EntriesFound> {
+        self.inner.check_entries(registry, partition, mends)
     }
 
     fn secret(&self, name: &str, fresh: Bytes) -> Answer<Bytes> {

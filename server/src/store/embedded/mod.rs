@@ -25,8 +25,9 @@ use std::sync::{Arc, OnceLock};
 use std::thread::JoinHandle;
 
 use bytes::Bytes;
-use futures::future::BoxFuture;
-use holdfast_protocol::ids::ActorId;
+use futures::FutureExt;
+use futures::future::{BoxFuture, ready};
+use holdfast_protocol::ids::{ActorId, PlayerId};
 use rusqlite::Connection;
 use tokio::sync::oneshot;
 use tokio_util::sync::CancellationToken;
@@ -35,11 +36,13 @@ use self::lock::DirLock;
 use self::queue::Queue;
 use self::reader::Read;
 use self::writer::{Job, Reply, Writer};
+use super::attributes::{Collector, Doomed, EntriesFound, Found, RowOf, Search};
 use super::{
     Answer, Append, Base, Claim, Claimed, Description, Epoch, Error, Loaded, Partition, RecordRow,
     Score, Seq, SessionMetrics, Snapshot, Store, Tip,
 };
 use crate::clock::Clock;
+use crate::search::Registry;
 
 /// Records that wait for the writer; then callers wait.
 const WRITE_QUEUE_RECORDS_MAX: usize = 65_536;
@@ -295,6 +298,32 @@ impl Store for Embedded {
 
     fn put_metrics(&self, metrics: SessionMetrics) -> Answer<()> {
         self.write(|reply| Job::Metrics(metrics, reply))
+    }
+
+    fn put_rows(&self, _: &Arc<Registry>, _: Vec<RowOf>) -> Answer<()> {
+        ready(Ok(())).boxed()
+    }
+
+    fn search(&self, search: Search) -> Answer<Found> {
+        ready(Ok(Collector::new(&search).finish())).boxed()
+    }
+
+    fn rows(
+        &self,
+        _: &Arc<Registry>,
+        _: Partition,
+        _: Option<PlayerId>,
+        _: usize,
+    ) -> Answer<Vec<RowOf>> {
+        ready(Ok(Vec::new())).boxed()
+    }
+
+    fn drop_rows(&self, _: &Arc<Registry>, _: Vec<Doomed>) -> Answer<()> {
+        ready(Ok(())).boxed()
+    }
+
+    fn check_entries(&self, _: &Arc<Registry>, _: Partition, _: bool) -> Answer<EntriesFound> {
+        ready(Ok(EntriesFound::default())).boxed()
     }
 
     fn secret(&self, name: &str, fresh: Bytes) -> Answer<Bytes> {

@@ -21,15 +21,17 @@ use std::sync::atomic::{AtomicBool, Ordering};
 use bytes::Bytes;
 use futures::FutureExt;
 use futures::future::{BoxFuture, join_all, ready};
-use holdfast_protocol::ids::ActorId;
+use holdfast_protocol::ids::{ActorId, PlayerId};
 use tokio::sync::watch;
 
+use super::attributes::{Collector, Doomed, EntriesFound, Found, RowOf, Search};
 use super::durability::Durability;
 use super::{
     Answer, Append, Base, Claim, Claimed, Description, Epoch, Error, History, Loaded, Owner,
     Partition, Reassert, Reasserted, RecordRow, Score, Seq, SessionMetrics, Snapshot, Store, Tip,
 };
 use crate::clock::Clock;
+use crate::search::Registry;
 use address::Address;
 use durable::{Beacons, promise};
 use group::Groups;
@@ -378,6 +380,32 @@ impl Store for Redis {
 
     fn put_metrics(&self, metrics: SessionMetrics) -> Answer<()> {
         self.answer(|inner| async move { inner.put_metrics(metrics).await })
+    }
+
+    fn put_rows(&self, _: &Arc<Registry>, _: Vec<RowOf>) -> Answer<()> {
+        ready(Ok(())).boxed()
+    }
+
+    fn search(&self, search: Search) -> Answer<Found> {
+        ready(Ok(Collector::new(&search).finish())).boxed()
+    }
+
+    fn rows(
+        &self,
+        _: &Arc<Registry>,
+        _: Partition,
+        _: Option<PlayerId>,
+        _: usize,
+    ) -> Answer<Vec<RowOf>> {
+        ready(Ok(Vec::new())).boxed()
+    }
+
+    fn drop_rows(&self, _: &Arc<Registry>, _: Vec<Doomed>) -> Answer<()> {
+        ready(Ok(())).boxed()
+    }
+
+    fn check_entries(&self, _: &Arc<Registry>, _: Partition, _: bool) -> Answer<EntriesFound> {
+        ready(Ok(EntriesFound::default())).boxed()
     }
 
     fn secret(&self, name: &str, fresh: Bytes) -> Answer<Bytes> {
