@@ -122,6 +122,7 @@ impl House {
             nearby: Arc::new(nearby),
             clock: clock.clone(),
             fleet: None,
+            index: None,
         };
         let config = RuntimeConfig { workers: 1, queue_len_max: 1, ..RuntimeConfig::default() };
         let runtime = Runtime::start(&config, parts);

@@ -51,6 +51,7 @@ pub fn runtime(store: Arc<dyn Store>, clock: Clock, config: &Config) -> Runtime 
         nearby,
         clock,
         fleet: None,
+        index: None,
     };
     Runtime::start(config, parts)
 }

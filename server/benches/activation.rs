@@ -82,6 +82,7 @@ impl House {
             nearby,
             clock: clock.clone(),
             fleet: None,
+            index: None,
         };
         let runtime = Runtime::start(&Config::default(), parts);
         Ok(Self { clock, store, runtime, _dir: dir })

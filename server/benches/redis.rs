@@ -273,6 +273,7 @@ fn start(store: Redis, clock: Clock) -> Runtime {
         nearby: Arc::new(Nobody),
         clock,
         fleet: None,
+        index: None,
     };
     // No actor leaves memory in the middle of a round.
     Runtime::start(&Config { idle_ms: u64::MAX, ..Config::default() }, parts)

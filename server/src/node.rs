@@ -27,6 +27,7 @@ use tracing::{error, info, warn};
 use crate::activities::{self, board, notification::LogHook, rebuild};
 use crate::actor::core;
 use crate::actor::handle::{self, Runtime};
+use crate::actor::index::Index;
 use crate::actor::kind::{Kind, Kinds};
 use crate::admin;
 use crate::clock::Clock;
@@ -34,6 +35,7 @@ use crate::config::{ConfigError, Guests, Settings, read_secret, read_tokens, red
 use crate::doctor::{self, SAMPLES_AT_START};
 use crate::game;
 use crate::gateway::{self, Gateway, Hub};
+use crate::search::attribute::DeclareError;
 use crate::store::embedded::Embedded;
 use crate::store::fleet::Fleet;
 use crate::store::redis::fleet::RedisFleet;
@@ -42,8 +44,10 @@ use crate::store::{self, Store};
 use crate::telemetry::measured::{Measured, Stall};
 use crate::telemetry::metrics::Metrics;
 
+mod sessions;
 mod shared;
 
+use sessions::Finder;
 use shared::{Busy, Shared, standing};
 
 /// What every key of this world begins with.
@@ -63,6 +67,9 @@ pub enum StartError {
     /// The store can't be opened.
     #[error("{0}")]
     Store(#[from] store::Error),
+    /// The rules declare attributes that there can't be. A bug of the game's.
+    #[error("the game's attributes can't be used: {0}")]
+    Attributes(#[from] DeclareError),
     /// The Redis does not answer.
     #[error(transparent)]
     Unreachable(#[from] doctor::Unreachable),
@@ -349,6 +356,8 @@ impl Node {
         let (board, refresh) = board::open(Arc::clone(&store), clock.clone());
         rest_tasks.spawn(refresh.run(rest.clone()));
         let (kinds, player) = kinds(&Arc::new(rules(settings)));
+        let index = Index { registry: Arc::new(kinds.attributes()?), node: settings.node.clone() };
+        config.sessions = Some(Arc::new(Finder::new(&index, &store)));
         let watch = rebuild::Watch::default();
         let activities = activities::all(&activities::Parts {
             store: Arc::clone(&store),
@@ -366,6 +375,7 @@ impl Node {
             nearby,
             clock,
             fleet: shared.map(|shared| shared.handle),
+            index: Some(index),
         };
         let runtime = Runtime::start(&runtime_config(settings), parts);
 

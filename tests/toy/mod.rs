@@ -183,7 +183,8 @@ pub fn start_in(
 ) -> Runtime {
     let kinds = Kinds::default().with("toy", Kind::of::<Toy>(Arc::new(())));
     let (nearby, clock) = (Arc::new(Nobody), clock.clone());
-    Runtime::start(config, Parts { store, kinds, activities, nearby, clock, fleet })
+    let index = None;
+    Runtime::start(config, Parts { store, kinds, activities, nearby, clock, fleet, index })
 }
 
 /// One worker, so that what a test sends is taken in its order.

@@ -16,14 +16,13 @@ use super::board::Board;
 use super::{input, passing};
 use crate::actor::activity::{Activity, Attempt, Failure};
 use crate::actor::kind::{Facts, Kind};
-use crate::actor::record::Formats;
-use crate::actor::replay::{Durable, Stored, replay};
+use crate::actor::reading::read;
 use crate::clock::Clock;
 use crate::game::leaderboard::{
     RebuildInput, RebuildProgress, RebuildResult, Standing, standing_of, state_query,
 };
 use crate::game::{PLAYER, pack};
-use crate::store::{Base, Loaded, Score, Store};
+use crate::store::{Score, Store};
 
 /// Players a second, unless an operator says otherwise.
 pub const RATE: u32 = 500;
@@ -181,53 +180,23 @@ impl Rebuild {
     /// Writes one player's score. A journal that can't be read is said and passed over: one
     /// broken player must not cost the others their places.
     async fn one(&self, id: &ActorId) -> Result<(), Failure> {
-        let (standing, at) = match self.standing(id, Base::Newest).await? {
-            Ok(found) => found,
-            Err(newest) => match self.standing(id, Base::Older).await? {
-                Ok(found) => found,
-                Err(_) => {
-                    tracing::warn!(actor = %id, error = newest, "rebuild passes over a player");
-                    return Ok(());
-                }
-            },
+        let reading = match read(&*self.store, &self.player, id, None).await.map_err(passing)? {
+            Ok(reading) => reading,
+            Err(error) => {
+                tracing::warn!(actor = %id, error, "rebuild passes over a player");
+                return Ok(());
+            }
         };
+        let (now_ms, seq) = (self.store.now_ms(), reading.tip.seq);
+        let facts = Facts { id, now_ms, seq, token: 0, random: 0, connected: false };
+        let answer = reading.durable.state.query(facts, &state_query()).ok();
+        let standing = answer.and_then(|json| standing_of(&json));
         let Some(Standing { player, name, score }) = standing.filter(|s| s.score > 0) else {
             return Ok(());
         };
         let score = i64::try_from(score).unwrap_or(i64::MAX);
-        self.board.put(Score { player, name, score, at }).await.map_err(passing)
+        self.board.put(Score { player, name, score, at: seq }).await.map_err(passing)
     }
-
-    /// The outer failure may pass; the inner one is the journal's.
-    async fn standing(
-        &self,
-        id: &ActorId,
-        base: Base,
-    ) -> Result<Result<(Option<Standing>, u64), String>, Failure> {
-        use crate::store::Error as E;
-        let loaded = match self.store.load(id, base).await {
-            Ok(loaded) => loaded,
-            Err(e @ (E::Absent | E::Corrupt { .. })) => return Ok(Err(e.to_string())),
-            Err(e) => return Err(passing(e)),
-        };
-        let seq = loaded.tip.seq;
-        let now_ms = self.store.now_ms();
-        Ok(read(&self.player, id, loaded).map(|durable| {
-            let facts = Facts { id, now_ms, seq, token: 0, random: 0, connected: false };
-            let answer = durable.state.query(facts, &state_query());
-            (answer.ok().and_then(|json| standing_of(&json)), seq)
-        }))
-    }
-}
-
-fn read(kind: &Kind, id: &ActorId, loaded: Loaded) -> Result<Durable, String> {
-    let records = loaded.records.into_iter().map(|row| Stored {
-        epoch: row.epoch,
-        seq: row.seq,
-        bytes: row.record,
-    });
-    let snapshot = loaded.snapshot.as_ref().map(|snapshot| &snapshot.bytes[..]);
-    replay((kind, Formats::READS), id, snapshot, records).map_err(|e| e.to_string())
 }
 
 #[cfg(test)]

@@ -11,7 +11,9 @@ use tracing::{error, warn};
 use super::core::{Ask, CallerId, Core, Input, Lost, Output, Tell, Verdict};
 use super::desk::{Born, Desk, Done};
 use super::envelope::{CallError, Closing, Connection, ConnectionId, Delivery};
+use super::index::Offer;
 use super::mail::{Envelope, Mail, Reply};
+use crate::store::attributes::RowAt;
 use crate::store::{self, Append, History, NodeSession, Tip};
 
 /// One activation.
@@ -242,6 +244,12 @@ impl Cell {
             Output::Run(run) => desk.runner.run(id, born, run),
             Output::Broadcast(topic, message) => desk.nearby.broadcast(&id, &topic, message),
             Output::View(seq, view) => desk.nearby.view(&id, epoch, seq, view),
+            Output::Attributes { seq, attributes, leaves } => {
+                let at = RowAt { epoch, seq };
+                if !desk.rows.offer(&id, Offer { at, attributes, leaves }) {
+                    self.core.offer_again();
+                }
+            }
             Output::Alarm(what) => self.alarm(desk, &what),
             Output::DeadLetter(what) => {
                 desk.stats.dead_letters.add(1);

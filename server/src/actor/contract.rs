@@ -16,6 +16,8 @@ use bytes::Bytes;
 use holdfast_protocol::ids::ActorId;
 use serde::{Deserialize, Serialize, de::DeserializeOwned};
 
+pub use crate::search::{Builtin, Declaration, Type as AttributeType, Value};
+
 /// One kind of actor: its private state, and the rules over it.
 ///
 /// The state is the implementing type itself; its serde form is what snapshots hold, so it
@@ -53,6 +55,18 @@ pub trait Actor: Serialize + DeserializeOwned + Send + 'static {
     /// What others near this actor may see of it, newest first wins. `None`: nothing.
     fn view(&self) -> Option<View> {
         None
+    }
+
+    /// What a session is found by, see [`crate::search`]. `None`: this actor is no session, or not
+    /// yet. Asked for at most once a second, and only when the state is durable.
+    fn attributes(&self) -> Option<Attributes> {
+        None
+    }
+
+    /// The attributes that these rules give beside the built-in ones.
+    #[must_use]
+    fn declared() -> Vec<Declaration> {
+        Vec::new()
     }
 }
 
@@ -295,6 +309,16 @@ pub enum Push {
     Numbered(Bytes),
     /// Reliable while the socket lives, not replayed.
     Transient(Bytes),
+}
+
+/// What a session is found by: attributes and their values. One that is not set is missing.
+/// `PlayerId` and `Node` are the runtime's to say.
+#[derive(Debug, Clone, PartialEq, Eq, Default)]
+pub struct Attributes {
+    /// The built-in ones.
+    pub builtin: Vec<(Builtin, Value)>,
+    /// Those of [`Actor::declared`], by name.
+    pub declared: Vec<(&'static str, Value)>,
 }
 
 /// What others near an actor may see of it. Replaces the actor's earlier view.

@@ -15,6 +15,7 @@ use super::contract::Reject;
 use super::core::{Ask, ReassertOut, Verdict};
 use super::envelope::{CallError, Delivery, Nearby, Outcome, Refusal};
 use super::fleet::FleetHandle;
+use super::index::IndexHandle;
 use super::lost_found::LostFound;
 use super::mail::{Envelope, Mail, Peers, Reply};
 use super::record::FORMAT;
@@ -56,6 +57,7 @@ pub(super) struct Desk {
     pub frozen: bool,
     pub peers: Peers,
     pub nearby: Arc<dyn Nearby>,
+    pub rows: IndexHandle,
     pub runner: Runner,
     pub stats: Arc<Stats>,
     pub lost_found: LostFound,

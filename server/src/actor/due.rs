@@ -59,14 +59,14 @@ struct Walk {
 }
 
 /// Adoptions that are left of this second (a token bucket of one second's depth).
-struct Budget {
+pub(super) struct Budget {
     per_s: u64,
     left: u64,
     at_ms: u64,
 }
 
 impl Budget {
-    fn new(per_s: u64, now_ms: u64) -> Self {
+    pub fn new(per_s: u64, now_ms: u64) -> Self {
         let per_s = per_s.max(1);
         Self { per_s, left: per_s, at_ms: now_ms }
     }
@@ -83,6 +83,13 @@ impl Budget {
         }
         self.left -= 1;
         Ok(())
+    }
+
+    /// Takes one, when there is one.
+    pub async fn wait(&mut self, clock: &Clock, store: &dyn Store) {
+        while let Err(wait_ms) = self.take(store.now_ms()) {
+            clock.sleep_ms(wait_ms).await;
+        }
     }
 }
 
@@ -213,7 +220,7 @@ impl Driver {
                 Whose::NoOnes => drop(self.peers.send(&actor, Mail::Wake).await),
                 Whose::Dead => {
                     tracing::debug!(%actor, partition, "adopt");
-                    self.within_budget(budget).await;
+                    budget.wait(&self.clock, &*self.store).await;
                     self.peers.send(&actor, Mail::Wake).await;
                 }
             }
@@ -242,12 +249,6 @@ impl Driver {
             Whose::Dead
         }
     }
-
-    async fn within_budget(&self, budget: &mut Budget) {
-        while let Err(wait_ms) = budget.take(self.store.now_ms()) {
-            self.clock.sleep_ms(wait_ms).await;
-        }
-    }
 }
 
 /// Who is to look after a due actor.
@@ -262,8 +263,8 @@ enum Whose {
     Unknown,
 }
 
-/// Waits until a node session has gone.
-async fn departed(departures: &mut Option<watch::Receiver<u64>>) {
+/// Waits until a node session has gone; for ever where there is no other node.
+pub(super) async fn departed(departures: &mut Option<watch::Receiver<u64>>) {
     if let Some(receiver) = departures
         && receiver.changed().await.is_ok()
     {

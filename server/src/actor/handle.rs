@@ -22,6 +22,8 @@ use super::envelope::{
     Answered, Attach, Call, CallError, Command, Connection, ConnectionId, Nearby,
 };
 use super::fleet::FleetHandle;
+use super::index::keeper::Keeper;
+use super::index::{Index, IndexHandle};
 use super::kind::Kinds;
 use super::lost_found::LostFound;
 use super::mail::{Mail, Peers, Reply};
@@ -90,6 +92,8 @@ pub struct Parts {
     pub clock: Clock,
     /// The other nodes over the same store; `None`: there are none.
     pub fleet: Option<FleetHandle>,
+    /// Where rows of attributes go; `None`: there is no index.
+    pub index: Option<Index>,
 }
 
 /// The runtime's handle.
@@ -101,6 +105,7 @@ pub struct Runtime {
     shutdown: CancellationToken,
     fatal: CancellationToken,
     fleet: Option<FleetHandle>,
+    index: IndexHandle,
 }
 
 impl fmt::Debug for Runtime {
@@ -116,23 +121,33 @@ impl Runtime {
         let workers = config.workers.max(1);
         let (senders, inboxes): (Vec<_>, Vec<_>) =
             (0..workers).map(|_| mpsc::channel(config.queue_len_max.max(1))).unzip();
+        let stats = Arc::<Stats>::default();
+        let (store, clock) = (Arc::clone(&parts.store), parts.clock.clone());
+        let index = parts
+            .index
+            .clone()
+            .map(|index| IndexHandle::start(index, store, clock, Arc::clone(&stats)));
         let runtime = Self {
             peers: Peers(senders.into()),
-            stats: Arc::default(),
+            stats,
             tasks: TaskTracker::new(),
             shutdown: CancellationToken::new(),
             fatal: CancellationToken::new(),
             fleet: parts.fleet.clone(),
+            index: index.unwrap_or_default(),
         };
         let runner = runtime.runner(config, &parts);
         let (session, lost_found) = (rand::random(), LostFound::new(config.lost_found.clone()));
+        let mut limits = config.limits.clone();
+        limits.attributes_ms = limits.attributes_ms.filter(|_| parts.index.is_some());
+        let limits = Arc::new(limits);
         let ttl_ms = parts.fleet.as_ref().map_or(0, FleetHandle::ttl_ms);
         for (index, inbox) in inboxes.into_iter().enumerate() {
             let mut desk = runtime.desk(index, config, &parts, runner.clone());
             (desk.session, desk.lost_found) = (session, lost_found.clone());
             let own = worker::Config {
                 kinds: parts.kinds.clone(),
-                limits: Arc::new(config.limits.clone()),
+                limits: Arc::clone(&limits),
                 activations_max: config.activations_max.div_ceil(workers),
                 idle_ms: config.idle_ms,
                 ttl_ms,
@@ -159,13 +174,23 @@ impl Runtime {
     }
 
     fn drive(&self, config: &Config, parts: Parts) {
-        let Parts { store, clock, fleet, .. } = parts;
+        let Parts { store, clock, fleet, index, .. } = parts;
         let (peers, fatal) = (self.peers.clone(), self.fatal.clone());
         let adopt_per_s = config.adopt_per_s;
+        if let Some(index) = index {
+            let (store, clock, stats) = (Arc::clone(&store), clock.clone(), self.stats());
+            let (fleet, peers) = (fleet.clone(), peers.clone());
+            let keeper = Keeper { index, store, fleet, peers, clock, stats, adopt_per_s };
+            self.until_shutdown(keeper.run());
+        }
         let due = due::Driver { store, fleet, peers, clock, adopt_per_s, fatal };
+        self.until_shutdown(due.run());
+    }
+
+    fn until_shutdown(&self, work: impl Future<Output = ()> + Send + 'static) {
         let stop = self.shutdown.clone();
         self.tasks.spawn(async move {
-            tokio::select! { () = due.run() => {}, () = stop.cancelled() => {} }
+            stop.run_until_cancelled(work).await;
         });
     }
 
@@ -187,6 +212,7 @@ impl Runtime {
             store: Arc::clone(&parts.store),
             peers: self.peers.clone(),
             nearby: Arc::clone(&parts.nearby),
+            rows: self.index.clone(),
             runner,
             stats: Arc::clone(&self.stats),
             retain: config.retain,
@@ -221,6 +247,7 @@ impl Runtime {
         self.shutdown.cancel();
         self.tasks.close();
         self.tasks.wait().await;
+        self.index.finish().await;
         if let Some(fleet) = &self.fleet {
             fleet.leave().await;
         }

@@ -12,7 +12,9 @@ use std::sync::Arc;
 use bytes::Bytes;
 use holdfast_protocol::ids::ActorId;
 
-use super::contract::{Actor, Ctx, Decision, Message, Reject, View};
+use super::contract::{Actor, Attributes, Ctx, Decision, Declaration, Message, Reject, View};
+use crate::search::Registry;
+use crate::search::attribute::DeclareError;
 
 /// What the runtime knows when it asks for a decision.
 #[derive(Debug, Clone, Copy)]
@@ -55,6 +57,8 @@ pub trait Behaviour: Send {
     fn save(&self) -> Bytes;
     /// See [`Actor::view`].
     fn view(&self) -> Option<View>;
+    /// See [`Actor::attributes`].
+    fn attributes(&self) -> Option<Attributes>;
 }
 
 struct Typed<A: Actor> {
@@ -132,6 +136,11 @@ impl<A: Actor> Behaviour for Typed<A> {
         // A view is for others' eyes only; one that can't be made shows nothing.
         catch_unwind(AssertUnwindSafe(|| self.state.view())).unwrap_or(None)
     }
+
+    fn attributes(&self) -> Option<Attributes> {
+        // The same: the row in the index stays as it was.
+        catch_unwind(AssertUnwindSafe(|| self.state.attributes())).unwrap_or(None)
+    }
 }
 
 /// One kind of actor: how its state is made and read.
@@ -139,6 +148,7 @@ impl<A: Actor> Behaviour for Typed<A> {
 pub struct Kind {
     new: Arc<New>,
     restore: Arc<Restore>,
+    declared: fn() -> Vec<Declaration>,
 }
 
 type New = dyn Fn(&ActorId) -> Box<dyn Behaviour> + Send + Sync;
@@ -157,7 +167,14 @@ impl Kind {
                 let state: A = rmp_serde::from_slice(bytes).map_err(|e| e.to_string())?;
                 Ok(Box::new(Typed { state, settings: Arc::clone(&for_restore) }))
             }),
+            declared: A::declared,
         }
+    }
+
+    /// See [`Actor::declared`].
+    #[must_use]
+    pub fn declared(&self) -> Vec<Declaration> {
+        (self.declared)()
     }
 
     /// The state before the first event.
@@ -191,6 +208,18 @@ impl Kinds {
     pub fn with(mut self, name: &'static str, kind: Kind) -> Self {
         self.0.insert(name, kind);
         self
+    }
+
+    /// All attributes that sessions have: the built-in ones and what the kinds declare.
+    ///
+    /// # Errors
+    /// [`DeclareError`] when a kind declares what can't be an attribute.
+    pub fn attributes(&self) -> Result<Registry, DeclareError> {
+        let mut registry = Registry::default();
+        for declaration in self.0.values().flat_map(Kind::declared) {
+            registry.declare(declaration)?;
+        }
+        Ok(registry)
     }
 
     /// The kind of an actor, if this node serves it.

@@ -6,8 +6,9 @@
 //! (the life of one activation, pure), then the driver: `mail`, `cell` (one activation and its
 //! sockets), `desk` (what the cells of a worker share), `bring_up` (from absent to active),
 //! `worker` (the task that owns many), `post_office` (mail of other nodes), `due` (wakes
-//! actors that are not in memory), `runner` and [`activity`] (work with effects outside), [`fleet`]
-//! (this node among the others), and [`handle`] (how the rest of the node speaks to all this).
+//! actors that are not in memory), [`index`] (what sessions are found by), `runner` and [`activity`] (work with effects outside), [`fleet`]
+//! (this node among the others), [`reading`] (actors as they
+//! are stored, without a claim), and [`handle`] (how the rest of the node speaks to all this).
 
 pub mod activity;
 mod bring_up;
@@ -20,11 +21,13 @@ mod due;
 pub mod envelope;
 pub mod fleet;
 pub mod handle;
+pub mod index;
 pub mod kind;
 pub mod ledger;
 mod lost_found;
 mod mail;
 mod post_office;
+pub mod reading;
 pub mod record;
 pub mod replay;
 mod runner;

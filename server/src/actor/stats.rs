@@ -91,6 +91,16 @@ pub struct Stats {
     pub stale_checks: Count,
     /// Mail refused because the node holds as many actors as it may.
     pub refused_at_cap: Count,
+    /// Rows written to the attribute index.
+    pub rows_written: Count,
+    /// Rows that wait to be written to it now.
+    pub rows_waiting: Count,
+    /// Offers of rows for which there was no room; they are made again.
+    pub rows_refused: Count,
+    /// Batches of rows that could not be written; they are tried again.
+    pub rows_failed: Count,
+    /// Sessions woken because their row named a node that does not hold them, or there was none.
+    pub rows_mended: Count,
     /// Things for an operator's eyes; each is also logged.
     pub alarms: Count,
 }

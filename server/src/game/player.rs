@@ -16,7 +16,9 @@ use super::{
     PLAYER, ROOM, Settings, combat, inventory, json, leaderboard, metrics, movement, notices,
     presence, public, travel, unpack,
 };
-use crate::actor::contract::{Actor, Ctx, Decision, Message, Origin, Reject, Undelivered, View};
+use crate::actor::contract::{
+    Actor, Attributes, Ctx, Decision, Declaration, Message, Origin, Reject, Undelivered, View,
+};
 
 pub use super::state::{Join, Membership, Player, Presence, Swing};
 
@@ -99,6 +101,14 @@ impl Actor for Player {
                 | flag(is_lost, wire::FLAG_LINKDEAD),
             input: self.input,
         })
+    }
+
+    fn attributes(&self) -> Option<Attributes> {
+        self.exists.then(|| public::attributes(self))
+    }
+
+    fn declared() -> Vec<Declaration> {
+        public::declared()
     }
 }
 

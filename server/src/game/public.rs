@@ -1,4 +1,4 @@
-//! The player as its own client sees it, and what of that has changed.
+//! The player as its own client sees it, what of that has changed, and what operators find it by.
 
 use holdfast_protocol::client::MoveType;
 use holdfast_protocol::ids::{PlayerId, RoomId};
@@ -8,6 +8,7 @@ use serde_json::{Map, Value};
 
 use super::player::{Membership, Player, Presence};
 use super::{combat, inventory, room};
+use crate::actor::contract::{AttributeType, Attributes, Builtin, Declaration, Value as Attribute};
 
 /// What the player is doing. Derived, so that it can't contradict the rest.
 pub(super) fn status(player: &Player) -> Status {
@@ -49,7 +50,7 @@ pub(super) fn state(player: &Player) -> Option<PlayerState> {
         health: player.health,
         max_health: player.health_max,
         xp: player.xp,
-        level: player.xp / combat::LEVEL_XP + 1,
+        level: level(player),
         score: player.score,
         x: player.at.x,
         y: player.at.y,
@@ -61,6 +62,36 @@ pub(super) fn state(player: &Player) -> Option<PlayerState> {
             .map(|one| Notification { text: one.text, from: one.from, at_ms: one.at_ms })
             .collect(),
     })
+}
+
+fn level(player: &Player) -> u64 {
+    player.xp / combat::LEVEL_XP + 1
+}
+
+/// How healthy a player is; 0 while defeated.
+const HEALTH: &str = "Health";
+
+/// What this game's sessions are found by, beside what all are.
+pub(super) fn declared() -> Vec<Declaration> {
+    vec![Declaration::stored(HEALTH, AttributeType::Integer)]
+}
+
+/// What a session is found by.
+pub(super) fn attributes(player: &Player) -> Attributes {
+    let mut builtin = vec![
+        (Builtin::DisplayName, Attribute::from(&*player.name)),
+        (Builtin::PlayerStatus, status(player).as_str().into()),
+        (Builtin::PlayerLevel, level(player).into()),
+        (Builtin::Score, player.score.into()),
+        (Builtin::Gold, player.gold.into()),
+        (Builtin::TotalActions, player.total_actions.into()),
+    ];
+    let room = player.room.as_ref().map(|place| (Builtin::CurrentRoom, (&*place.room).into()));
+    let time = |builtin, at_ms: u64| (at_ms > 0).then(|| (builtin, at_ms.into()));
+    builtin.extend(room);
+    builtin.extend(time(Builtin::StartTime, player.opened_ms));
+    builtin.extend(time(Builtin::LastCommandTime, player.active_ms));
+    Attributes { builtin, declared: vec![(HEALTH, u64::from(player.health).into())] }
 }
 
 /// The state as of a moment: without what is over although its timer has not come yet.

@@ -78,6 +78,8 @@ pub struct Player {
     pub(super) protected: bool,
     pub(super) presence: Presence,
     pub(super) idle: bool,
+    /// When the session began; 0 before the first, and in one that began before this was kept.
+    pub(super) opened_ms: u64,
     /// The last command or input.
     pub(super) active_ms: u64,
     pub(super) room: Option<Membership>,
@@ -124,6 +126,7 @@ impl Default for Player {
             protected: false,
             presence: Presence::Offline,
             idle: false,
+            opened_ms: 0,
             active_ms: 0,
             room: None,
             remembered: None,
@@ -200,7 +203,7 @@ impl Player {
             Event::Opened { at } => {
                 self.presence = Presence::Here;
                 (self.idle, self.sprinting, self.input) = (false, false, 0);
-                (self.active_ms, self.measured_ms) = (*at, *at);
+                (self.opened_ms, self.active_ms, self.measured_ms) = (*at, *at, *at);
             }
             Event::Returned => self.presence = Presence::Here,
             Event::Lost { until } => self.presence = Presence::Lost { until_ms: *until },

@@ -26,6 +26,7 @@ mod caller;
 mod commands;
 mod document;
 mod failure;
+mod find;
 mod players;
 mod sessions;
 mod upgrade;
@@ -40,6 +41,8 @@ const BODY_LEN_MAX: usize = 16 * 1024;
 fn routes_of_the_api() -> OpenApiRouter<Arc<Edge>> {
     OpenApiRouter::new()
         .routes(routes!(sessions::open_session))
+        .routes(routes!(find::list_players))
+        .routes(routes!(find::count_players))
         .routes(routes!(players::read_player))
         .routes(routes!(players::read_status))
         .routes(routes!(players::read_inventory))

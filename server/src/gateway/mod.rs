@@ -5,8 +5,8 @@
 //! `speak` and `lines` (deliveries as JSON and as human lines). I/O: `accept` (TCP), `http`
 //! (routes), `assets` (the page), [`auth`] (tokens and origins), [`limit`] (who is let in),
 //! `socket` with `ask` and `tell` (one task a connection), `beat` (input to the runtime), [`hub`]
-//! and `seat` (who sees what), [`board`] (the leaderboard), [`nodes`] (who else there is),
-//! [`counters`]. Between nodes: [`relay`] (what carries it), [`news`] (what is carried),
+//! and `seat` (who sees what), [`board`] (the leaderboard), [`nodes`] (who else there is), [`finder`] (sessions by a
+//! query), [`counters`]. Between nodes: [`relay`] (what carries it), [`news`] (what is carried),
 //! [`exchange`] (one room's traffic), [`standing`] (whether this node may serve).
 //!
 //! Shutdown: take no more sockets, tell each to come back elsewhere (`drain`, then 1012), wait
@@ -38,6 +38,7 @@ mod beat;
 pub mod board;
 pub mod counters;
 pub mod exchange;
+pub mod finder;
 mod http;
 pub mod hub;
 pub mod limit;
@@ -57,6 +58,7 @@ pub use accept::listen;
 pub use auth::Guests;
 pub use board::Board;
 pub use counters::Counters;
+pub use finder::SessionIndex;
 pub use hub::Hub;
 pub use limit::Limits;
 pub use nodes::{Directory, NodeRow};
@@ -96,6 +98,8 @@ pub struct Config {
     pub standing: Option<watch::Receiver<Standing>>,
     /// Which nodes hold what; `None`: this one holds everything.
     pub directory: Option<Arc<dyn Directory>>,
+    /// Finds sessions by their attributes; `None`: nobody can.
+    pub sessions: Option<Arc<dyn SessionIndex>>,
     /// Whether callers may name themselves.
     pub guests: Guests,
     /// Foreign pages that may connect and read.
@@ -135,6 +139,7 @@ impl Config {
             live: None,
             standing: None,
             directory: None,
+            sessions: None,
             guests: Guests::Open,
             allow_origins: Vec::new(),
             token_key,
@@ -169,6 +174,7 @@ struct Edge {
     live: Option<watch::Receiver<Arc<Live>>>,
     standing: Option<watch::Receiver<Standing>>,
     directory: Option<Arc<dyn Directory>>,
+    sessions: Option<Arc<dyn SessionIndex>>,
     /// Names this run where there is no membership.
     session: u64,
     origins: Origins,
@@ -315,6 +321,7 @@ impl Gateway {
             live: config.live,
             standing: config.standing,
             directory: config.directory,
+            sessions: config.sessions,
             session: rand::random(),
             room_capacity: config.room_capacity,
             limits: config.limits,

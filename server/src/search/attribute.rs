@@ -189,6 +189,12 @@ impl Attribute {
         self.kind
     }
 
+    /// Whether a game declared it.
+    #[must_use]
+    pub fn is_declared(&self) -> bool {
+        usize::from(self.id) >= BUILTIN.len()
+    }
+
     /// Whether it is computed when it is asked for, and never stored.
     #[must_use]
     pub fn is_computed(&self) -> bool {

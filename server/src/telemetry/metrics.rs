@@ -121,6 +121,8 @@ impl Metrics {
         self.gauge("activations", "Actors in memory", of(|s| &s.activations));
         let doubted = "Activations that wait for the store to say who writes";
         self.gauge("activations_in_doubt", doubted, of(|s| &s.doubted));
+        let waiting = "Rows that wait for the attribute index";
+        self.gauge("index_rows_waiting", waiting, of(|s| &s.rows_waiting));
         for (name, help, read) in RUNTIME {
             self.counter(name, help, of(read));
         }
@@ -159,7 +161,7 @@ impl Metrics {
 type Read = fn(&Stats) -> &Count;
 
 /// The runtime's counters: name, meaning, where.
-const RUNTIME: [(&str, &str, Read); 29] = [
+const RUNTIME: [(&str, &str, Read); 33] = [
     ("activated", "Activations ever begun", |s| &s.activated),
     ("appends", "Records sent to the store", |s| &s.appends),
     ("append_groups", "Groups that they were sent in", |s| &s.batches),
@@ -170,6 +172,10 @@ const RUNTIME: [(&str, &str, Read); 29] = [
     ("activity_attempts_failed", "Attempts of activities that failed", |s| &s.attempts_failed),
     ("quarantined", "Actors whose journal can't be read", |s| &s.quarantined),
     ("refused_at_cap", "Mail refused for want of room for activations", |s| &s.refused_at_cap),
+    ("index_rows", "Rows written to the attribute index", |s| &s.rows_written),
+    ("index_rows_refused", "Offers of rows without room; made again", |s| &s.rows_refused),
+    ("index_failed", "Batches of rows that could not be written; tried again", |s| &s.rows_failed),
+    ("index_mended", "Sessions woken for a stale row", |s| &s.rows_mended),
     ("alarms", "Things for an operator's eyes; each is logged", |s| &s.alarms),
     ("halted", "Actors whose journal, or its part of the store, is gone", |s| &s.halted),
     ("dead_letters", "Tells laid aside after too many hands", |s| &s.dead_letters),

@@ -301,6 +301,7 @@ impl Core {
         continues: Epoch,
     ) {
         self.acked = self.newest();
+        self.offered.outdated = true;
         self.begin_term(epoch, history);
         self.stands_for = if guard!(self, StandForContinued) { continues } else { epoch };
         let append_id = self.reassertion.as_ref().map_or(0, |reassertion| reassertion.append_id);

@@ -25,6 +25,7 @@
 //! flight too, whose record is then in doubt. Who holds decides nothing, appends nothing and lets
 //! nothing out, but that its mailbox is full.
 
+mod attributes;
 mod command;
 mod draft;
 mod hold;
@@ -44,10 +45,12 @@ use std::sync::Arc;
 use bytes::Bytes;
 use holdfast_protocol::ids::ActorId;
 
+use self::attributes::Offered;
 use self::draft::Draft;
 use self::hold::{Hold, Reassertion};
 pub use self::port::{
-    AppendOut, Ask, CallerId, Input, Limits, Lost, Output, ReassertOut, RunOut, Tell, Verdict,
+    AppendOut, Ask, CallerId, Input, Limits, Lost, Output, ReassertOut, RunOut, Start, Tell,
+    Verdict,
 };
 use self::tell::Sent;
 use super::contract::{Reject, Token, View};
@@ -147,6 +150,7 @@ pub struct Core {
     ask_at_ms: u64,
     warned_at_ms: u64,
     view: Option<View>,
+    offered: Offered,
     due_ms: Option<u64>,
     since_snapshot: (u64, u64),
     snapshot_in_flight: bool,
@@ -200,28 +204,6 @@ macro_rules! guard {
 }
 use guard;
 
-/// What an activation starts from.
-pub struct Start {
-    /// Whose.
-    pub id: ActorId,
-    /// The claimed term.
-    pub epoch: u64,
-    /// The newest record.
-    pub seq: u64,
-    /// The history that the claim was granted in.
-    pub history: History,
-    /// The terms before and including this one, oldest first, as far as the journal tells.
-    pub terms: Vec<Term>,
-    /// What the journal says.
-    pub durable: Durable,
-    /// Records and bytes since the snapshot that it was loaded from.
-    pub since_snapshot: (u64, u64),
-    /// Bounds and spans.
-    pub limits: Arc<Limits>,
-    /// Seed for append ids and the rules' random numbers.
-    pub seed: u64,
-}
-
 impl Core {
     /// Begins an activation; obligations found in the journal are taken up by the first
     /// [`Input::Tick`].
@@ -270,6 +252,7 @@ impl Core {
             ask_at_ms: 0,
             warned_at_ms: 0,
             view: None,
+            offered: Offered::default(),
             due_ms: None,
             since_snapshot: start.since_snapshot,
             snapshot_in_flight: false,
@@ -527,6 +510,7 @@ impl Core {
         self.hold = Hold::Free;
         let Some(flight) = self.flight.take() else { return };
         self.acked = flight.append.seq;
+        self.offered.outdated = true;
         self.out.extend(flight.outputs);
         self.oblige(now_ms);
         self.snapshot();
@@ -537,7 +521,7 @@ impl Core {
         self.out.push_back(last);
     }
 
-    /// Derives what the acknowledged state obliges to: tells, activities, the view.
+    /// Derives what the acknowledged state obliges to: tells, activities, the view, attributes.
     fn oblige(&mut self, now_ms: u64) {
         self.send_tells(now_ms);
         self.run_activities(now_ms);
@@ -547,6 +531,7 @@ impl Core {
             self.view.clone_from(&view);
             self.out.push_back(Output::View(self.acked, view));
         }
+        self.offer_attributes(now_ms);
     }
 
     /// Sends a snapshot when one is due. It holds acknowledged state only, and changes none.

@@ -6,10 +6,11 @@ use bytes::Bytes;
 use holdfast_protocol::ids::ActorId;
 
 use crate::actor::activity::Failure;
-use crate::actor::contract::{ActivityOptions, View};
+use crate::actor::contract::{ActivityOptions, Attributes, View};
 use crate::actor::envelope::{Answered, Attach, Call, CallError, Command, ConnectionId, Delivery};
 use crate::actor::record::{ActivityId, TellId};
-use crate::store::tip::{Epoch, History, Reasserted, Seq, Tip};
+use crate::actor::replay::Durable;
+use crate::store::tip::{Epoch, History, Reasserted, Seq, Term, Tip};
 
 /// Names a caller that waits for an answer; the driver's.
 pub type CallerId = u64;
@@ -50,6 +51,8 @@ pub struct Limits {
     pub under_way_ms: u64,
     /// For how long an activation that was taken over may not know of it.
     pub unaware_ms: u64,
+    /// Least time between two offers of what a session is found by; `None`: none is made.
+    pub attributes_ms: Option<u64>,
 }
 
 impl Default for Limits {
@@ -69,6 +72,7 @@ impl Default for Limits {
             quiet_ms: 300,
             under_way_ms: 45_000,
             unaware_ms: 60_000,
+            attributes_ms: Some(1_000),
         }
     }
 }
@@ -193,6 +197,15 @@ pub enum Output {
     Broadcast(Arc<str>, Bytes),
     /// What others see has changed.
     View(u64, Option<View>),
+    /// What the session is found by, as of a record.
+    Attributes {
+        /// The record.
+        seq: u64,
+        /// What it is found by.
+        attributes: Attributes,
+        /// The activation ends: nobody holds the actor.
+        leaves: bool,
+    },
     /// Something for an operator's eyes.
     Alarm(String),
     /// A tell was laid aside for good; what to say of it.
@@ -273,4 +286,26 @@ pub struct RunOut {
     pub heartbeat: Option<Bytes>,
     /// How long it may take.
     pub options: ActivityOptions,
+}
+
+/// What an activation starts from.
+pub struct Start {
+    /// Whose.
+    pub id: ActorId,
+    /// The claimed term.
+    pub epoch: u64,
+    /// The newest record.
+    pub seq: u64,
+    /// The history that the claim was granted in.
+    pub history: History,
+    /// The terms before and including this one, oldest first, as far as the journal tells.
+    pub terms: Vec<Term>,
+    /// What the journal says.
+    pub durable: Durable,
+    /// Records and bytes since the snapshot that it was loaded from.
+    pub since_snapshot: (u64, u64),
+    /// Bounds and spans.
+    pub limits: Arc<Limits>,
+    /// Seed for append ids and the rules' random numbers.
+    pub seed: u64,
 }

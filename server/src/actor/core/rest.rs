@@ -27,7 +27,8 @@ impl Core {
         let retries = ledger.activities.iter().filter(|(id, _)| !self.running.contains(id));
         let retries = retries.map(|(_, a)| a.not_before_ms).min();
         let sweep = (!ledger.heard.is_empty()).then_some(self.sweep_at_ms);
-        let candidates = [waiters, timers, sends, retries, sweep, self.ride_by_ms];
+        let offer = self.offer_at_ms();
+        let candidates = [waiters, timers, sends, retries, sweep, self.ride_by_ms, offer];
         candidates.into_iter().flatten().min()
     }
 
@@ -96,5 +97,6 @@ impl Core {
         if self.view.take().is_some() {
             self.out.push_back(Output::View(self.acked, None));
         }
+        self.offer_last();
     }
 }

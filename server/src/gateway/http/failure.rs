@@ -31,6 +31,12 @@ pub(in crate::gateway) struct ErrorDetail {
     pub code: String,
     /// One sentence for people.
     pub message: String,
+    /// Of a query: where the mistake begins, in characters, from 1.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    pub column: Option<usize>,
+    /// Of a query: what to write there instead; empty: leave it out.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    pub suggestion: Option<String>,
 }
 
 /// An error as HTTP says it.
@@ -39,6 +45,8 @@ pub(in crate::gateway) struct Failure {
     status: StatusCode,
     code: String,
     message: String,
+    column: Option<usize>,
+    suggestion: Option<String>,
     retry_after_s: Option<u64>,
 }
 
@@ -48,7 +56,14 @@ impl Failure {
         code: impl Into<String>,
         message: impl Into<String>,
     ) -> Self {
-        Self { status, code: code.into(), message: message.into(), retry_after_s: None }
+        Self {
+            status,
+            code: code.into(),
+            message: message.into(),
+            column: None,
+            suggestion: None,
+            retry_after_s: None,
+        }
     }
 
     pub(in crate::gateway) fn of(code: ErrorCode, message: impl Into<String>) -> Self {
@@ -58,6 +73,11 @@ impl Failure {
 
     pub(in crate::gateway) fn retry_after_s(self, seconds: u64) -> Self {
         Self { retry_after_s: Some(seconds), ..self }
+    }
+
+    /// Says where in a query the mistake is.
+    pub(super) fn at(self, column: usize, suggestion: Option<String>) -> Self {
+        Self { column: Some(column), suggestion, ..self }
     }
 
     pub(super) fn not_found() -> Self {
@@ -72,7 +92,8 @@ impl Failure {
 
 impl IntoResponse for Failure {
     fn into_response(self) -> Response {
-        let error = ErrorDetail { code: self.code, message: self.message };
+        let Self { code, message, column, suggestion, .. } = self;
+        let error = ErrorDetail { code, message, column, suggestion };
         let mut response = (self.status, Json(ErrorPage { error })).into_response();
         let headers = response.headers_mut();
         headers.insert(X_CONTENT_TYPE_OPTIONS, HeaderValue::from_static("nosniff"));

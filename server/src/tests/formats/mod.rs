@@ -26,7 +26,7 @@ use crate::game::leaderboard::Leaderboard;
 use crate::game::player::Player;
 use crate::game::room::Room;
 
-const NEWEST: &str = "journal-v1.json";
+const NEWEST: &str = "journal-v2.json";
 
 #[derive(Serialize, Deserialize, PartialEq, Debug)]
 struct Fixture {

@@ -6,6 +6,7 @@ use super::client::READS;
 use super::rules::{Account, name};
 use super::store::Journal;
 use super::world::World;
+use crate::actor::contract::Value;
 use crate::actor::core::hold::Hold;
 use crate::actor::core::{Core, Output, Verdict};
 use crate::actor::envelope::{Attached, CallError, Closing, Delivery, Outcome, Refusal};
@@ -159,6 +160,11 @@ impl World {
             Output::Run(run) => ensure(run.activity <= ledger.activity, what),
             Output::View(seq, Some(view)) => {
                 ensure(journal.version_at(*seq).is_some_and(|v| view.input <= v), what)
+            }
+            Output::Attributes { seq, attributes, .. } => {
+                let version = journal.version_at(*seq).map(Value::from);
+                let told = attributes.builtin.first().map(|(_, value)| value.clone());
+                ensure(told == version && told.is_some(), what)
             }
             Output::Snapshot { seq, bytes, .. } if *seq == journal.tip() => {
                 ensure(*bytes == journal.shadow.save(), || "I3: a snapshot strays".into())

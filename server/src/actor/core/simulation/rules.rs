@@ -12,8 +12,8 @@ use serde::{Deserialize, Serialize};
 
 use super::world::LATECOMER;
 use crate::actor::contract::{
-    ActivityCall, ActivityOptions, Actor, Ctx, Decision, Message, Push, Reject, Reply, Tell,
-    TimerChange, Token, View,
+    ActivityCall, ActivityOptions, Actor, Attributes, Builtin, Ctx, Decision, Message, Push,
+    Reject, Reply, Tell, TimerChange, Token, View,
 };
 
 /// An account that holds this much takes no more from others.
@@ -305,5 +305,10 @@ impl Actor for Account {
         let input = self.version;
         let label = "".into();
         Some(View { topic: None, entity: 1, label, x: 0, y: 0, health: 0, flags: 0, input })
+    }
+
+    fn attributes(&self) -> Option<Attributes> {
+        let builtin = vec![(Builtin::TotalActions, self.version.into())];
+        Some(Attributes { builtin, declared: Vec::new() })
     }
 }

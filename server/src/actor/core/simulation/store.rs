@@ -64,6 +64,8 @@ pub struct Journal {
     pub shadow: Durable,
     /// The same for the rules' state, typed.
     pub account: Account,
+    /// What the rules have noticed, and where.
+    odd: Option<String>,
     /// What a read shows, by the state's version.
     pub bodies: Vec<String>,
     pub tokens: BTreeMap<Token, Place>,
@@ -76,6 +78,7 @@ impl Journal {
             shadow: Durable::fresh(kind, &id),
             kind: kind.clone(),
             account: Account::new(&id),
+            odd: None,
             bodies: vec![Account::new(&id).body()],
             id,
             fence,
@@ -125,7 +128,14 @@ impl Journal {
             return Err(format!("I1: epoch {} was never claimed here", append.epoch));
         }
         self.write(entry(append)?)?;
+        self.is_sound()?;
         Ok(Taken::Applied)
+    }
+
+    /// Nothing odd has happened to the rules on the line that is gone on with. What a holder that
+    /// was taken over writes back, its doubt included, is not gone on with until it is confirmed.
+    fn is_sound(&self) -> Result<(), String> {
+        self.odd.clone().map_or(Ok(()), Err)
     }
 
     fn write(&mut self, mut entry: Entry) -> Result<(), String> {
@@ -136,8 +146,8 @@ impl Journal {
             self.in_order(fact)?;
             self.shadow.fold(at, fact).map_err(|e| format!("I3: {e}"))?;
             self.note(fact);
-            if let Some(what) = &self.account.anomaly {
-                return Err(format!("{what} (record {seq}, fact {index})"));
+            if let (Some(what), None) = (&self.account.anomaly, &self.odd) {
+                self.odd = Some(format!("{what} (record {seq}, fact {index})"));
             }
         }
         entry.version = self.account.version;
@@ -149,6 +159,7 @@ impl Journal {
     fn rebuild(&mut self, entries: Vec<Arc<Entry>>) -> Result<(), String> {
         self.shadow = Durable::fresh(&self.kind, &self.id);
         self.account = Account::new(&self.id);
+        self.odd = None;
         self.bodies = vec![self.account.body()];
         self.tokens.clear();
         self.heard.clear();
@@ -218,6 +229,8 @@ impl Journal {
             }
             self.snapshots = vec![(out.seq, bytes.clone())];
             self.markers.clear();
+        } else if let Err(odd) = self.is_sound() {
+            return Err(odd);
         } else if out.seq != self.tip() {
             return Err(format!("{} says that the store has record {}", self.id, out.seq));
         }

@@ -400,7 +400,7 @@ impl World {
             Output::Settled(to, id) => self.post(actor, &to, Letter::Settled(id)),
             Output::AskSettled(to, id) => self.post(actor, &to, Letter::AskSettled(id)),
             Output::Run(run) => self.run_activity(a, run),
-            Output::Broadcast(..) | Output::View(..) => {}
+            Output::Broadcast(..) | Output::View(..) | Output::Attributes { .. } => {}
             // Of one that was taken over and does not know.
             Output::Alarm(text) if text.starts_with("another line") => {}
             Output::Alarm(text) | Output::DeadLetter(text) => {

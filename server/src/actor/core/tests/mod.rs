@@ -1,6 +1,7 @@
 //! Tests of one core, by what it does at its bounds. Scripted rules, a journal that always
 //! answers, and a clock that is moved by hand.
 
+mod attributes;
 mod command;
 mod hold;
 mod key;
@@ -16,8 +17,8 @@ use serde::{Deserialize, Serialize};
 
 use super::{AppendOut, Ask, CallerId, Core, Input, Limits, Output, ReassertOut, Start};
 use crate::actor::contract::{
-    ActivityCall, ActivityOptions, Actor, Ctx, Decision, Message, Origin, Push, Reject, Reply,
-    Tell, TimerChange,
+    ActivityCall, ActivityOptions, Actor, Attributes, Builtin, Ctx, Decision, Message, Origin,
+    Push, Reject, Reply, Tell, TimerChange,
 };
 use crate::actor::envelope::{
     Answered, Attach, Attached, Call, CallError, Closing, Command, Delivery, Outcome,
@@ -145,6 +146,12 @@ impl Actor for Toy {
 
     fn query(&self, _: &Ctx<'_, ()>, _: &[u8]) -> Result<Bytes, Reject> {
         Ok(self.said.join(",").into())
+    }
+
+    fn attributes(&self) -> Option<Attributes> {
+        let found = self.said.iter().any(|word| word == "found");
+        let builtin = vec![(Builtin::TotalActions, (self.said.len() as u64).into())];
+        found.then(|| Attributes { builtin, declared: Vec::new() })
     }
 }
 
