@@ -6,6 +6,7 @@
 //! ever part of [`Settings`], only the path of the file that holds it.
 
 mod check;
+mod commands;
 mod dump;
 mod file;
 mod option;
@@ -21,9 +22,10 @@ use std::net::{Ipv4Addr, SocketAddr};
 use std::path::PathBuf;
 use std::str::FromStr;
 
+pub use commands::{Asked, Doctor, NodeAt, Rebuild, Task};
 pub use dump::dump;
 pub use redis::redis_address;
-pub use resolve::{Asked, Doctor, Origin, Rebuild, Resolved, resolve};
+pub use resolve::{Origin, Resolved, resolve};
 pub use secret::{Secret, read_secret, read_tokens};
 
 use crate::store;

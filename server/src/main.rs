@@ -5,7 +5,7 @@ use std::io::{self, Write as _};
 use std::process::ExitCode;
 
 use holdfast::clock::Clock;
-use holdfast::config::{self, Asked, Doctor, Rebuild, Resolved, USAGE_EXIT_CODE};
+use holdfast::config::{self, Asked, Resolved, Task, USAGE_EXIT_CODE};
 use holdfast::node::Node;
 use holdfast::{cli, telemetry};
 use tokio::runtime::{Builder, Runtime};
@@ -16,8 +16,7 @@ fn main() -> ExitCode {
     let env: BTreeMap<String, String> = std::env::vars().collect();
     match config::resolve(&args, &env, &|path| std::fs::read_to_string(path)) {
         Ok(Asked::Serve(resolved)) => serve(&resolved),
-        Ok(Asked::Rebuild(asked)) => rebuild(&asked),
-        Ok(Asked::Doctor(asked)) => doctor(&asked),
+        Ok(Asked::Task(task)) => run_task(&task),
         Ok(Asked::Dump(resolved)) => say(&config::dump(&resolved)),
         Ok(Asked::Print(text)) => say(&text),
         Err(error) => complain(&error.to_string(), USAGE_EXIT_CODE),
@@ -40,20 +39,10 @@ fn threads(workers: u64) -> io::Result<Runtime> {
     Builder::new_multi_thread().worker_threads(workers).enable_all().build()
 }
 
-fn rebuild(asked: &Rebuild) -> ExitCode {
-    let done = threads(1).map_err(Into::into).and_then(|runtime| {
-        runtime.block_on(cli::rebuild(asked, &Clock::system(), &mut io::stdout()))
-    });
-    match done {
-        Ok(()) => ExitCode::SUCCESS,
-        Err(error) => complain(&error.to_string(), 1),
-    }
-}
-
-fn doctor(asked: &Doctor) -> ExitCode {
+fn run_task(task: &Task) -> ExitCode {
     let done = threads(1)
         .map_err(Into::into)
-        .and_then(|runtime| runtime.block_on(cli::doctor(asked, &mut io::stdout())));
+        .and_then(|runtime| runtime.block_on(cli::run(task, &Clock::system(), &mut io::stdout())));
     match done {
         Ok(true) => ExitCode::SUCCESS,
         Ok(false) => ExitCode::FAILURE,

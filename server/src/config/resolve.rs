@@ -5,11 +5,12 @@ use std::fmt;
 use std::io;
 use std::path::{Path, PathBuf};
 
+use clap::ArgMatches;
 use clap::error::ErrorKind;
-use clap::{Arg, ArgAction, ArgMatches, Command};
 
-use super::option::{self, GROUPS, Opt};
-use super::{ConfigError, Guests, Settings, StoreChoice, check, file};
+use super::commands::{self, Asked};
+use super::option::{self, Opt};
+use super::{ConfigError, Guests, Settings, check, file};
 
 /// Where a value came from.
 #[derive(Debug, Clone, PartialEq, Eq, Default)]
@@ -60,50 +61,8 @@ impl Resolved {
     }
 }
 
-/// `holdfast leaderboard rebuild`.
-#[derive(Debug, Clone, PartialEq, Eq)]
-pub struct Rebuild {
-    /// The admin listener, `ADDR` or `http://ADDR`; `None`: the store's directory names it.
-    pub admin: Option<String>,
-    /// The store whose node is asked.
-    pub store: StoreChoice,
-    /// Where nodes of a Redis keep their files.
-    pub data_dir: PathBuf,
-    /// Players a second.
-    pub rate: u32,
-}
-
-/// `holdfast doctor`.
-#[derive(Debug, Clone, PartialEq, Eq)]
-pub struct Doctor {
-    /// Store, files and durability are what counts here.
-    pub resolved: Box<Resolved>,
-    /// For programs instead of people.
-    pub json: bool,
-    /// Change what can be changed on the running server.
-    pub fix: bool,
-}
-
-/// What the command line asks for.
-#[derive(Debug, Clone, PartialEq, Eq)]
-pub enum Asked {
-    /// Run the server.
-    Serve(Box<Resolved>),
-    /// Print the settings and stop.
-    Dump(Box<Resolved>),
-    /// Ask a running node to rebuild the leaderboard.
-    Rebuild(Box<Rebuild>),
-    /// Examine the Redis of the settings.
-    Doctor(Doctor),
-    /// Print this (help, version) and stop.
-    Print(String),
-}
-
 /// Reads a settings file; handed in so that resolving stays pure.
 pub type ReadFile<'a> = &'a dyn Fn(&Path) -> io::Result<String>;
-
-/// Players a second of a rebuild, unless said otherwise.
-const REBUILD_RATE: u32 = 500;
 
 /// One value of one source.
 pub(super) struct Given {
@@ -123,22 +82,15 @@ pub fn resolve(
     env: &BTreeMap<String, String>,
     read_file: ReadFile<'_>,
 ) -> Result<Asked, ConfigError> {
-    let matches = match command().try_get_matches_from(without_serve(args)) {
+    let matches = match commands::command().try_get_matches_from(without_serve(args)) {
         Ok(matches) => matches,
         Err(e) if matches!(e.kind(), ErrorKind::DisplayHelp | ErrorKind::DisplayVersion) => {
             return Ok(Asked::Print(e.render().to_string()));
         }
         Err(e) => return Err(ConfigError::Usage(usage_text(&e))),
     };
-    if let Some(("leaderboard", below)) = matches.subcommand()
-        && let Some(("rebuild", below)) = below.subcommand()
-    {
-        return rebuild(below, env).map(|asked| Asked::Rebuild(Box::new(asked)));
-    }
-    if let Some(("doctor", below)) = matches.subcommand() {
-        let resolved = Box::new(layers(below, env, read_file)?);
-        let (json, fix) = (below.get_flag("json"), below.get_flag("fix"));
-        return Ok(Asked::Doctor(Doctor { resolved, json, fix }));
+    if let Some(task) = commands::task(&matches, |below| layers(below, env, read_file))? {
+        return Ok(Asked::Task(task));
     }
     let resolved = Box::new(layers(&matches, env, read_file)?);
     Ok(if matches.get_flag("dump-config") { Asked::Dump(resolved) } else { Asked::Serve(resolved) })
@@ -159,123 +111,6 @@ fn usage_text(error: &clap::Error) -> String {
 fn without_serve(args: &[String]) -> Vec<String> {
     let named = args.get(1).is_some_and(|arg| arg == "serve");
     args.iter().enumerate().filter(|(at, _)| !named || *at != 1).map(|(_, a)| a.clone()).collect()
-}
-
-fn command() -> Command {
-    let defaults = Settings::default();
-    let mut command = Command::new("holdfast")
-        .version(env!("CARGO_PKG_VERSION"))
-        .about("A WebSocket real-time game server whose player sessions survive the servers they run on")
-        .override_usage(
-            "holdfast [serve] [OPTIONS]\n       holdfast doctor [OPTIONS]\n       \
-             holdfast leaderboard rebuild [OPTIONS]",
-        )
-        .args_conflicts_with_subcommands(true)
-        .disable_help_subcommand(true)
-        .arg(config_file())
-        .arg(
-            Arg::new("dump-config")
-                .long("dump-config")
-                .action(ArgAction::SetTrue)
-                .help("Print every value and where it came from, then stop"),
-        )
-        .after_help(
-            "Every option can also stand in the environment (--beat-ms is HOLDFAST_BEAT_MS) and \
-             in the settings file (beat_ms). The command line wins over the environment, and the \
-             environment over the file.",
-        )
-        .subcommand(leaderboard())
-        .subcommand(doctor());
-    for (heading, group) in GROUPS {
-        for opt in group {
-            command = command.arg(argument(opt, &defaults).help_heading(heading));
-        }
-    }
-    command
-}
-
-fn argument(opt: &'static Opt, defaults: &Settings) -> Arg {
-    let default = match opt.show(defaults) {
-        Some(toml::Value::String(text)) if opt.name != "guests" => format!(" [default: {text}]"),
-        Some(value @ toml::Value::Integer(_)) if opt.name != "workers" => {
-            format!(" [default: {value}]")
-        }
-        Some(toml::Value::Boolean(on)) => {
-            format!(" [default: {}]", if on { "on" } else { "off" })
-        }
-        _ => String::new(),
-    };
-    let action = if opt.is_list() { ArgAction::Append } else { ArgAction::Set };
-    Arg::new(opt.name)
-        .long(opt.name)
-        .value_name(opt.arg)
-        .help(format!("{}{default}", opt.help))
-        .action(action)
-}
-
-fn config_file() -> Arg {
-    Arg::new("config").long("config").value_name("FILE").help("A settings file (TOML)")
-}
-
-/// The options of the server that say which Redis, and what is asked of it.
-const DOCTOR: [&str; 4] = ["store", "redis-password-file", "redis-ca-file", "durability"];
-
-fn doctor() -> Command {
-    let flag = |name: &'static str, help: &'static str| {
-        Arg::new(name).long(name).action(ArgAction::SetTrue).help(help)
-    };
-    let defaults = Settings::default();
-    let command = Command::new("doctor")
-        .about(
-            "Examines the Redis that a node would use: what is set wrongly, what to write \
-             instead, and what durability that really gives",
-        )
-        .after_help("Exit codes: 0 without errors, 1 with errors or without an answer.")
-        .arg(config_file())
-        .arg(flag("json", "Print JSON, for programs"))
-        .arg(flag("fix", "Change on the running servers what CONFIG SET may change"));
-    option::all()
-        .filter(|opt| DOCTOR.contains(&opt.name))
-        .fold(command, |command, opt| command.arg(argument(opt, &defaults)))
-}
-
-fn leaderboard() -> Command {
-    let option = |name: &'static str, value: &'static str| {
-        Arg::new(name).long(name).value_name(value).action(ArgAction::Set)
-    };
-    let rebuild = Command::new("rebuild")
-        .about("Reads every player's journal and writes the leaderboard anew, while the game runs")
-        .arg(option("admin", "ADDR").help(
-            "The running node's admin listener; without it, the address is read from the store's \
-             directory, or from --data-dir",
-        ))
-        .arg(option("store", "STORE").help("The store of the running node"))
-        .arg(option("data-dir", "DIR").help("Where nodes of a Redis keep their files"))
-        .arg(option("rate", "N").help(format!("Players a second [default: {REBUILD_RATE}]")));
-    Command::new("leaderboard")
-        .about("Operations on the leaderboard of a running node")
-        .subcommand_required(true)
-        .arg_required_else_help(true)
-        .subcommand(rebuild)
-}
-
-fn rebuild(matches: &ArgMatches, env: &BTreeMap<String, String>) -> Result<Rebuild, ConfigError> {
-    let bad = |place: &str, why: String| ConfigError::Value { place: place.into(), why };
-    let text = |name: &str| matches.get_one::<String>(name).map(String::as_str);
-    let store = match (text("store"), env.get("HOLDFAST_STORE")) {
-        (Some(flag), _) => flag.parse().map_err(|why| bad("--store", why))?,
-        (None, Some(value)) => value.parse().map_err(|why| bad("HOLDFAST_STORE", why))?,
-        (None, None) => Settings::default().store,
-    };
-    let named = text("data-dir").or_else(|| env.get("HOLDFAST_DATA_DIR").map(String::as_str));
-    let data_dir = named.map_or(Settings::default().data_dir, PathBuf::from);
-    let rate = match text("rate") {
-        None => REBUILD_RATE,
-        Some(rate) => option::number(rate, 1, 1_000_000)
-            .map(|rate| u32::try_from(rate).unwrap_or(u32::MAX))
-            .map_err(|why| bad("--rate", why))?,
-    };
-    Ok(Rebuild { admin: text("admin").map(str::to_owned), store, data_dir, rate })
 }
 
 fn layers(
@@ -343,7 +178,7 @@ fn from_env(env: &BTreeMap<String, String>, resolved: &mut Resolved) -> Result<(
 
 fn from_flags(matches: &ArgMatches, resolved: &mut Resolved) -> Result<(), ConfigError> {
     for opt in option::all() {
-        // The doctor's command knows some of the options only.
+        // A command knows some of the options only.
         if let Ok(Some(texts)) = matches.try_get_many::<String>(opt.name) {
             let place = format!("--{}", opt.name);
             let origin = Origin::Flag(place.clone());

@@ -177,7 +177,9 @@ fn nodes_that_share_a_redis_do_not_share_files() {
 #[test]
 fn a_doctor_is_asked_for() {
     let env = [("HOLDFAST_STORE", "redis://h"), ("HOLDFAST_REDIS_PASSWORD_FILE", "p")];
-    let Ok(Asked::Doctor(asked)) = ask("doctor --json --durability replicated:2", &env, "") else {
+    let Ok(Asked::Task(Task::Doctor(asked))) =
+        ask("doctor --json --durability replicated:2", &env, "")
+    else {
         panic!()
     };
     let settings = &asked.resolved.settings;
@@ -265,16 +267,20 @@ fn help_and_version_are_printed() {
 
 #[test]
 fn a_rebuild_is_asked_for() {
-    let Ok(Asked::Rebuild(asked)) = ask("leaderboard rebuild --rate 9", &[], "") else { panic!() };
-    assert_eq!((asked.rate, asked.admin), (9, None));
-    assert_eq!(asked.store, Settings::default().store);
-    let env = [("HOLDFAST_STORE", "embedded:there")];
-    let Ok(Asked::Rebuild(asked)) = ask("leaderboard rebuild --admin [::1]:9", &env, "") else {
+    let Ok(Asked::Task(Task::Rebuild(asked))) = ask("leaderboard rebuild --rate 9", &[], "") else {
         panic!()
     };
-    assert_eq!(asked.data_dir, Settings::default().data_dir);
-    assert_eq!(asked.store, StoreChoice::Embedded("there".into()));
-    assert_eq!(asked.admin.as_deref(), Some("[::1]:9"));
+    assert_eq!((asked.rate, asked.node.admin), (9, None));
+    assert_eq!(asked.node.store, Settings::default().store);
+    let env = [("HOLDFAST_STORE", "embedded:there")];
+    let Ok(Asked::Task(Task::Rebuild(asked))) =
+        ask("leaderboard rebuild --admin [::1]:9", &env, "")
+    else {
+        panic!()
+    };
+    assert_eq!(asked.node.data_dir, Settings::default().data_dir);
+    assert_eq!(asked.node.store, StoreChoice::Embedded("there".into()));
+    assert_eq!(asked.node.admin.as_deref(), Some("[::1]:9"));
     assert!(refused("leaderboard rebuild --rate 0", &[], "").starts_with("--rate: "));
     assert!(matches!(ask("leaderboard", &[], ""), Err(ConfigError::Usage(_))));
 }

@@ -1,0 +1,65 @@
+//! The commands beside the server: `holdfast leaderboard rebuild` asks a running node, `holdfast
+//! doctor` examines the store of the settings.
+//!
+//! One file a command. Those that ask a node do it by [`admin::Admin`] and nothing else. What a
+//! command finds out goes to `out`, standard output; why it failed is a [`CliError`].
+
+pub mod admin;
+mod doctor;
+mod leaderboard;
+
+use std::io::{self, Write};
+
+use crate::clock::Clock;
+use crate::config::{ConfigError, Task};
+use crate::doctor::Unreachable;
+
+/// Why a command failed. Reacts: the operator.
+#[derive(Debug, thiserror::Error)]
+pub enum CliError {
+    /// No node is where one should be.
+    #[error(
+        "no running node answers at {at} ({cause}); start one, or name its admin listener by --admin"
+    )]
+    NoNode {
+        /// Where it was looked for.
+        at: String,
+        /// What went wrong.
+        cause: io::Error,
+    },
+    /// The node refused; what it said, and its code.
+    #[error("the node refused: {0}")]
+    Refused(String),
+    /// Something answered that no node of this version says.
+    #[error("what {at} answered is not understood ({why}); does a node of this version run there?")]
+    Foreign {
+        /// Who was asked.
+        at: String,
+        /// What is wrong with the answer.
+        why: String,
+    },
+    /// The rebuild was tried as often as it may.
+    #[error("the rebuild failed: {0}")]
+    Failed(String),
+    /// The settings name no Redis, or a file of theirs can't be read.
+    #[error(transparent)]
+    Config(#[from] ConfigError),
+    /// No Redis answers.
+    #[error(transparent)]
+    Unreachable(#[from] Unreachable),
+    /// Standard output is gone.
+    #[error("nothing reads what this command says: {0}")]
+    Output(#[from] io::Error),
+}
+
+/// Does what was asked and writes what it finds out to `out`. Returns whether all is well; where
+/// it is not, `out` says why.
+///
+/// # Errors
+/// [`CliError`], for the operator.
+pub async fn run(task: &Task, clock: &Clock, out: &mut impl Write) -> Result<bool, CliError> {
+    match task {
+        Task::Rebuild(asked) => leaderboard::rebuild(asked, clock, out).await.map(|()| true),
+        Task::Doctor(asked) => doctor::doctor(asked, clock, out).await,
+    }
+}
