@@ -22,8 +22,10 @@ use std::net::{Ipv4Addr, SocketAddr};
 use std::path::PathBuf;
 use std::str::FromStr;
 
-pub use commands::{Asked, Doctor, NodeAt, Rebuild, Task};
-pub use dump::dump;
+pub use commands::{
+    Asked, AuditPlayers, CountPlayers, Doctor, ListPlayers, NodeAt, Rebuild, Task, command,
+};
+pub use dump::{dump, dump_json};
 pub use redis::redis_address;
 pub use resolve::{Origin, Resolved, resolve};
 pub use secret::{Secret, read_secret, read_tokens};
@@ -265,7 +267,7 @@ pub struct Settings {
     pub lane_len_max: u64,
     /// Connections that may wait to be accepted.
     pub backlog: u64,
-    /// Time for a request's headers.
+    /// Time for a request's headers, and as much again for its body.
     pub header_ms: u64,
     /// Time for the first message.
     pub hello_ms: u64,

@@ -25,11 +25,13 @@ use tokio_util::task::TaskTracker;
 use tracing::{error, info, warn};
 
 use crate::activities::{self, board, notification::LogHook, rebuild};
+use crate::actor::activity::Activities;
 use crate::actor::core;
 use crate::actor::handle::{self, Runtime};
 use crate::actor::index::Index;
 use crate::actor::kind::{Kind, Kinds};
 use crate::admin;
+use crate::admin::players::Auditor;
 use crate::clock::Clock;
 use crate::config::{ConfigError, Guests, Settings, read_secret, read_tokens, redis_address};
 use crate::doctor::{self, SAMPLES_AT_START};
@@ -44,7 +46,7 @@ use crate::store::{self, Store};
 use crate::telemetry::measured::{Measured, Stall};
 use crate::telemetry::metrics::Metrics;
 
-mod sessions;
+pub(crate) mod sessions;
 mod shared;
 
 use sessions::Finder;
@@ -244,6 +246,32 @@ fn edge_config(
     })
 }
 
+/// The game's work with effects outside.
+fn activities(
+    store: &Arc<dyn Store>,
+    board: &board::Board,
+    player: Kind,
+    clock: &Clock,
+    watch: &rebuild::Watch,
+) -> Activities {
+    activities::all(&activities::Parts {
+        store: Arc::clone(store),
+        board: board.clone(),
+        player,
+        clock: clock.clone(),
+        hook: Arc::new(LogHook),
+        watch: watch.clone(),
+    })
+}
+
+/// Opens the players' port, and the operators'.
+fn bind(settings: &Settings) -> io::Result<(TcpListener, Option<TcpListener>)> {
+    let backlog = small(settings.backlog);
+    let players = gateway::listen(settings.listen, backlog)?;
+    let operators = settings.admin_listen.map(|at| gateway::listen(at, backlog)).transpose()?;
+    Ok((players, operators))
+}
+
 /// A store, and what goes between the nodes that share it.
 type Opened = (Arc<dyn Store>, Option<Arc<dyn Fleet>>);
 
@@ -332,12 +360,8 @@ impl Node {
     /// # Errors
     /// [`StartError`], for the operator; nothing is left running.
     pub async fn start(settings: &Settings, clock: Clock) -> Result<Self, StartError> {
-        let backlog = small(settings.backlog);
-        let listener = gateway::listen(settings.listen, backlog).map_err(StartError::Listen)?;
+        let (listener, admin_listener) = bind(settings).map_err(StartError::Listen)?;
         let address = listener.local_addr().map_err(StartError::Listen)?;
-        let admin_listener =
-            settings.admin_listen.map(|at| gateway::listen(at, backlog)).transpose();
-        let admin_listener = admin_listener.map_err(StartError::Listen)?;
         let metrics = Metrics::default();
         let (inner, port) = open_store(settings, &clock).await?;
         let (store, troubled) = measure(inner, &metrics, &clock);
@@ -357,25 +381,22 @@ impl Node {
         rest_tasks.spawn(refresh.run(rest.clone()));
         let (kinds, player) = kinds(&Arc::new(rules(settings)));
         let index = Index { registry: Arc::new(kinds.attributes()?), node: settings.node.clone() };
-        config.sessions = Some(Arc::new(Finder::new(&index, &store)));
+        let fleet = shared.map(|shared| shared.handle);
+        let audit = sessions::audit(&index, &store, &player, fleet.as_ref(), &clock);
+        let auditor = Auditor::new(audit, rest_tasks.clone(), rest.clone());
+        let sessions = Arc::new(Finder::new(&index, &store));
+        config.sessions = Some(sessions.clone());
         let watch = rebuild::Watch::default();
-        let activities = activities::all(&activities::Parts {
-            store: Arc::clone(&store),
-            board: board.clone(),
-            player,
-            clock: clock.clone(),
-            hook: Arc::new(LogHook),
-            watch: watch.clone(),
-        });
-        let nearby = Arc::new(hub.clone());
+        let activities = activities(&store, &board, player, &clock, &watch);
+        let (nearby, index) = (Arc::new(hub.clone()), Some(index));
         let parts = handle::Parts {
             store: Arc::clone(&store),
             kinds,
             activities,
             nearby,
             clock,
-            fleet: shared.map(|shared| shared.handle),
-            index: Some(index),
+            fleet,
+            index,
         };
         let runtime = Runtime::start(&runtime_config(settings), parts);
 
@@ -386,6 +407,10 @@ impl Node {
         metrics.watch_runtime(&runtime.stats());
         watch_edge(&metrics, &gateway.handle());
         serve_players(gateway, &edge_tasks, edge.clone());
+        let rebuild = Arc::new(admin::rebuild::ByActor::new(runtime.clone(), watch));
+        let (node, for_admin) = (settings.node.clone(), Arc::clone(&store));
+        let admin =
+            admin::AdminState { node, metrics, store: for_admin, rebuild, sessions, auditor };
         let node = Self {
             name: settings.node.clone(),
             address,
@@ -400,25 +425,19 @@ impl Node {
             edge_tasks,
             rest_tasks,
         };
-        node.serve_operators(admin_listener, metrics, watch)
+        node.serve_operators(admin_listener, admin)
     }
 
     fn serve_operators(
         mut self,
         listener: Option<TcpListener>,
-        metrics: Metrics,
-        watch: rebuild::Watch,
+        state: admin::AdminState,
     ) -> Result<Self, StartError> {
         let Some(listener) = listener else { return Ok(self) };
         let address = listener.local_addr().map_err(StartError::Listen)?;
         let listener = tokio::net::TcpListener::from_std(listener).map_err(StartError::Listen)?;
         admin::file::announce(&self.directory, address).map_err(StartError::Listen)?;
-        let router = admin::router(admin::AdminState {
-            node: self.name.clone(),
-            metrics,
-            store: Arc::clone(&self.store),
-            rebuild: Arc::new(admin::rebuild::ByActor::new(self.runtime.clone(), watch)),
-        });
+        let router = admin::router(state);
         let stop = self.rest.clone();
         self.rest_tasks.spawn(async move {
             let serve =

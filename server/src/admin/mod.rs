@@ -8,8 +8,13 @@
 //! | `GET /actors/{id}` | an actor's epoch, seq and retained records |
 //! | `POST /leaderboard/rebuild?rate=N` | begins a rebuild, or joins the running one |
 //! | `GET /leaderboard/rebuild` | how far it is |
+//! | `GET /players?query=&limit=&after=` | sessions, live or asleep |
+//! | `GET /players/count?query=&by=` | how many there are |
+//! | `POST /players/rebuild?verify=&rate=N` | holds their index against the journals, and mends it |
+//! | `GET /players/rebuild` | how far that is |
 
 pub mod file;
+pub mod players;
 pub mod rebuild;
 
 use std::sync::Arc;
@@ -25,9 +30,11 @@ use serde::{Deserialize, Serialize};
 use serde_json::json;
 
 use crate::actor::envelope::CallError;
+use crate::gateway::SessionIndex;
 use crate::store::{self, Store};
 use crate::telemetry::metrics::{CONTENT_TYPE, Metrics};
 
+use players::Auditor;
 use rebuild::Rebuild;
 
 /// Records that `GET /actors/{id}` lists at most.
@@ -44,6 +51,32 @@ pub struct AdminState {
     pub store: Arc<dyn Store>,
     /// Begins and shows rebuilds of the leaderboard.
     pub rebuild: Arc<dyn Rebuild>,
+    /// Finds sessions.
+    pub sessions: Arc<dyn SessionIndex>,
+    /// Holds their index against the journals.
+    pub auditor: Auditor,
+}
+
+#[cfg(test)]
+impl AdminState {
+    /// Of a node alone, for tests of who asks it.
+    pub(crate) fn alone(store: Arc<dyn Store>, rebuild: Arc<dyn Rebuild>) -> Self {
+        use crate::actor::index::Index;
+        use crate::actor::kind::Kind;
+        use crate::node::sessions::{Finder, audit};
+        let player = Kind::of::<crate::game::player::Player>(Arc::default());
+        let index = Index { registry: Arc::default(), node: "gw-1".into() };
+        let clock = crate::clock::Clock::movable();
+        let audit = audit(&index, &store, &player, None, &clock);
+        Self {
+            node: index.node.clone(),
+            metrics: Metrics::default(),
+            sessions: Arc::new(Finder::new(&index, &store)),
+            auditor: Auditor::new(audit, Default::default(), Default::default()),
+            store,
+            rebuild,
+        }
+    }
 }
 
 /// The routes of the admin listener.
@@ -53,6 +86,9 @@ pub fn router(state: AdminState) -> Router {
         .route("/metrics", get(metrics))
         .route("/actors/{id}", get(actor))
         .route("/leaderboard/rebuild", get(rebuild_status).post(rebuild_start))
+        .route("/players", get(players::list))
+        .route("/players/count", get(players::count))
+        .route("/players/rebuild", get(players::status).post(players::start))
         .layer(middleware::from_fn(refuse_pages))
         .with_state(state)
 }
@@ -79,7 +115,9 @@ fn error(status: StatusCode, code: &str, message: &str) -> Response {
 async fn index(State(state): State<AdminState>) -> String {
     format!(
         "holdfast {} admin\n\nGET  /metrics\nGET  /actors/{{id}}\n\
-         POST /leaderboard/rebuild?rate=N\nGET  /leaderboard/rebuild\n",
+         POST /leaderboard/rebuild?rate=N\nGET  /leaderboard/rebuild\n\
+         GET  /players?query=&limit=&after=\nGET  /players/count?query=&by=\n\
+         POST /players/rebuild?verify=&rate=N\nGET  /players/rebuild\n",
         state.node
     )
 }

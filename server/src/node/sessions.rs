@@ -1,11 +1,16 @@
-//! The store's index of sessions, as the edge and the operators ask it.
+//! The store's index of sessions, as the edge and the operators ask it, and what holds it against
+//! the journals.
 
 use std::sync::Arc;
 
 use futures::FutureExt;
 use futures::future::BoxFuture;
 
+use crate::actor::fleet::FleetHandle;
 use crate::actor::index::Index;
+use crate::actor::index::audit::Audit;
+use crate::actor::kind::Kind;
+use crate::clock::Clock;
 use crate::gateway::SessionIndex;
 use crate::gateway::finder::Rows;
 use crate::search::{Counts, Cursor, Query, Registry};
@@ -14,7 +19,7 @@ use crate::store::{self, Store};
 
 /// See the module.
 #[derive(Debug, Clone)]
-pub(super) struct Finder {
+pub(crate) struct Finder {
     registry: Arc<Registry>,
     store: Arc<dyn Store>,
 }
@@ -28,6 +33,23 @@ impl Finder {
         let (registry, now_ms) = (Arc::clone(&self.registry), self.store.now_ms());
         let search = Search { registry, query, now_ms, want };
         self.store.search(search).await.map_err(|error| error.to_string())
+    }
+}
+
+/// What holds the index against the journals.
+pub(crate) fn audit(
+    index: &Index,
+    store: &Arc<dyn Store>,
+    player: &Kind,
+    fleet: Option<&FleetHandle>,
+    clock: &Clock,
+) -> Audit {
+    Audit {
+        index: index.clone(),
+        store: Arc::clone(store),
+        kind: player.clone(),
+        fleet: fleet.cloned(),
+        clock: clock.clone(),
     }
 }
 

@@ -19,7 +19,6 @@ use crate::admin::rebuild::{Rebuild, Status};
 use crate::admin::{self, AdminState};
 use crate::clock::Clock;
 use crate::store::memory::Memory;
-use crate::telemetry::metrics::Metrics;
 
 async fn serve(router: Router) -> String {
     let listener = TcpListener::bind("127.0.0.1:0").await.unwrap();
@@ -162,12 +161,8 @@ impl Rebuild for Idle {
 
 #[tokio::test]
 async fn the_admin_listener_shows_metrics_and_refuses_web_pages() {
-    let state = AdminState {
-        node: "gw-1".into(),
-        metrics: Metrics::default(),
-        store: Arc::new(Memory::new(Clock::system())),
-        rebuild: Arc::new(Idle),
-    };
+    let store = Arc::new(Memory::new(Clock::system()));
+    let state = AdminState::alone(store, Arc::new(Idle));
     let at = node(serve(admin::router(state)).await);
     let page = Admin::new(&at).get("/metrics").await.unwrap();
     assert!(page.text().contains("holdfast_append_seconds_count 0"), "{}", page.text());
