@@ -13,6 +13,7 @@ mod draining;
 mod edge;
 mod errors;
 mod faults;
+mod finding;
 mod gateways;
 mod houses;
 mod inproc;

@@ -30,18 +30,18 @@ pub fn tokens() -> (TempDir, String) {
 }
 
 /// One who asks a server, with a token.
-struct Caller {
+pub struct Caller {
     http: Connection,
     token: String,
 }
 
 impl Caller {
-    async fn new(addr: std::net::SocketAddr, token: &str) -> Self {
+    pub async fn new(addr: std::net::SocketAddr, token: &str) -> Self {
         Self { http: Connection::open(addr).await.unwrap(), token: format!("Bearer {token}") }
     }
 
     /// A player with a token of its own.
-    async fn player(addr: std::net::SocketAddr, player: &str, name: &str) -> Self {
+    pub async fn player(addr: std::net::SocketAddr, player: &str, name: &str) -> Self {
         let mut caller = Self::new(addr, "none").await;
         let body = json!({"player": player, "name": name}).to_string();
         let made = caller.http.post("/v1/sessions", &body).await.unwrap();
@@ -50,7 +50,7 @@ impl Caller {
         caller
     }
 
-    async fn command(&mut self, player: &str, key: Option<&str>, body: &Value) -> Response {
+    pub async fn command(&mut self, player: &str, key: Option<&str>, body: &Value) -> Response {
         let path = format!("/v1/players/{player}/commands");
         let mut headers =
             vec![("content-type", "application/json"), ("authorization", self.token.as_str())];
@@ -65,11 +65,11 @@ impl Caller {
     }
 }
 
-fn enter(room: &str) -> Value {
+pub fn enter(room: &str) -> Value {
     json!({"do": "join_room", "args": {"room_id": room}})
 }
 
-fn strike(target: &str) -> Value {
+pub fn strike(target: &str) -> Value {
     json!({"do": "execute_move", "args": {"move_type": "attack", "target_player_id": target}})
 }
 

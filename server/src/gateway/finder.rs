@@ -9,7 +9,7 @@ use std::fmt;
 use std::sync::Arc;
 
 use futures::future::BoxFuture;
-use holdfast_protocol::ids::PlayerId;
+use holdfast_protocol::ids::{PlayerId, RoomId};
 use serde::{Deserialize, Serialize};
 use serde_json::Value as Json;
 use utoipa::{IntoParams, ToSchema};
@@ -215,6 +215,22 @@ pub async fn count(index: &dyn SessionIndex, asked: &CountParams) -> Result<Coun
         groups: counts.groups().into_iter().map(group).collect(),
         other: counts.other(),
     })
+}
+
+/// The rooms that somebody is in, and how many.
+///
+/// # Errors
+/// [`FindError`].
+pub async fn occupied_rooms(index: &dyn SessionIndex) -> Result<Vec<(RoomId, u64)>, FindError> {
+    let registry = index.registry();
+    let by = Counts::by(&registry, Builtin::CurrentRoom.attribute().name())?;
+    let query = Arc::new(parse(&registry, "CurrentRoom IS NOT NULL")?);
+    let counts = index.count(query, by).await.map_err(FindError::Store)?;
+    let room = |(value, count): (Option<&Value>, u64)| match value {
+        Some(Value::Text(id)) => Some((RoomId::new(id).ok()?, count)),
+        _ => None,
+    };
+    Ok(counts.groups().into_iter().filter_map(room).collect())
 }
 
 fn json(seen: Seen<'_>) -> Json {

@@ -229,13 +229,16 @@ impl Edge {
 
     /// The rooms that this node sees, and how full they are.
     fn rooms(&self) -> Vec<RoomInfo> {
-        let room = |(room_id, len): (RoomId, usize)| RoomInfo {
+        self.hub.rooms().into_iter().map(|(id, len)| self.room(id, len as u64)).collect()
+    }
+
+    fn room(&self, room_id: RoomId, members: u64) -> RoomInfo {
+        RoomInfo {
             room_name: format!("Room {room_id}"),
-            player_count: u32::try_from(len).unwrap_or(u32::MAX),
+            player_count: u32::try_from(members).unwrap_or(u32::MAX),
             max_players: (self.room_capacity)(&room_id),
             room_id,
-        };
-        self.hub.rooms().into_iter().map(room).collect()
+        }
     }
 
     /// The best players; the last known of them while the store does not answer.

@@ -1,5 +1,6 @@
 //! What is read of the whole: rooms, the leaderboard, and how this node stands.
 
+use std::collections::BTreeSet;
 use std::sync::Arc;
 
 use axum::Json;
@@ -14,7 +15,7 @@ use utoipa::{IntoParams, ToSchema};
 
 use super::caller::may_read;
 use super::failure::{Failure, ReadRefused};
-use crate::gateway::Edge;
+use crate::gateway::{Edge, finder};
 
 const TOP_LEN_DEFAULT: usize = 10;
 const TOP_LEN_MAX: usize = 100;
@@ -57,7 +58,8 @@ pub(super) async fn read_leaderboard(
 
 /// The rooms that have members
 ///
-/// Those that this node sees: all of one node; of several, those in which it has players too.
+/// Of several nodes, rooms in which this one has no player are counted from the index of sessions,
+/// at most a second and a half old.
 #[utoipa::path(
     get,
     path = "/v1/rooms",
@@ -70,7 +72,17 @@ pub(super) async fn read_rooms(
     headers: HeaderMap,
 ) -> Result<Json<RoomsBody>, Failure> {
     may_read(&edge, &headers)?;
-    Ok(Json(RoomsBody { rooms: edge.rooms() }))
+    let mut rooms = edge.rooms();
+    if edge.live.is_some()
+        && let Some(sessions) = &edge.sessions
+    {
+        let seen: BTreeSet<_> = rooms.iter().map(|room| room.room_id.clone()).collect();
+        let elsewhere = finder::occupied_rooms(&**sessions).await?;
+        let elsewhere = elsewhere.into_iter().filter(|(id, _)| !seen.contains(id));
+        rooms.extend(elsewhere.map(|(id, len)| edge.room(id, len)));
+        rooms.sort_by(|one, two| one.room_id.cmp(&two.room_id));
+    }
+    Ok(Json(RoomsBody { rooms }))
 }
 
 /// A sign of life.
