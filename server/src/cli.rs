@@ -1,5 +1,5 @@
-//! The commands that speak to a running node, `holdfast leaderboard rebuild`, or to its store,
-//! `holdfast doctor`.
+//! The commands that speak to a running node, `holdfast leaderboard rebuild`, [`history`] and
+//! [`replay`], or to its store, `holdfast doctor`.
 //!
 //! To a node: one HTTP request a connection over the admin listener; a node that restarts meanwhile is found
 //! again by the file in its store's directory, and its rebuild goes on by itself.
@@ -13,8 +13,12 @@ use tokio::net::TcpStream;
 use crate::admin::file;
 use crate::admin::rebuild::{Stage, Status};
 use crate::clock::Clock;
-use crate::config::{ConfigError, Doctor, Rebuild, StoreChoice, redis_address};
+use crate::config::{ConfigError, Doctor, NodeAt, Rebuild, StoreChoice, redis_address};
 use crate::doctor::{self, Level, Order};
+
+mod history;
+
+pub use history::{history, replay};
 
 /// Time for one request.
 const REQUEST_TIMEOUT: Duration = Duration::from_secs(10);
@@ -23,7 +27,7 @@ const POLL_MS: u64 = 500;
 /// Looks in a row that may fail while a node restarts.
 const MISSES_MAX: u32 = 60;
 /// Largest answer that is read, bytes.
-const ANSWER_BYTES_MAX: u64 = 1 << 20;
+const ANSWER_BYTES_MAX: u64 = 32 << 20;
 
 /// Why a command failed. Reacts: the operator.
 #[derive(Debug, thiserror::Error)]
@@ -50,6 +54,25 @@ pub enum CliError {
     /// No Redis answers.
     #[error(transparent)]
     Unreachable(#[from] doctor::Unreachable),
+    /// A file can't be read or written.
+    #[error("{file}: {cause}")]
+    File {
+        /// Which.
+        file: String,
+        /// What went wrong.
+        cause: io::Error,
+    },
+    /// A journal can't be replayed.
+    #[error("{what}: {why}")]
+    Journal {
+        /// Whose, or in which file.
+        what: String,
+        /// What is wrong.
+        why: String,
+    },
+    /// What is to be replayed is not there.
+    #[error("{0} is neither a file nor an actor such as player:alice")]
+    What(String),
     /// Standard output is gone.
     #[error("nothing reads the progress: {0}")]
     Output(#[from] io::Error),
@@ -141,7 +164,7 @@ fn line(status: &Status) -> String {
 
 /// Where the node may be: what the operator said, or what nodes have said in their files. Of the
 /// nodes that share a Redis, a dead one leaves its file behind.
-fn addresses(asked: &Rebuild) -> Result<Vec<String>, CliError> {
+fn addresses(asked: &NodeAt) -> Result<Vec<String>, CliError> {
     if let Some(admin) = &asked.admin {
         let bare = admin.trim_start_matches("http://").trim_end_matches('/');
         return Ok(vec![bare.to_owned()]);
@@ -160,10 +183,16 @@ fn addresses(asked: &Rebuild) -> Result<Vec<String>, CliError> {
 }
 
 async fn request(asked: &Rebuild, method: &str, path: &str) -> Result<Status, CliError> {
+    let body = ask(&asked.node, method, path).await?;
+    serde_json::from_str(&body).map_err(|_| CliError::Refused(body.trim().to_owned()))
+}
+
+/// The body of a node's answer.
+async fn ask(asked: &NodeAt, method: &str, path: &str) -> Result<String, CliError> {
     let mut failure = None;
     for at in addresses(asked)? {
         let cause = match tokio::time::timeout(REQUEST_TIMEOUT, exchange(&at, method, path)).await {
-            Ok(Ok(answer)) => return status(&answer),
+            Ok(Ok(answer)) => return body(&answer),
             Ok(Err(cause)) => cause,
             Err(_) => io::ErrorKind::TimedOut.into(),
         };
@@ -175,19 +204,20 @@ async fn request(asked: &Rebuild, method: &str, path: &str) -> Result<Status, Cl
     }))
 }
 
-fn status(answer: &str) -> Result<Status, CliError> {
+fn body(answer: &str) -> Result<String, CliError> {
     let (head, body) = answer.split_once("\r\n\r\n").unwrap_or((answer, ""));
-    let ok = head.split(' ').nth(1).is_some_and(|code| code.starts_with('2'));
-    match serde_json::from_str(body) {
-        Ok(status) if ok => Ok(status),
-        _ => Err(CliError::Refused(body.trim().to_owned())),
+    if head.split(' ').nth(1).is_some_and(|code| code.starts_with('2')) {
+        return Ok(body.to_owned());
     }
+    let said: Option<serde_json::Value> = serde_json::from_str(body).ok();
+    let message = said.as_ref().and_then(|said| said.pointer("/error/message")?.as_str());
+    Err(CliError::Refused(message.unwrap_or(body.trim()).to_owned()))
 }
 
 async fn exchange(at: &str, method: &str, path: &str) -> io::Result<String> {
     let mut stream = TcpStream::connect(at).await?;
     let request = format!(
-        "{method} {path} HTTP/1.1\r\nhost: {at}\r\nconnection: close\r\ncontent-length: 0\r\n\r\n"
+        "{method} {path} HTTP/1.0\r\nhost: {at}\r\nconnection: close\r\ncontent-length: 0\r\n\r\n"
     );
     stream.write_all(request.as_bytes()).await?;
     let mut answer = String::new();

@@ -8,6 +8,7 @@
 mod check;
 mod dump;
 mod file;
+mod history;
 mod option;
 mod redis;
 mod resolve;
@@ -22,6 +23,7 @@ use std::path::PathBuf;
 use std::str::FromStr;
 
 pub use dump::dump;
+pub use history::{History, NodeAt, Replay, Show};
 pub use redis::redis_address;
 pub use resolve::{Asked, Doctor, Origin, Rebuild, Resolved, resolve};
 pub use secret::{Secret, read_secret, read_tokens};

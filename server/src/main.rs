@@ -5,8 +5,8 @@ use std::io::{self, Write as _};
 use std::process::ExitCode;
 
 use holdfast::clock::Clock;
-use holdfast::config::{self, Asked, Doctor, Rebuild, Resolved, USAGE_EXIT_CODE};
-use holdfast::node::Node;
+use holdfast::config::{self, Asked, Doctor, History, Rebuild, Replay, Resolved, USAGE_EXIT_CODE};
+use holdfast::node::{self, Node};
 use holdfast::{cli, telemetry};
 use tokio::runtime::{Builder, Runtime};
 use tracing::{info, warn};
@@ -18,6 +18,8 @@ fn main() -> ExitCode {
         Ok(Asked::Serve(resolved)) => serve(&resolved),
         Ok(Asked::Rebuild(asked)) => rebuild(&asked),
         Ok(Asked::Doctor(asked)) => doctor(&asked),
+        Ok(Asked::History(asked)) => history(&asked),
+        Ok(Asked::Replay(asked)) => replay(&asked),
         Ok(Asked::Dump(resolved)) => say(&config::dump(&resolved)),
         Ok(Asked::Print(text)) => say(&text),
         Err(error) => complain(&error.to_string(), USAGE_EXIT_CODE),
@@ -54,6 +56,27 @@ fn doctor(asked: &Doctor) -> ExitCode {
     let done = threads(1)
         .map_err(Into::into)
         .and_then(|runtime| runtime.block_on(cli::doctor(asked, &mut io::stdout())));
+    match done {
+        Ok(true) => ExitCode::SUCCESS,
+        Ok(false) => ExitCode::FAILURE,
+        Err(error) => complain(&error.to_string(), 1),
+    }
+}
+
+fn history(asked: &History) -> ExitCode {
+    let done = threads(1).map_err(Into::into).and_then(|runtime| {
+        runtime.block_on(cli::history(asked, &Clock::system(), &mut io::stdout()))
+    });
+    match done {
+        Ok(()) => ExitCode::SUCCESS,
+        Err(error) => complain(&error.to_string(), 1),
+    }
+}
+
+fn replay(asked: &Replay) -> ExitCode {
+    let done = threads(1).map_err(Into::into).and_then(|runtime| {
+        runtime.block_on(cli::replay(asked, &node::todays_kinds(), &mut io::stdout()))
+    });
     match done {
         Ok(true) => ExitCode::SUCCESS,
         Ok(false) => ExitCode::FAILURE,

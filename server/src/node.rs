@@ -25,6 +25,7 @@ use tokio_util::task::TaskTracker;
 use tracing::{error, info, warn};
 
 use crate::activities::{self, board, notification::LogHook, rebuild};
+use crate::actor::archive::Archive;
 use crate::actor::core;
 use crate::actor::handle::{self, Runtime};
 use crate::actor::kind::{Kind, Kinds};
@@ -142,6 +143,13 @@ fn kinds(rules: &Arc<game::Settings>) -> (Kinds, Kind) {
         .with(game::ROOM, room)
         .with(game::LEADERBOARD, leaderboard);
     (kinds, player)
+}
+
+/// The rules of this version, by kind of actor. What an operator may set is not in them: it never
+/// changes what a journal means.
+#[must_use]
+pub fn todays_kinds() -> Kinds {
+    kinds(&Arc::default()).0
 }
 
 fn runtime_config(settings: &Settings) -> handle::Config {
@@ -349,6 +357,8 @@ impl Node {
         let (board, refresh) = board::open(Arc::clone(&store), clock.clone());
         rest_tasks.spawn(refresh.run(rest.clone()));
         let (kinds, player) = kinds(&Arc::new(rules(settings)));
+        let archive = Archive::new(Arc::clone(&store), kinds.clone());
+        config.archive = Some(archive.clone());
         let watch = rebuild::Watch::default();
         let activities = activities::all(&activities::Parts {
             store: Arc::clone(&store),
@@ -390,7 +400,7 @@ impl Node {
             edge_tasks,
             rest_tasks,
         };
-        node.serve_operators(admin_listener, metrics, watch)
+        node.serve_operators(admin_listener, metrics, watch, archive)
     }
 
     fn serve_operators(
@@ -398,6 +408,7 @@ impl Node {
         listener: Option<TcpListener>,
         metrics: Metrics,
         watch: rebuild::Watch,
+        archive: Archive,
     ) -> Result<Self, StartError> {
         let Some(listener) = listener else { return Ok(self) };
         let address = listener.local_addr().map_err(StartError::Listen)?;
@@ -408,6 +419,7 @@ impl Node {
             metrics,
             store: Arc::clone(&self.store),
             rebuild: Arc::new(admin::rebuild::ByActor::new(self.runtime.clone(), watch)),
+            archive,
         });
         let stop = self.rest.clone();
         self.rest_tasks.spawn(async move {

@@ -274,3 +274,176 @@ fn last(rows: &[Stored], from: u64, limit: usize) -> Option<u64> {
     }
     end
 }
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use crate::actor::record::{Fact, Record};
+    use crate::clock::Clock;
+    use crate::store::memory::Memory;
+    use crate::store::{Append, Claim, Claimed};
+
+    struct Bench {
+        store: Arc<Memory>,
+        archive: Archive,
+        actor: ActorId,
+        epoch: u64,
+        seq: u64,
+    }
+
+    impl Bench {
+        fn new() -> Self {
+            let store = Arc::new(Memory::new(Clock::movable()));
+            let archive = Archive::new(store.clone(), Kinds::default());
+            Self { store, archive, actor: "toy:a".parse().unwrap(), epoch: 0, seq: 0 }
+        }
+
+        async fn claim(&mut self) {
+            let actor = self.actor.clone();
+            let claim = Claim { actor, session: 1, creates: true, replaces: None };
+            let Ok(Claimed::Granted { epoch, .. }) = self.store.claim(claim).await else {
+                panic!("not granted");
+            };
+            self.epoch = epoch;
+        }
+
+        async fn append(&mut self, record: Bytes) {
+            self.seq += 1;
+            let (actor, epoch, seq) = (self.actor.clone(), self.epoch, self.seq);
+            let append =
+                Append { actor, epoch, seq, append_id: seq, history: 0, record, due_ms: None };
+            self.store.append(vec![append]).await.pop().unwrap().unwrap();
+        }
+
+        async fn grow(&mut self, count: u64) {
+            for _ in 0..count {
+                let record = Record { now_ms: self.seq, facts: vec![Fact::Attached] };
+                self.append(record.encode()).await;
+            }
+        }
+
+        async fn keep(&self, retain: u64) {
+            let (actor, epoch, seq) = (self.actor.clone(), self.epoch, self.seq);
+            let bytes = Bytes::from_static(b"a state");
+            let snapshot = store::Snapshot { actor, epoch, seq, bytes, retain, due_ms: None };
+            self.store.snapshot(snapshot).await.unwrap();
+        }
+
+        async fn page(&self, from: Option<u64>, to: Option<u64>, limit: usize) -> Page {
+            self.archive.page(&self.actor, Span { from, to, limit }).await.unwrap()
+        }
+    }
+
+    fn line(entries: &[Entry]) -> String {
+        let one = |entry: &Entry| match entry {
+            Entry::Record(record) => format!("r{}", record.seq),
+            Entry::Claim(claim) => format!("c{}", claim.after),
+            Entry::Snapshot(kept) => format!("s{}", kept.seq),
+        };
+        entries.iter().map(one).collect::<Vec<_>>().join(" ")
+    }
+
+    #[tokio::test]
+    async fn pages_join_to_the_whole() {
+        let mut bench = Bench::new();
+        bench.claim().await;
+        bench.grow(3).await;
+        bench.keep(100).await;
+        bench.grow(2).await;
+        bench.claim().await;
+        bench.grow(1).await;
+        bench.keep(100).await;
+        bench.claim().await;
+        let whole = bench.page(None, None, 100).await;
+        assert_eq!(line(&whole.entries), "c0 r1 r2 r3 s3 r4 r5 c5 r6 s6 c6");
+        assert_eq!((whole.base, whole.tip, whole.next), (3, 6, None));
+        for limit in 1..5 {
+            let (mut from, mut joined) = (None, Vec::new());
+            loop {
+                let page = bench.page(from, None, limit).await;
+                joined.extend(page.entries);
+                from = page.next;
+                if from.is_none() {
+                    break;
+                }
+            }
+            assert_eq!(joined, whole.entries, "pages of {limit}");
+        }
+        assert_eq!(line(&bench.page(Some(4), Some(5), 9).await.entries), "r4 r5 c5");
+        assert_eq!(line(&bench.page(Some(7), None, 9).await.entries), "");
+    }
+
+    #[tokio::test]
+    async fn what_was_trimmed_is_not_there() {
+        let mut bench = Bench::new();
+        bench.claim().await;
+        for _ in 0..3 {
+            bench.grow(3).await;
+            bench.keep(0).await;
+        }
+        let page = bench.page(None, None, 9).await;
+        assert_eq!((line(&page.entries), page.base), ("r7 r8 r9 s9".into(), 6));
+        let error = bench.archive.state(&bench.actor, Some(5)).await.unwrap_err();
+        assert!(error.to_string().contains("no longer known"), "{error}");
+    }
+
+    #[tokio::test]
+    async fn a_broken_record_hides_no_other() {
+        let mut bench = Bench::new();
+        bench.claim().await;
+        bench.grow(1).await;
+        bench.append(Bytes::from_static(b"\x01broken")).await;
+        bench.grow(1).await;
+        let page = bench.page(None, None, 9).await;
+        assert_eq!(line(&page.entries), "c0 r1 r2 r3");
+        let problems = page.entries.iter().filter(|entry| match entry {
+            Entry::Record(record) => record.problem.is_some(),
+            _ => false,
+        });
+        assert_eq!(problems.count(), 1);
+    }
+
+    #[tokio::test]
+    async fn a_page_ends_when_it_has_enough_bytes() {
+        let mut bench = Bench::new();
+        bench.claim().await;
+        for _ in 0..3 {
+            let message = Fact::Pushed(vec![b'x'; PAGE_BYTES_MAX / 2 + 1].into());
+            bench.append(Record { now_ms: 1, facts: vec![message] }.encode()).await;
+        }
+        let page = bench.page(None, None, 9).await;
+        assert_eq!((line(&page.entries), page.next), ("c0 r1".into(), Some(2)));
+    }
+
+    #[tokio::test]
+    async fn a_follower_sees_each_thing_once() {
+        let mut bench = Bench::new();
+        bench.claim().await;
+        bench.grow(2).await;
+        let mut cursor = Cursor { seq: 2, epoch: bench.epoch };
+        let mut more = async |bench: &Bench| {
+            let (entries, now) = bench.archive.since(&bench.actor, cursor, 2).await.unwrap();
+            cursor = now;
+            line(&entries)
+        };
+        assert_eq!(more(&bench).await, "");
+        bench.claim().await;
+        assert_eq!(more(&bench).await, "c2");
+        assert_eq!(more(&bench).await, "");
+        bench.grow(1).await;
+        bench.claim().await;
+        bench.grow(2).await;
+        assert_eq!(more(&bench).await, "r3 c3 r4");
+        assert_eq!(more(&bench).await, "r5");
+    }
+
+    #[tokio::test]
+    async fn an_actor_without_records_is_absent() {
+        let mut bench = Bench::new();
+        let span = Span { from: None, to: None, limit: 1 };
+        let absent = Err(ArchiveError::Absent(bench.actor.clone()));
+        assert_eq!(bench.archive.page(&bench.actor, span).await, absent);
+        bench.claim().await;
+        assert_eq!(bench.archive.page(&bench.actor, span).await, absent);
+    }
+}

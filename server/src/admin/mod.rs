@@ -6,10 +6,15 @@
 //! | `GET /` | this list |
 //! | `GET /metrics` | the node's numbers, as OpenMetrics text |
 //! | `GET /actors/{id}` | an actor's epoch, seq and retained records |
+//! | `GET /history?actor=ID&from=&to=&limit=` | what has happened to an actor |
+//! | `GET /history/state?actor=ID&at=` | the state after a record |
+//! | `GET /history/diff?actor=ID&from=&to=` | what differs between two of them |
+//! | `GET /history/recorded?actor=ID` | the journal as a file for `holdfast replay` |
 //! | `POST /leaderboard/rebuild?rate=N` | begins a rebuild, or joins the running one |
 //! | `GET /leaderboard/rebuild` | how far it is |
 
 pub mod file;
+mod history;
 pub mod rebuild;
 
 use std::sync::Arc;
@@ -24,6 +29,7 @@ use holdfast_protocol::ids::ActorId;
 use serde::{Deserialize, Serialize};
 use serde_json::json;
 
+use crate::actor::archive::Archive;
 use crate::actor::envelope::CallError;
 use crate::store::{self, Store};
 use crate::telemetry::metrics::{CONTENT_TYPE, Metrics};
@@ -44,6 +50,8 @@ pub struct AdminState {
     pub store: Arc<dyn Store>,
     /// Begins and shows rebuilds of the leaderboard.
     pub rebuild: Arc<dyn Rebuild>,
+    /// Reads what has happened.
+    pub archive: Archive,
 }
 
 /// The routes of the admin listener.
@@ -52,6 +60,7 @@ pub fn router(state: AdminState) -> Router {
         .route("/", get(index))
         .route("/metrics", get(metrics))
         .route("/actors/{id}", get(actor))
+        .merge(history::routes())
         .route("/leaderboard/rebuild", get(rebuild_status).post(rebuild_start))
         .layer(middleware::from_fn(refuse_pages))
         .with_state(state)
@@ -79,6 +88,8 @@ fn error(status: StatusCode, code: &str, message: &str) -> Response {
 async fn index(State(state): State<AdminState>) -> String {
     format!(
         "holdfast {} admin\n\nGET  /metrics\nGET  /actors/{{id}}\n\
+         GET  /history?actor=ID&from=&to=&limit=\nGET  /history/state?actor=ID&at=\n\
+         GET  /history/diff?actor=ID&from=&to=\nGET  /history/recorded?actor=ID\n\
          POST /leaderboard/rebuild?rate=N\nGET  /leaderboard/rebuild\n",
         state.node
     )

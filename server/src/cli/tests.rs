@@ -8,7 +8,9 @@ use futures::future::BoxFuture;
 use tokio::net::TcpListener;
 
 use super::*;
+use crate::actor::archive::Archive;
 use crate::actor::envelope::CallError;
+use crate::actor::kind::Kinds;
 use crate::admin::{self, AdminState};
 use crate::config::StoreChoice;
 use crate::store::Store;
@@ -38,7 +40,9 @@ impl admin::rebuild::Rebuild for Quarters {
 
 async fn listener() -> String {
     let store: Arc<dyn Store> = Arc::new(Memory::new(Clock::system()));
+    let archive = Archive::new(Arc::clone(&store), Kinds::default());
     let state = AdminState {
+        archive,
         node: "gw-1".into(),
         metrics: Metrics::default(),
         store,
@@ -51,7 +55,8 @@ async fn listener() -> String {
 }
 
 fn asked(admin: Option<String>, dir: &str) -> Rebuild {
-    Rebuild { admin, store: StoreChoice::Embedded(dir.into()), data_dir: dir.into(), rate: 9 }
+    let store = StoreChoice::Embedded(dir.into());
+    Rebuild { node: NodeAt { admin, store, data_dir: dir.into() }, rate: 9 }
 }
 
 #[tokio::test]
@@ -80,7 +85,8 @@ async fn the_node_is_found_by_its_file_and_missed_by_name() {
 async fn of_the_nodes_of_a_redis_the_first_that_answers_is_asked() {
     let dir = tempfile::tempdir().unwrap();
     let store = StoreChoice::Redis("redis://localhost".parse().unwrap());
-    let asked = Rebuild { store, ..asked(None, dir.path().to_str().unwrap()) };
+    let mut asked = asked(None, dir.path().to_str().unwrap());
+    asked.node.store = store;
     let error = rebuild(&asked, &Clock::system(), &mut Vec::new()).await.unwrap_err();
     assert!(error.to_string().contains("NODE/admin"), "{error}");
     let dead = TcpListener::bind("127.0.0.1:0").await.unwrap().local_addr().unwrap();
@@ -96,10 +102,10 @@ async fn the_admin_listener_shows_metrics_and_refuses_web_pages() {
     assert!(metrics.contains("holdfast_append_seconds_count 0"), "{metrics}");
     assert!(exchange(&at, "GET", "/").await.unwrap().contains("/leaderboard/rebuild"));
     let absent = exchange(&at, "GET", "/actors/player:nobody").await.unwrap();
-    assert!(absent.starts_with("HTTP/1.1 404") && absent.contains("no_such_actor"), "{absent}");
-    assert!(exchange(&at, "GET", "/actors/nobody").await.unwrap().starts_with("HTTP/1.1 400"));
+    assert!(absent.starts_with("HTTP/1.0 404") && absent.contains("no_such_actor"), "{absent}");
+    assert!(exchange(&at, "GET", "/actors/nobody").await.unwrap().starts_with("HTTP/1.0 400"));
     let page = exchange(&at, "GET", "/metrics HTTP/1.1\r\norigin: http://evil.example\r\nx: y");
     assert!(page.await.unwrap().starts_with("HTTP/1.1 403"));
     let zero = exchange(&at, "POST", "/leaderboard/rebuild?rate=0").await.unwrap();
-    assert!(zero.starts_with("HTTP/1.1 400"), "{zero}");
+    assert!(zero.starts_with("HTTP/1.0 400"), "{zero}");
 }

@@ -8,8 +8,9 @@ use std::path::{Path, PathBuf};
 use clap::error::ErrorKind;
 use clap::{Arg, ArgAction, ArgMatches, Command};
 
+use super::history::{self, History, NodeAt, Replay};
 use super::option::{self, GROUPS, Opt};
-use super::{ConfigError, Guests, Settings, StoreChoice, check, file};
+use super::{ConfigError, Guests, Settings, check, file};
 
 /// Where a value came from.
 #[derive(Debug, Clone, PartialEq, Eq, Default)]
@@ -63,12 +64,8 @@ impl Resolved {
 /// `holdfast leaderboard rebuild`.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub struct Rebuild {
-    /// The admin listener, `ADDR` or `http://ADDR`; `None`: the store's directory names it.
-    pub admin: Option<String>,
-    /// The store whose node is asked.
-    pub store: StoreChoice,
-    /// Where nodes of a Redis keep their files.
-    pub data_dir: PathBuf,
+    /// The node that is asked.
+    pub node: NodeAt,
     /// Players a second.
     pub rate: u32,
 }
@@ -95,6 +92,10 @@ pub enum Asked {
     Rebuild(Box<Rebuild>),
     /// Examine the Redis of the settings.
     Doctor(Doctor),
+    /// Show what has happened to an actor.
+    History(Box<History>),
+    /// Fold a journal by today's rules.
+    Replay(Box<Replay>),
     /// Print this (help, version) and stop.
     Print(String),
 }
@@ -140,6 +141,15 @@ pub fn resolve(
         let (json, fix) = (below.get_flag("json"), below.get_flag("fix"));
         return Ok(Asked::Doctor(Doctor { resolved, json, fix }));
     }
+    match matches.subcommand() {
+        Some(("history", below)) => {
+            return history::history(below, env).map(|asked| Asked::History(Box::new(asked)));
+        }
+        Some(("replay", below)) => {
+            return history::replay(below, env).map(|asked| Asked::Replay(Box::new(asked)));
+        }
+        _ => {}
+    }
     let resolved = Box::new(layers(&matches, env, read_file)?);
     Ok(if matches.get_flag("dump-config") { Asked::Dump(resolved) } else { Asked::Serve(resolved) })
 }
@@ -168,6 +178,7 @@ fn command() -> Command {
         .about("A WebSocket real-time game server whose player sessions survive the servers they run on")
         .override_usage(
             "holdfast [serve] [OPTIONS]\n       holdfast doctor [OPTIONS]\n       \
+             holdfast history ACTOR [OPTIONS]\n       holdfast replay ACTOR|FILE [OPTIONS]\n       \
              holdfast leaderboard rebuild [OPTIONS]",
         )
         .args_conflicts_with_subcommands(true)
@@ -185,6 +196,8 @@ fn command() -> Command {
              environment over the file.",
         )
         .subcommand(leaderboard())
+        .subcommand(history::history_command())
+        .subcommand(history::replay_command())
         .subcommand(doctor());
     for (heading, group) in GROUPS {
         for opt in group {
@@ -262,20 +275,13 @@ fn leaderboard() -> Command {
 fn rebuild(matches: &ArgMatches, env: &BTreeMap<String, String>) -> Result<Rebuild, ConfigError> {
     let bad = |place: &str, why: String| ConfigError::Value { place: place.into(), why };
     let text = |name: &str| matches.get_one::<String>(name).map(String::as_str);
-    let store = match (text("store"), env.get("HOLDFAST_STORE")) {
-        (Some(flag), _) => flag.parse().map_err(|why| bad("--store", why))?,
-        (None, Some(value)) => value.parse().map_err(|why| bad("HOLDFAST_STORE", why))?,
-        (None, None) => Settings::default().store,
-    };
-    let named = text("data-dir").or_else(|| env.get("HOLDFAST_DATA_DIR").map(String::as_str));
-    let data_dir = named.map_or(Settings::default().data_dir, PathBuf::from);
     let rate = match text("rate") {
         None => REBUILD_RATE,
         Some(rate) => option::number(rate, 1, 1_000_000)
             .map(|rate| u32::try_from(rate).unwrap_or(u32::MAX))
             .map_err(|why| bad("--rate", why))?,
     };
-    Ok(Rebuild { admin: text("admin").map(str::to_owned), store, data_dir, rate })
+    Ok(Rebuild { node: NodeAt::read(matches, env)?, rate })
 }
 
 fn layers(

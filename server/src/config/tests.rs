@@ -266,15 +266,15 @@ fn help_and_version_are_printed() {
 #[test]
 fn a_rebuild_is_asked_for() {
     let Ok(Asked::Rebuild(asked)) = ask("leaderboard rebuild --rate 9", &[], "") else { panic!() };
-    assert_eq!((asked.rate, asked.admin), (9, None));
-    assert_eq!(asked.store, Settings::default().store);
+    assert_eq!((asked.rate, asked.node.admin), (9, None));
+    assert_eq!(asked.node.store, Settings::default().store);
     let env = [("HOLDFAST_STORE", "embedded:there")];
     let Ok(Asked::Rebuild(asked)) = ask("leaderboard rebuild --admin [::1]:9", &env, "") else {
         panic!()
     };
-    assert_eq!(asked.data_dir, Settings::default().data_dir);
-    assert_eq!(asked.store, StoreChoice::Embedded("there".into()));
-    assert_eq!(asked.admin.as_deref(), Some("[::1]:9"));
+    assert_eq!(asked.node.data_dir, Settings::default().data_dir);
+    assert_eq!(asked.node.store, StoreChoice::Embedded("there".into()));
+    assert_eq!(asked.node.admin.as_deref(), Some("[::1]:9"));
     assert!(refused("leaderboard rebuild --rate 0", &[], "").starts_with("--rate: "));
     assert!(matches!(ask("leaderboard", &[], ""), Err(ConfigError::Usage(_))));
 }

@@ -5,8 +5,8 @@
 //! `speak` and `lines` (deliveries as JSON and as human lines). I/O: `accept` (TCP), `http`
 //! (routes), `assets` (the page), [`auth`] (tokens and origins), [`limit`] (who is let in),
 //! `socket` with `ask` and `tell` (one task a connection), `beat` (input to the runtime), [`hub`]
-//! and `seat` (who sees what), [`board`] (the leaderboard), [`nodes`] (who else there is),
-//! [`counters`]. Between nodes: [`relay`] (what carries it), [`news`] (what is carried),
+//! and `seat` (who sees what), [`board`] (the leaderboard), [`nodes`] (who else there is), `past`
+//! (what has happened to players), [`counters`]. Between nodes: [`relay`] (what carries it), [`news`] (what is carried),
 //! [`exchange`] (one room's traffic), [`standing`] (whether this node may serve).
 //!
 //! Shutdown: take no more sockets, tell each to come back elsewhere (`drain`, then 1012), wait
@@ -26,6 +26,7 @@ use tokio::sync::watch;
 use tokio_util::sync::CancellationToken;
 use tokio_util::task::TaskTracker;
 
+use crate::actor::archive::Archive;
 use crate::actor::handle::Runtime;
 use crate::clock::Clock;
 
@@ -44,6 +45,7 @@ pub mod limit;
 mod lines;
 pub mod news;
 pub mod nodes;
+mod past;
 pub mod relay;
 mod seat;
 pub mod session;
@@ -66,6 +68,7 @@ pub use standing::Standing;
 use auth::{Auth, Origins};
 use beat::Beat;
 use limit::Door;
+use past::Past;
 use seat::Mark;
 use standing::Patience;
 
@@ -96,6 +99,8 @@ pub struct Config {
     pub standing: Option<watch::Receiver<Standing>>,
     /// Which nodes hold what; `None`: this one holds everything.
     pub directory: Option<Arc<dyn Directory>>,
+    /// Where histories of players are read; `None`: none are shown.
+    pub archive: Option<Archive>,
     /// Whether callers may name themselves.
     pub guests: Guests,
     /// Foreign pages that may connect and read.
@@ -135,6 +140,7 @@ impl Config {
             live: None,
             standing: None,
             directory: None,
+            archive: None,
             guests: Guests::Open,
             allow_origins: Vec::new(),
             token_key,
@@ -169,6 +175,7 @@ struct Edge {
     live: Option<watch::Receiver<Arc<Live>>>,
     standing: Option<watch::Receiver<Standing>>,
     directory: Option<Arc<dyn Directory>>,
+    past: Option<Past>,
     /// Names this run where there is no membership.
     session: u64,
     origins: Origins,
@@ -315,6 +322,7 @@ impl Gateway {
             live: config.live,
             standing: config.standing,
             directory: config.directory,
+            past: config.archive.map(Past::new),
             session: rand::random(),
             room_capacity: config.room_capacity,
             limits: config.limits,
