@@ -14,6 +14,7 @@ mod edge;
 mod errors;
 mod faults;
 mod gateways;
+mod history;
 mod houses;
 mod inproc;
 mod input;
