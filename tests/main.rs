@@ -15,6 +15,7 @@ mod errors;
 mod faults;
 mod finding;
 mod gateways;
+mod history;
 mod houses;
 mod inproc;
 mod input;

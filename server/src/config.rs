@@ -9,6 +9,7 @@ mod check;
 mod commands;
 mod dump;
 mod file;
+mod history;
 mod option;
 mod redis;
 mod resolve;
@@ -26,6 +27,7 @@ pub use commands::{
     Asked, AuditPlayers, CountPlayers, Doctor, ListPlayers, NodeAt, Rebuild, Task, command,
 };
 pub use dump::{dump, dump_json};
+pub use history::{History, Replay, Show};
 pub use redis::redis_address;
 pub use resolve::{Origin, Resolved, resolve};
 pub use secret::{Secret, read_secret, read_tokens};

@@ -54,3 +54,7 @@ pub mod telemetry;
 #[cfg(test)]
 #[path = "tests/formats/mod.rs"]
 mod formats;
+
+#[cfg(test)]
+#[path = "tests/journals.rs"]
+mod journals;

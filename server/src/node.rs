@@ -26,6 +26,7 @@ use tracing::{error, info, warn};
 
 use crate::activities::{self, board, notification::LogHook, rebuild};
 use crate::actor::activity::Activities;
+use crate::actor::archive::Archive;
 use crate::actor::core;
 use crate::actor::handle::{self, Runtime};
 use crate::actor::index::Index;
@@ -151,6 +152,13 @@ fn kinds(rules: &Arc<game::Settings>) -> (Kinds, Kind) {
         .with(game::ROOM, room)
         .with(game::LEADERBOARD, leaderboard);
     (kinds, player)
+}
+
+/// The rules of this version, by kind of actor. What an operator may set is not in them: it never
+/// changes what a journal means.
+#[must_use]
+pub fn todays_kinds() -> Kinds {
+    kinds(&Arc::default()).0
 }
 
 fn runtime_config(settings: &Settings) -> handle::Config {
@@ -381,6 +389,8 @@ impl Node {
         rest_tasks.spawn(refresh.run(rest.clone()));
         let (kinds, player) = kinds(&Arc::new(rules(settings)));
         let index = Index { registry: Arc::new(kinds.attributes()?), node: settings.node.clone() };
+        let archive = Archive::new(Arc::clone(&store), kinds.clone());
+        config.archive = Some(archive.clone());
         let fleet = shared.map(|shared| shared.handle);
         let audit = sessions::audit(&index, &store, &player, fleet.as_ref(), &clock);
         let auditor = Auditor::new(audit, rest_tasks.clone(), rest.clone());
@@ -409,8 +419,16 @@ impl Node {
         serve_players(gateway, &edge_tasks, edge.clone());
         let rebuild = Arc::new(admin::rebuild::ByActor::new(runtime.clone(), watch));
         let (node, for_admin) = (settings.node.clone(), Arc::clone(&store));
-        let admin =
-            admin::AdminState { node, metrics, store: for_admin, rebuild, sessions, auditor };
+        let store_too = for_admin;
+        let admin = admin::AdminState {
+            node,
+            metrics,
+            store: store_too,
+            rebuild,
+            archive,
+            sessions,
+            auditor,
+        };
         let node = Self {
             name: settings.node.clone(),
             address,

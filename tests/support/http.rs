@@ -1,4 +1,5 @@
-//! HTTP/1.1 as far as tests need it: one request after the other on one connection.
+//! HTTP/1.1 as far as tests need it: one request after the other on one connection, and
+//! server-sent events.
 
 use std::net::SocketAddr;
 use std::time::Duration;
@@ -30,17 +31,30 @@ impl Response {
     }
 }
 
+/// What a response's body is when it is a stream of events.
+pub const EVENTS: &str = "text/event-stream";
+
+/// A server-sent event.
+#[derive(Debug, Clone, Default, PartialEq)]
+pub struct Event {
+    pub kind: String,
+    pub id: Option<String>,
+    pub data: String,
+}
+
 /// A connection that stays open between requests.
 pub struct Connection {
     stream: BufStream<TcpStream>,
     host: SocketAddr,
+    /// Text of events that has not been read.
+    events: String,
 }
 
 impl Connection {
     pub async fn open(host: SocketAddr) -> std::io::Result<Self> {
         let tcp = TcpStream::connect(host).await?;
         tcp.set_nodelay(true)?;
-        Ok(Self { stream: BufStream::new(tcp), host })
+        Ok(Self { stream: BufStream::new(tcp), host, events: String::new() })
     }
 
     pub async fn get(&mut self, path: &str) -> std::io::Result<Response> {
@@ -83,6 +97,9 @@ impl Connection {
             headers.push((name.to_ascii_lowercase(), value.trim().to_owned()));
         }
         let mut response = Response { status, headers, body: String::new() };
+        if response.header("content-type") == Some(EVENTS) {
+            return Ok(response);
+        }
         let body = if response.header("transfer-encoding") == Some("chunked") {
             self.chunks().await?
         } else {
@@ -93,17 +110,40 @@ impl Connection {
         Ok(response)
     }
 
+    /// The next event of a stream; comments are passed over. `None`: the stream has ended.
+    pub async fn event(&mut self) -> std::io::Result<Option<Event>> {
+        timeout(PATIENCE, self.next_event()).await.map_err(|_| bad("no event in time"))?
+    }
+
+    async fn next_event(&mut self) -> std::io::Result<Option<Event>> {
+        loop {
+            while let Some((block, rest)) = self.events.split_once("\n\n") {
+                let event = event(block);
+                self.events = rest.to_owned();
+                if event.is_some() {
+                    return Ok(event);
+                }
+            }
+            let Some(chunk) = self.chunk().await? else { return Ok(None) };
+            let text = String::from_utf8(chunk).map_err(|_| bad("an event is not UTF-8"))?;
+            self.events.push_str(&text);
+        }
+    }
+
+    /// One chunk of a body; `None`: its end.
+    async fn chunk(&mut self) -> std::io::Result<Option<Vec<u8>>> {
+        let size = usize::from_str_radix(&self.line().await?, 16);
+        let chunk = self.bytes(size.map_err(|_| bad("no chunk size"))?).await?;
+        self.line().await?;
+        Ok(Some(chunk).filter(|chunk| !chunk.is_empty()))
+    }
+
     async fn chunks(&mut self) -> std::io::Result<Vec<u8>> {
         let mut body = Vec::new();
-        loop {
-            let size = usize::from_str_radix(&self.line().await?, 16);
-            let size = size.map_err(|_| bad("no chunk size"))?;
-            body.extend(self.bytes(size).await?);
-            self.line().await?;
-            if size == 0 {
-                return Ok(body);
-            }
+        while let Some(chunk) = self.chunk().await? {
+            body.extend(chunk);
         }
+        Ok(body)
     }
 
     async fn line(&mut self) -> std::io::Result<String> {
@@ -119,6 +159,20 @@ impl Connection {
         self.stream.read_exact(&mut bytes).await?;
         Ok(bytes)
     }
+}
+
+/// What a block of lines says; `None`: a comment.
+fn event(block: &str) -> Option<Event> {
+    let mut event = Event::default();
+    for line in block.lines() {
+        match line.split_once(':') {
+            Some(("event", kind)) => kind.trim().clone_into(&mut event.kind),
+            Some(("id", id)) => event.id = Some(id.trim().to_owned()),
+            Some(("data", data)) => event.data.push_str(data.trim()),
+            _ => {}
+        }
+    }
+    (!event.data.is_empty()).then_some(event)
 }
 
 fn bad(why: &str) -> std::io::Error {

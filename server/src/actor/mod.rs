@@ -6,11 +6,13 @@
 //! (the life of one activation, pure), then the driver: `mail`, `cell` (one activation and its
 //! sockets), `desk` (what the cells of a worker share), `bring_up` (from absent to active),
 //! `worker` (the task that owns many), `post_office` (mail of other nodes), `due` (wakes
-//! actors that are not in memory), [`index`] (what sessions are found by), `runner` and [`activity`] (work with effects outside), [`fleet`]
+//! actors that are not in memory), [`index`] (what sessions are found by), [`history`] and
+//! [`archive`] (what has happened, read back without claiming anyone), `runner` and [`activity`] (work with effects outside), [`fleet`]
 //! (this node among the others), [`reading`] (actors as they
 //! are stored, without a claim), and [`handle`] (how the rest of the node speaks to all this).
 
 pub mod activity;
+pub mod archive;
 mod bring_up;
 mod cell;
 pub mod contract;
@@ -21,6 +23,7 @@ mod due;
 pub mod envelope;
 pub mod fleet;
 pub mod handle;
+pub mod history;
 pub mod index;
 pub mod kind;
 pub mod ledger;

@@ -6,6 +6,10 @@
 //! | `GET /` | this list |
 //! | `GET /metrics` | the node's numbers, as OpenMetrics text |
 //! | `GET /actors/{id}` | an actor's epoch, seq and retained records |
+//! | `GET /history?actor=ID&from=&to=&limit=` | what has happened to an actor |
+//! | `GET /history/state?actor=ID&at=` | the state after a record |
+//! | `GET /history/diff?actor=ID&from=&to=` | what differs between two of them |
+//! | `GET /history/recorded?actor=ID` | the journal as a file for `holdfast replay` |
 //! | `POST /leaderboard/rebuild?rate=N` | begins a rebuild, or joins the running one |
 //! | `GET /leaderboard/rebuild` | how far it is |
 //! | `GET /players?query=&limit=&after=` | sessions, live or asleep |
@@ -14,6 +18,7 @@
 //! | `GET /players/rebuild` | how far that is |
 
 pub mod file;
+mod history;
 pub mod players;
 pub mod rebuild;
 
@@ -29,6 +34,7 @@ use holdfast_protocol::ids::ActorId;
 use serde::{Deserialize, Serialize};
 use serde_json::json;
 
+use crate::actor::archive::Archive;
 use crate::actor::envelope::CallError;
 use crate::gateway::SessionIndex;
 use crate::store::{self, Store};
@@ -51,6 +57,8 @@ pub struct AdminState {
     pub store: Arc<dyn Store>,
     /// Begins and shows rebuilds of the leaderboard.
     pub rebuild: Arc<dyn Rebuild>,
+    /// Reads what has happened.
+    pub archive: Archive,
     /// Finds sessions.
     pub sessions: Arc<dyn SessionIndex>,
     /// Holds their index against the journals.
@@ -62,7 +70,7 @@ impl AdminState {
     /// Of a node alone, for tests of who asks it.
     pub(crate) fn alone(store: Arc<dyn Store>, rebuild: Arc<dyn Rebuild>) -> Self {
         use crate::actor::index::Index;
-        use crate::actor::kind::Kind;
+        use crate::actor::kind::{Kind, Kinds};
         use crate::node::sessions::{Finder, audit};
         let player = Kind::of::<crate::game::player::Player>(Arc::default());
         let index = Index { registry: Arc::default(), node: "gw-1".into() };
@@ -71,6 +79,7 @@ impl AdminState {
         Self {
             node: index.node.clone(),
             metrics: Metrics::default(),
+            archive: Archive::new(Arc::clone(&store), Kinds::default()),
             sessions: Arc::new(Finder::new(&index, &store)),
             auditor: Auditor::new(audit, Default::default(), Default::default()),
             store,
@@ -85,6 +94,7 @@ pub fn router(state: AdminState) -> Router {
         .route("/", get(index))
         .route("/metrics", get(metrics))
         .route("/actors/{id}", get(actor))
+        .merge(history::routes())
         .route("/leaderboard/rebuild", get(rebuild_status).post(rebuild_start))
         .route("/players", get(players::list))
         .route("/players/count", get(players::count))
@@ -115,6 +125,8 @@ fn error(status: StatusCode, code: &str, message: &str) -> Response {
 async fn index(State(state): State<AdminState>) -> String {
     format!(
         "holdfast {} admin\n\nGET  /metrics\nGET  /actors/{{id}}\n\
+         GET  /history?actor=ID&from=&to=&limit=\nGET  /history/state?actor=ID&at=\n\
+         GET  /history/diff?actor=ID&from=&to=\nGET  /history/recorded?actor=ID\n\
          POST /leaderboard/rebuild?rate=N\nGET  /leaderboard/rebuild\n\
          GET  /players?query=&limit=&after=\nGET  /players/count?query=&by=\n\
          POST /players/rebuild?verify=&rate=N\nGET  /players/rebuild\n",

@@ -10,6 +10,7 @@
 pub mod admin;
 mod completions;
 mod doctor;
+mod history;
 mod leaderboard;
 mod man;
 mod players;
@@ -19,6 +20,7 @@ use std::io::{self, Write};
 use crate::clock::Clock;
 use crate::config::{ConfigError, Task};
 use crate::doctor::Unreachable;
+use crate::node::todays_kinds;
 
 /// Why a command failed. Reacts: the operator.
 #[derive(Debug, thiserror::Error)]
@@ -61,6 +63,25 @@ pub enum CliError {
         /// What went wrong.
         cause: io::Error,
     },
+    /// A file can't be read or written.
+    #[error("{file}: {cause}")]
+    File {
+        /// Which.
+        file: String,
+        /// What went wrong.
+        cause: io::Error,
+    },
+    /// A journal can't be replayed.
+    #[error("{what}: {why}")]
+    Journal {
+        /// Whose, or in which file.
+        what: String,
+        /// What is wrong.
+        why: String,
+    },
+    /// What is to be replayed is not there.
+    #[error("{0} is neither a file nor an actor such as player:alice")]
+    What(String),
     /// Standard output is gone.
     #[error("nothing reads what this command says: {0}")]
     Output(#[from] io::Error),
@@ -82,6 +103,8 @@ pub async fn run(
         Task::ListPlayers(asked) => players::list(asked, out).await?,
         Task::CountPlayers(asked) => players::count(asked, out).await?,
         Task::AuditPlayers(asked) => return players::audit(asked, clock, out, notes).await,
+        Task::History(asked) => history::history(asked, clock, out).await?,
+        Task::Replay(asked) => return history::replay(asked, &todays_kinds(), out).await,
         Task::Doctor(asked) => return doctor::doctor(asked, clock, out, notes).await,
         Task::Completions(shell) => completions::print(*shell, out)?,
         Task::Man(None) => man::print(out)?,

@@ -10,6 +10,7 @@ use std::path::PathBuf;
 use clap::{Arg, ArgAction, ArgMatches, Command, ValueHint, value_parser};
 use clap_complete::Shell;
 
+use super::history::{self, History, Replay};
 use super::option::{self, GROUPS, Opt};
 use super::resolve::Resolved;
 use super::{ConfigError, Settings, StoreChoice};
@@ -43,6 +44,10 @@ pub enum Task {
     CountPlayers(Box<CountPlayers>),
     /// Ask a running node to hold the index of sessions against the journals.
     AuditPlayers(Box<AuditPlayers>),
+    /// Show what has happened to an actor.
+    History(Box<History>),
+    /// Fold a journal by today's rules.
+    Replay(Box<Replay>),
     /// Examine the Redis of the settings.
     Doctor(Box<Doctor>),
     /// Print a shell's completions.
@@ -148,6 +153,8 @@ pub fn command() -> Command {
     serving(root)
         .subcommand(serve())
         .subcommand(players())
+        .subcommand(history::history_command())
+        .subcommand(history::replay_command())
         .subcommand(leaderboard())
         .subcommand(doctor())
         .subcommand(completions())
@@ -212,6 +219,14 @@ pub(super) fn task(
             rate: number(below, "rate", 1_000_000)?.unwrap_or(AUDIT_RATE),
             json: below.get_flag("json"),
         })),
+        ("history", _) => {
+            let settings = layers(below)?.settings;
+            Task::History(Box::new(history::history(below, settings)?))
+        }
+        ("replay", _) => {
+            let settings = layers(below)?.settings;
+            Task::Replay(Box::new(history::replay(below, settings)?))
+        }
         ("doctor", _) => Task::Doctor(Box::new(Doctor {
             resolved: layers(below)?,
             json: below.get_flag("json"),
@@ -247,7 +262,7 @@ fn config_file() -> Arg {
     value("config", "FILE", "A settings file (TOML)")
 }
 
-fn flag(name: &'static str, help: &'static str) -> Arg {
+pub(super) fn flag(name: &'static str, help: &'static str) -> Arg {
     Arg::new(name).long(name).action(ArgAction::SetTrue).help(help)
 }
 
@@ -255,7 +270,7 @@ fn json(help: &'static str) -> Arg {
     flag("json", help)
 }
 
-fn value(name: &'static str, value: &'static str, help: impl Into<String>) -> Arg {
+pub(super) fn value(name: &'static str, value: &'static str, help: impl Into<String>) -> Arg {
     let hint = match value {
         "FILE" => ValueHint::FilePath,
         "DIR" => ValueHint::DirPath,
@@ -282,7 +297,7 @@ fn number(matches: &ArgMatches, name: &str, max: u32) -> Result<Option<u32>, Con
 }
 
 /// The options that say which running node is asked; [`NodeAt::read`] reads them.
-fn node_options(command: Command) -> Command {
+pub(super) fn node_options(command: Command) -> Command {
     command
         .arg(config_file())
         .arg(value(
@@ -296,7 +311,7 @@ fn node_options(command: Command) -> Command {
 }
 
 impl NodeAt {
-    fn read(matches: &ArgMatches, settings: Settings) -> Self {
+    pub(super) fn read(matches: &ArgMatches, settings: Settings) -> Self {
         let admin = matches.get_one::<String>("admin").cloned();
         Self { admin, store: settings.store, data_dir: settings.data_dir }
     }

@@ -27,6 +27,8 @@ mod commands;
 mod document;
 mod failure;
 mod find;
+mod follow;
+mod history;
 mod players;
 mod sessions;
 mod upgrade;
@@ -47,6 +49,9 @@ fn routes_of_the_api() -> OpenApiRouter<Arc<Edge>> {
         .routes(routes!(players::read_status))
         .routes(routes!(players::read_inventory))
         .routes(routes!(players::read_metrics))
+        .routes(routes!(history::read_history))
+        .routes(routes!(history::read_state))
+        .routes(routes!(history::read_diff))
         .routes(routes!(commands::command))
         .routes(routes!(world::read_rooms))
         .routes(routes!(world::read_leaderboard))

@@ -6,7 +6,7 @@
 //! (routes), `assets` (the page), [`auth`] (tokens and origins), [`limit`] (who is let in),
 //! `socket` with `ask` and `tell` (one task a connection), `beat` (input to the runtime), [`hub`]
 //! and `seat` (who sees what), [`board`] (the leaderboard), [`nodes`] (who else there is), [`finder`] (sessions by a
-//! query), [`counters`]. Between nodes: [`relay`] (what carries it), [`news`] (what is carried),
+//! query), `past` (what has happened to players), [`counters`]. Between nodes: [`relay`] (what carries it), [`news`] (what is carried),
 //! [`exchange`] (one room's traffic), [`standing`] (whether this node may serve).
 //!
 //! Shutdown: take no more sockets, tell each to come back elsewhere (`drain`, then 1012), wait
@@ -26,6 +26,7 @@ use tokio::sync::watch;
 use tokio_util::sync::CancellationToken;
 use tokio_util::task::TaskTracker;
 
+use crate::actor::archive::Archive;
 use crate::actor::handle::Runtime;
 use crate::clock::Clock;
 
@@ -45,6 +46,7 @@ pub mod limit;
 mod lines;
 pub mod news;
 pub mod nodes;
+mod past;
 pub mod relay;
 mod seat;
 pub mod session;
@@ -68,6 +70,7 @@ pub use standing::Standing;
 use auth::{Auth, Origins};
 use beat::Beat;
 use limit::Door;
+use past::Past;
 use seat::Mark;
 use standing::Patience;
 
@@ -100,6 +103,8 @@ pub struct Config {
     pub directory: Option<Arc<dyn Directory>>,
     /// Finds sessions by their attributes; `None`: nobody can.
     pub sessions: Option<Arc<dyn SessionIndex>>,
+    /// Where histories of players are read; `None`: none are shown.
+    pub archive: Option<Archive>,
     /// Whether callers may name themselves.
     pub guests: Guests,
     /// Foreign pages that may connect and read.
@@ -140,6 +145,7 @@ impl Config {
             standing: None,
             directory: None,
             sessions: None,
+            archive: None,
             guests: Guests::Open,
             allow_origins: Vec::new(),
             token_key,
@@ -175,6 +181,7 @@ struct Edge {
     standing: Option<watch::Receiver<Standing>>,
     directory: Option<Arc<dyn Directory>>,
     sessions: Option<Arc<dyn SessionIndex>>,
+    past: Option<Past>,
     /// Names this run where there is no membership.
     session: u64,
     origins: Origins,
@@ -325,6 +332,7 @@ impl Gateway {
             standing: config.standing,
             directory: config.directory,
             sessions: config.sessions,
+            past: config.archive.map(Past::new),
             session: rand::random(),
             room_capacity: config.room_capacity,
             limits: config.limits,
