@@ -10,13 +10,11 @@ use std::io;
 use std::net::{SocketAddr, TcpListener};
 use std::path::{Path, PathBuf};
 use std::sync::Arc;
-use std::sync::atomic::{AtomicU64, Ordering};
 use std::time::Duration;
 
 use bytes::Bytes;
 use futures::FutureExt;
 use futures::future::BoxFuture;
-use holdfast_protocol::codes::{CloseCode, ErrorCode};
 use holdfast_protocol::ids::RoomId;
 use holdfast_protocol::server::TopRow;
 use tokio::sync::watch;
@@ -47,9 +45,11 @@ use crate::store::{self, Store};
 use crate::telemetry::measured::{Measured, Stall};
 use crate::telemetry::metrics::Metrics;
 
+mod numbers;
 pub(crate) mod sessions;
 mod shared;
 
+use numbers::{watch_edge, watch_standing};
 use sessions::Finder;
 use shared::{Busy, Shared, standing};
 
@@ -354,6 +354,21 @@ fn health(runtime: &Runtime) -> gateway::Health {
     Arc::new(move || if fatal.is_cancelled() { failed() } else { Vec::new() })
 }
 
+/// Puts the edge together, and shows what it and the runtime count.
+fn open_edge(
+    config: gateway::Config,
+    runtime: &Runtime,
+    hub: Hub,
+    board: board::Board,
+    metrics: &Metrics,
+) -> Gateway {
+    let window = Arc::new(BoardWindow(board));
+    let gateway = Gateway::new(config, runtime.clone(), hub, window, health(runtime));
+    metrics.watch_runtime(&runtime.stats());
+    watch_edge(metrics, &gateway.handle());
+    gateway
+}
+
 fn serve_players(gateway: Gateway, tasks: &TaskTracker, stop: CancellationToken) {
     tasks.spawn(async move {
         if let Err(error) = gateway.run(stop).await {
@@ -378,10 +393,9 @@ impl Node {
 
         let (edge, rest) = (CancellationToken::new(), CancellationToken::new());
         let (edge_tasks, rest_tasks) = (TaskTracker::new(), TaskTracker::new());
-        let busy = Busy::default();
+        let (busy, watch) = (Busy::default(), rebuild::Watch::default());
         let shared = join(settings, address, port, &busy, &clock, &rest).await?;
-        let lease = shared.as_ref().map(|shared| shared.handle.state());
-        let standing = standing(lease, troubled, &clock, (&rest_tasks, &rest));
+        let standing = standing(shared.as_ref(), troubled, &clock, (&rest_tasks, &rest));
         watch_standing(&metrics, standing.clone(), shared.as_ref());
         config.standing = Some(standing);
         let hub = share_edge(&mut config, shared.as_ref(), &store, (&rest_tasks, &rest));
@@ -396,7 +410,6 @@ impl Node {
         let auditor = Auditor::new(audit, rest_tasks.clone(), rest.clone());
         let sessions = Arc::new(Finder::new(&index, &store));
         config.sessions = Some(sessions.clone());
-        let watch = rebuild::Watch::default();
         let activities = activities(&store, &board, player, &clock, &watch);
         let (nearby, index) = (Arc::new(hub.clone()), Some(index));
         let parts = handle::Parts {
@@ -410,21 +423,15 @@ impl Node {
         };
         let runtime = Runtime::start(&runtime_config(settings), parts);
 
-        let window = Arc::new(BoardWindow(board));
-        let gateway = Gateway::new(config, runtime.clone(), hub, window, health(&runtime));
+        let gateway = open_edge(config, &runtime, hub, board, &metrics);
         // Nobody else fills it.
         let _ = busy.set((runtime.clone(), gateway.handle()));
-        metrics.watch_runtime(&runtime.stats());
-        watch_edge(&metrics, &gateway.handle());
         serve_players(gateway, &edge_tasks, edge.clone());
-        let rebuild = Arc::new(admin::rebuild::ByActor::new(runtime.clone(), watch));
-        let (node, for_admin) = (settings.node.clone(), Arc::clone(&store));
-        let store_too = for_admin;
         let admin = admin::AdminState {
-            node,
+            node: settings.node.clone(),
             metrics,
-            store: store_too,
-            rebuild,
+            store: Arc::clone(&store),
+            rebuild: Arc::new(admin::rebuild::ByActor::new(runtime.clone(), watch)),
             archive,
             sessions,
             auditor,
@@ -524,59 +531,6 @@ impl Node {
         if let Err(error) = self.store.close().await {
             error!(%error, "the store did not close cleanly");
         }
-    }
-}
-
-/// Reads one of the edge's counters.
-type ReadEdge = fn(&gateway::Counters) -> &AtomicU64;
-
-/// The edge's counters: name, help, and which.
-const EDGE: [(&str, &str, ReadEdge); 10] = [
-    ("tcp_accepted", "TCP connections taken", |c| &c.accepted),
-    ("tcp_dropped", "TCP connections dropped because the node is full", |c| &c.dropped),
-    ("sockets_opened", "WebSockets opened", |c| &c.opened),
-    ("handshakes_refused", "Handshakes refused: origin, subprotocol, rate, number", |c| {
-        &c.turned_away
-    }),
-    ("messages_in", "Messages from clients", |c| &c.messages_in),
-    ("messages_out", "Messages to clients", |c| &c.messages_out),
-    ("input_frames", "Input frames taken into a batch", |c| &c.input_frames),
-    ("input_commands", "Input commands that the beat sent", |c| &c.input_commands),
-    ("room_frames", "Room frames sent", |c| &c.room_frames),
-    ("sockets_lost", "WebSockets whose peer went away without a close of ours", |c| &c.lost),
-];
-
-/// Shows the edge's own counters among the node's metrics.
-fn watch_edge(metrics: &Metrics, edge: &gateway::Handle) {
-    let open = edge.clone();
-    metrics.gauge("sockets", "WebSockets open now", move || open.connections_len() as u64);
-    for (name, help, read) in EDGE {
-        let edge = edge.clone();
-        metrics.counter(name, help, move || read(edge.counters()).load(Ordering::Relaxed));
-    }
-    let closed = edge.clone();
-    metrics.counters("sockets_closed", "WebSockets that the edge closed", "code", move || {
-        let count = |code: &CloseCode| (code.code().to_string(), closed.counters().closed(*code));
-        CloseCode::ALL.iter().map(count).collect()
-    });
-    let refused = edge.clone();
-    metrics.counters("messages_refused", "Messages that the edge refused", "code", move || {
-        let count = |code: &ErrorCode| (code.to_string(), refused.counters().refused(*code));
-        ErrorCode::ALL.iter().map(count).collect()
-    });
-}
-
-/// Shows how this node stands with its store and with the other nodes.
-fn watch_standing(
-    metrics: &Metrics,
-    standing: watch::Receiver<gateway::Standing>,
-    shared: Option<&Shared>,
-) {
-    metrics.gauge("store_stalled", "1 while the store takes no appends", move || {
-        u64::from(matches!(*standing.borrow(), gateway::Standing::Held(_)))
-    });
-    if let Some(shared) = shared {
-        metrics.watch_fleet(&shared.handle);
     }
 }
 

@@ -107,11 +107,12 @@ impl Shared {
 
 /// Whether this node may serve: its lease is in force, where it needs one, and appends get through.
 pub(super) fn standing(
-    mut lease: Option<watch::Receiver<LeaseState>>,
+    shared: Option<&Shared>,
     mut trouble: watch::Receiver<Option<Stall>>,
     clock: &Clock,
     (tasks, stop): (&TaskTracker, &CancellationToken),
 ) -> watch::Receiver<Standing> {
+    let mut lease = shared.map(|shared| shared.handle.state());
     let (sender, standing) = watch::channel(Standing::Serving);
     let (clock, stop) = (clock.clone(), stop.clone());
     let follow = async move {

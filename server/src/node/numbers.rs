@@ -1,0 +1,63 @@
+//! What the edge counts, and how this node stands, among the node's metrics.
+
+use std::sync::atomic::{AtomicU64, Ordering};
+
+use holdfast_protocol::codes::{CloseCode, ErrorCode};
+use tokio::sync::watch;
+
+use super::shared::Shared;
+use crate::gateway;
+use crate::telemetry::metrics::Metrics;
+
+/// Reads one of the edge's counters.
+type ReadEdge = fn(&gateway::Counters) -> &AtomicU64;
+
+/// The edge's counters: name, help, and which.
+const EDGE: [(&str, &str, ReadEdge); 10] = [
+    ("tcp_accepted", "TCP connections taken", |c| &c.accepted),
+    ("tcp_dropped", "TCP connections dropped because the node is full", |c| &c.dropped),
+    ("sockets_opened", "WebSockets opened", |c| &c.opened),
+    ("handshakes_refused", "Handshakes refused: origin, subprotocol, rate, number", |c| {
+        &c.turned_away
+    }),
+    ("messages_in", "Messages from clients", |c| &c.messages_in),
+    ("messages_out", "Messages to clients", |c| &c.messages_out),
+    ("input_frames", "Input frames taken into a batch", |c| &c.input_frames),
+    ("input_commands", "Input commands that the beat sent", |c| &c.input_commands),
+    ("room_frames", "Room frames sent", |c| &c.room_frames),
+    ("sockets_lost", "WebSockets whose peer went away without a close of ours", |c| &c.lost),
+];
+
+/// Shows the edge's own counters among the node's metrics.
+pub(super) fn watch_edge(metrics: &Metrics, edge: &gateway::Handle) {
+    let open = edge.clone();
+    metrics.gauge("sockets", "WebSockets open now", move || open.connections_len() as u64);
+    for (name, help, read) in EDGE {
+        let edge = edge.clone();
+        metrics.counter(name, help, move || read(edge.counters()).load(Ordering::Relaxed));
+    }
+    let closed = edge.clone();
+    metrics.counters("sockets_closed", "WebSockets that the edge closed", "code", move || {
+        let count = |code: &CloseCode| (code.code().to_string(), closed.counters().closed(*code));
+        CloseCode::ALL.iter().map(count).collect()
+    });
+    let refused = edge.clone();
+    metrics.counters("messages_refused", "Messages that the edge refused", "code", move || {
+        let count = |code: &ErrorCode| (code.to_string(), refused.counters().refused(*code));
+        ErrorCode::ALL.iter().map(count).collect()
+    });
+}
+
+/// Shows how this node stands with its store and with the other nodes.
+pub(super) fn watch_standing(
+    metrics: &Metrics,
+    standing: watch::Receiver<gateway::Standing>,
+    shared: Option<&Shared>,
+) {
+    metrics.gauge("store_stalled", "1 while the store takes no appends", move || {
+        u64::from(matches!(*standing.borrow(), gateway::Standing::Held(_)))
+    });
+    if let Some(shared) = shared {
+        metrics.watch_fleet(&shared.handle);
+    }
+}
