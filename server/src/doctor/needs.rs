@@ -40,6 +40,8 @@ pub const ALWAYS: &[&[&str]] = &[
     &["ZREVRANK", KEY, "m"],
     &["ZSCORE", KEY, "m"],
     &["ZCARD", KEY],
+    &["ZCOUNT", KEY, "0", "1"],
+    &["ZLEXCOUNT", KEY, "-", "+"],
     &["PUBLISH", KEY, "x"],
     &["SUBSCRIBE", KEY],
     &["UNSUBSCRIBE", KEY],

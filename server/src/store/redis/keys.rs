@@ -11,8 +11,14 @@
 //! | `hf:{p0421}:due` | zset | earliest obligation of each actor that has one, in ms |
 //! | `hf:{p0421}:ids` | zset | every actor, by name |
 //! | `hf:{p0421}:p` | hash | facts: `incarnation`, `replication` id, `grace` until |
+//! | `hf:{p0421}:r` | hash | rows of the attribute index, by player |
+//! | `hf:{p0421}:x:n<attribute>` | zset | numbers: the players, scored by their values |
+//! | `hf:{p0421}:x:w<attribute>` | zset | words: `<value>\0<player>`, all scored 0 |
 //! | `hf:{p0421}:beacon:<random>` | string | marks a point in the replication stream |
 //! | `hf:{meta}:…` and those of `board`, `metrics`, `secrets` | | what is no actor's |
+//!
+//! An `<attribute>` is the code of a built-in one, or the name of another in lower case. Its type is
+//! in the key, since versions of a game may disagree about it.
 //!
 //! The partition of an actor is the same for ever: it is in the names of what is stored.
 
@@ -105,6 +111,18 @@ impl Keys {
     #[must_use]
     pub fn ids(&self, tag: &str) -> String {
         self.of(tag, "ids")
+    }
+
+    /// Rows of the attribute index.
+    #[must_use]
+    pub fn rows(&self, tag: &str) -> String {
+        self.of(tag, "r")
+    }
+
+    /// What finds rows by the values of one attribute, by its name in keys, such as `n4`.
+    #[must_use]
+    pub fn members(&self, tag: &str, name: &str) -> String {
+        format!("{}:{{{tag}}}:x:{name}", self.namespace)
     }
 
     /// An actor's journal.
@@ -204,6 +222,8 @@ mod tests {
             (keys.due(&tag), "due"),
             (keys.ids(&tag), "ids"),
             (keys.facts(&tag), "p"),
+            (keys.rows(&tag), "r"),
+            (keys.members(&tag, "wguild"), "x:wguild"),
         ];
         for (key, name) in names {
             assert_eq!(key, format!("hf:{{{tag}}}:{name}"));

@@ -477,22 +477,37 @@ impl Link {
         keys: &[K],
         args: &[A],
     ) -> Result<Value, Error> {
-        let call = script.call(keys, args);
-        let mut pipeline = redis::pipe();
-        pipeline.add_command(call.clone());
-        let value = last(self.bulk(pipeline).await?)?;
-        if !unknown_script(&value) {
-            return answer(value);
+        answer(last(self.scripts(script, vec![script.call(keys, args)]).await?)?)
+    }
+
+    /// Runs calls of one script, in their order, on the bulk connection; refusals are values.
+    ///
+    /// # Errors
+    /// As of [`Link::bulk`].
+    pub async fn scripts(&self, script: &Script, calls: Vec<Cmd>) -> Result<Vec<Value>, Error> {
+        let mut answers = self.bulk(of(&calls)).await?;
+        let unknown = |(place, value)| unknown_script(value).then_some(place);
+        let again: Vec<usize> = answers.iter().enumerate().filter_map(unknown).collect();
+        if again.is_empty() {
+            return Ok(answers);
         }
         let mut load = redis::cmd("SCRIPT");
         load.arg("LOAD").arg(&script.code);
-        let mut pipeline = redis::pipe();
-        pipeline.add_command(load.clone()).add_command(call.clone());
-        let value = last(self.primary.send_bulk(&pipeline).await?)?;
-        answer(match asked(&value, self.at()) {
-            Some((slot, to)) => self.pool.ask(slot, &to, &[load], &call).await?,
-            None => value,
-        })
+        let repeated = again.iter().filter_map(|place| calls.get(*place));
+        let pipeline = of(std::iter::once(&load).chain(repeated.clone()));
+        let told = self.primary.send_bulk(&pipeline).await?.into_iter().skip(1);
+        for ((place, call), value) in again.iter().zip(repeated).zip(told) {
+            let told = match asked(&value, self.at()) {
+                Some((slot, to)) => {
+                    self.pool.ask(slot, &to, std::slice::from_ref(&load), call).await?
+                }
+                None => value,
+            };
+            if let Some(answer) = answers.get_mut(*place) {
+                *answer = told;
+            }
+        }
+        Ok(answers)
     }
 
     /// A connection of the caller's own, to a server that was just found to be this primary.
@@ -511,6 +526,14 @@ impl Link {
         };
         opened.await.map_err(|why| primary.shared.stalled(why))
     }
+}
+
+fn of<'a>(commands: impl IntoIterator<Item = &'a Cmd>) -> Pipeline {
+    let mut pipeline = redis::pipe();
+    for command in commands {
+        pipeline.add_command(command.clone());
+    }
+    pipeline
 }
 
 fn last(mut answers: Vec<Value>) -> Result<Value, Error> {

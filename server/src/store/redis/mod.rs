@@ -4,8 +4,8 @@
 //! follows it through failovers; [`link`] is the way to one primary, made of `lane`s;
 //! `sentinel` and [`cluster`] say where primaries are. Upon these: [`keys`] names every key,
 //! `world` makes the namespace, `append` and `group` are the hot path, `claim` runs the scripts of
-//! ownership, `read` reads, [`durable`] keeps what the level of durability says, and [`fleet`] is
-//! the port between nodes.
+//! ownership, `read` reads, `attributes` is the index of sessions, [`durable`] keeps what the level
+//! of durability says, and [`fleet`] is the port between nodes.
 //!
 //! - I1: stream ids are `<epoch>-<seq>`, and Redis refuses one that is not above the newest. A
 //!   claim writes a marker `<new epoch>-<last seq>`: from then on every older epoch is refused.
@@ -24,7 +24,7 @@ use futures::future::{BoxFuture, join_all, ready};
 use holdfast_protocol::ids::{ActorId, PlayerId};
 use tokio::sync::watch;
 
-use super::attributes::{Collector, Doomed, EntriesFound, Found, RowOf, Search};
+use super::attributes::{Doomed, EntriesFound, Found, RowOf, Search};
 use super::durability::Durability;
 use super::{
     Answer, Append, Base, Claim, Claimed, Description, Epoch, Error, History, Loaded, Owner,
@@ -40,6 +40,7 @@ use route::Router;
 
 pub mod address;
 mod append;
+mod attributes;
 mod claim;
 pub mod cluster;
 pub mod connect;
@@ -382,30 +383,39 @@ impl Store for Redis {
         self.answer(|inner| async move { inner.put_metrics(metrics).await })
     }
 
-    fn put_rows(&self, _: &Arc<Registry>, _: Vec<RowOf>) -> Answer<()> {
-        ready(Ok(())).boxed()
+    fn put_rows(&self, registry: &Arc<Registry>, rows: Vec<RowOf>) -> Answer<()> {
+        let registry = Arc::clone(registry);
+        self.answer(|inner| async move { inner.put_rows(&registry, rows).await })
     }
 
     fn search(&self, search: Search) -> Answer<Found> {
-        ready(Ok(Collector::new(&search).finish())).boxed()
+        self.answer(|inner| async move { inner.search(search).await })
     }
 
     fn rows(
         &self,
-        _: &Arc<Registry>,
-        _: Partition,
-        _: Option<PlayerId>,
-        _: usize,
+        registry: &Arc<Registry>,
+        partition: Partition,
+        after: Option<PlayerId>,
+        limit: usize,
     ) -> Answer<Vec<RowOf>> {
-        ready(Ok(Vec::new())).boxed()
+        let registry = Arc::clone(registry);
+        self.answer(|inner| async move { inner.rows(&registry, partition, after, limit).await })
     }
 
-    fn drop_rows(&self, _: &Arc<Registry>, _: Vec<Doomed>) -> Answer<()> {
-        ready(Ok(())).boxed()
+    fn drop_rows(&self, registry: &Arc<Registry>, rows: Vec<Doomed>) -> Answer<()> {
+        let registry = Arc::clone(registry);
+        self.answer(|inner| async move { inner.drop_rows(&registry, rows).await })
     }
 
-    fn check_entries(&self, _: &Arc<Registry>, _: Partition, _: bool) -> Answer<EntriesFound> {
-        ready(Ok(EntriesFound::default())).boxed()
+    fn check_entries(
+        &self,
+        registry: &Arc<Registry>,
+        partition: Partition,
+        mends: bool,
+    ) -> Answer<EntriesFound> {
+        let registry = Arc::clone(registry);
+        self.answer(|inner| async move { inner.check_entries(&registry, partition, mends).await })
     }
 
     fn secret(&self, name: &str, fresh: Bytes) -> Answer<Bytes> {

@@ -58,7 +58,7 @@ impl Inner {
     }
 
     /// Sends one command for each tag, joined by primary; the answers are in their order.
-    async fn scatter(&self, commands: Vec<(String, Cmd)>) -> Result<Vec<Value>, Error> {
+    pub(super) async fn scatter(&self, commands: Vec<(String, Cmd)>) -> Result<Vec<Value>, Error> {
         let mut groups: Vec<(Link, Vec<usize>, redis::Pipeline)> = Vec::new();
         let len = commands.len();
         for (nth, (tag, command)) in commands.into_iter().enumerate() {

@@ -296,6 +296,12 @@ impl Said {
         self.rest.get(nth).cloned().and_then(bytes).ok_or_else(|| self.unknown())
     }
 
+    /// What follows the word.
+    #[must_use]
+    pub fn into_rest(self) -> Vec<Value> {
+        self.rest
+    }
+
     /// This is no answer to what was asked.
     #[must_use]
     pub fn unknown(&self) -> Error {

@@ -7,12 +7,17 @@ use super::link::Script;
 
 /// What they share.
 const PRELUDE: &str = include_str!("scripts/prelude.lua");
+/// What those share that write rows of the attribute index.
+const ROWS: &str = concat!(include_str!("scripts/prelude.lua"), include_str!("scripts/rows.lua"));
 
 macro_rules! script {
     ($(#[$doc:meta])* $name:ident, $file:literal) => {
+        script!($(#[$doc])* $name, $file, PRELUDE);
+    };
+    ($(#[$doc:meta])* $name:ident, $file:literal, $shared:ident) => {
         $(#[$doc])*
         pub static $name: LazyLock<Script> =
-            LazyLock::new(|| Script::with(PRELUDE, include_str!(concat!("scripts/", $file))));
+            LazyLock::new(|| Script::with($shared, include_str!(concat!("scripts/", $file))));
     };
 }
 
@@ -22,14 +27,41 @@ script!(
     "claim.lua"
 );
 script!(
+    /// Removes rows of the attribute index.
+    DROP_ROWS,
+    "drop_rows.lua",
+    ROWS
+);
+script!(
+    /// Finds rows of the attribute index.
+    FIND_ROWS,
+    "find_rows.lua"
+);
+script!(
     /// Starts the grace of a partition after a change of history.
     GRACE,
     "grace.lua"
 );
 script!(
+    /// Reads a part of the attribute index.
+    LOOK_ROWS,
+    "look_rows.lua"
+);
+script!(
+    /// Puts a part of the attribute index right.
+    MEND_ROWS,
+    "mend_rows.lua"
+);
+script!(
     /// Appends session metrics.
     METRICS,
     "metrics.lua"
+);
+script!(
+    /// Writes rows of the attribute index.
+    PUT_ROWS,
+    "put_rows.lua",
+    ROWS
 );
 script!(
     /// Writes memory back.

@@ -12,7 +12,7 @@ use crate::store::redis::route::Router;
 const TAG: &str = "p0001";
 
 /// Starts three nodes and gives each a third of the slots.
-async fn cluster() -> Vec<Server> {
+pub async fn cluster() -> Vec<Server> {
     let mut nodes = Vec::new();
     let mut buses = Vec::new();
     for _ in 0..3 {

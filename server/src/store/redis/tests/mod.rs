@@ -1,6 +1,7 @@
 //! The links, on real servers that each test starts and ends.
 
 mod address;
+mod attributes;
 mod cluster;
 mod fleet;
 mod sentinel;
