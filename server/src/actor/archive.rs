@@ -34,6 +34,9 @@ pub enum ArchiveError {
     /// What was asked for is not kept, or not yet there.
     #[error(transparent)]
     Past(#[from] PastError),
+    /// Snapshots and journal contradict each other. An operator has to look.
+    #[error("{0}")]
+    Corrupt(String),
     /// The store can't be read now, or not at all.
     #[error("{0}")]
     Store(store::Error),
@@ -93,6 +96,14 @@ fn stored(row: RecordRow) -> Stored {
     Stored { epoch: row.epoch, seq: row.seq, bytes: row.record }
 }
 
+fn failed(actor: &ActorId, error: store::Error) -> ArchiveError {
+    match error {
+        store::Error::Absent => ArchiveError::Absent(actor.clone()),
+        store::Error::Corrupt { .. } => ArchiveError::Corrupt(error.to_string()),
+        error => ArchiveError::Store(error),
+    }
+}
+
 /// The snapshots that are kept, and the terms, as far as they can be told.
 #[derive(Default)]
 struct Frame {
@@ -103,8 +114,8 @@ struct Frame {
 
 impl Frame {
     /// Of an actor whose snapshots do not fit its journal, only the records are shown.
-    fn of(older: Option<&Loaded>, newest: Option<&Loaded>) -> Self {
-        let mut frame = Self::default();
+    fn of(older: Option<&Loaded>, newest: Option<&Loaded>, tip: &Tip) -> Self {
+        let mut frame = Self { base: tip.seq, ..Self::default() };
         for loaded in [older, newest].into_iter().flatten() {
             let Some(snapshot) = &loaded.snapshot else { continue };
             let kept = Kept { seq: snapshot.seq, bytes: snapshot.bytes.len() };
@@ -112,7 +123,7 @@ impl Frame {
                 frame.snapshots.push(kept);
             }
         }
-        let Some(older) = older else { return frame };
+        let Some(older) = older.or(newest) else { return frame };
         frame.base = older.snapshot.as_ref().map_or(0, |snapshot| snapshot.seq);
         // A store that keeps the newest term alone says that it began at the tip.
         let wrote = |term: &Term| {
@@ -131,7 +142,7 @@ impl Archive {
     }
 
     async fn tip(&self, actor: &ActorId) -> Result<Tip, ArchiveError> {
-        let tip = self.store.tip(actor).await.map_err(ArchiveError::Store)?;
+        let tip = self.store.tip(actor).await.map_err(|error| failed(actor, error))?;
         tip.filter(|tip| tip.seq > 0).ok_or_else(|| ArchiveError::Absent(actor.clone()))
     }
 
@@ -140,8 +151,7 @@ impl Archive {
         match self.store.load(actor, base).await {
             Ok(loaded) => Ok(Some(loaded)),
             Err(store::Error::Corrupt { .. }) => Ok(None),
-            Err(store::Error::Absent) => Err(ArchiveError::Absent(actor.clone())),
-            Err(error) => Err(ArchiveError::Store(error)),
+            Err(error) => Err(failed(actor, error)),
         }
     }
 
@@ -162,11 +172,12 @@ impl Archive {
         }
         let older = self.load(actor, Base::Older).await?;
         let newest = self.load(actor, Base::Newest).await?;
-        let frame = Frame::of(older.as_ref(), newest.as_ref());
+        let frame = Frame::of(older.as_ref(), newest.as_ref(), &tip);
         let limit = span.limit.clamp(1, RECORDS_MAX);
         // One before and one after tell where terms begin.
         let read = self.store.history(actor, from.saturating_sub(1), limit + 2).await;
-        let rows: Vec<_> = read.map_err(ArchiveError::Store)?.into_iter().map(stored).collect();
+        let read = read.map_err(|error| failed(actor, error))?;
+        let rows: Vec<_> = read.into_iter().map(stored).collect();
         let end = last(&rows, from, limit).map_or(to, |end| end.min(to));
         let next = Some(end + 1).filter(|next| *next <= to);
         // Before the first record lies the first claim.
@@ -192,7 +203,7 @@ impl Archive {
         let mut rows = Vec::new();
         if tip.seq > after.seq {
             let read = self.store.history(actor, after.seq + 1, limit).await;
-            rows = read.map_err(ArchiveError::Store)?;
+            rows = read.map_err(|error| failed(actor, error))?;
         }
         let (mut entries, mut now) = (Vec::new(), after);
         for row in rows.into_iter().map(stored) {
@@ -215,14 +226,18 @@ impl Archive {
         actor: &ActorId,
     ) -> Result<(Retained, Option<Snapshot>), ArchiveError> {
         self.tip(actor).await?;
-        let load = async |base| self.store.load(actor, base).await.map_err(ArchiveError::Store);
-        let (older, newest) = (load(Base::Older).await?, load(Base::Newest).await?);
+        let newest = self.store.load(actor, Base::Newest).await;
+        let (older, newest) = match (self.load(actor, Base::Older).await?, newest) {
+            (Some(older), newest) => (older, newest.ok()),
+            (None, Ok(newest)) => (newest.clone(), Some(newest)),
+            (None, Err(error)) => return Err(failed(actor, error)),
+        };
         let seq_and_bytes =
             |loaded: &Loaded| loaded.snapshot.as_ref().map(|kept| (kept.seq, kept.bytes.clone()));
         let base = seq_and_bytes(&older);
         let records = older.records.into_iter().map(stored).collect();
         let retained = Retained { actor: actor.clone(), base, records };
-        Ok((retained, seq_and_bytes(&newest)))
+        Ok((retained, newest.as_ref().and_then(seq_and_bytes)))
     }
 
     /// The state after record `at`; without one, after the newest.
@@ -382,7 +397,7 @@ mod tests {
             bench.keep(0).await;
         }
         let page = bench.page(None, None, 9).await;
-        assert_eq!((line(&page.entries), page.base), ("r7 r8 r9 s9".into(), 6));
+        assert_eq!((line(&page.entries), page.base), ("s6 r7 r8 r9 s9".into(), 6));
         let error = bench.archive.state(&bench.actor, Some(5)).await.unwrap_err();
         assert!(error.to_string().contains("no longer known"), "{error}");
     }

@@ -58,7 +58,9 @@ fn question(asking: Asking) -> Result<Question, Response> {
 fn refused(e: &ArchiveError) -> Response {
     let (status, code) = match e {
         ArchiveError::Absent(_) => (StatusCode::NOT_FOUND, "no_such_actor"),
-        ArchiveError::Past(PastError::Unreadable { .. }) => (StatusCode::CONFLICT, "unreadable"),
+        ArchiveError::Corrupt(_) | ArchiveError::Past(PastError::Unreadable { .. }) => {
+            (StatusCode::CONFLICT, "unreadable")
+        }
         ArchiveError::Past(PastError::NoRules(_)) => (StatusCode::CONFLICT, "no_rules"),
         ArchiveError::Past(_) => (StatusCode::BAD_REQUEST, "bad_args"),
         ArchiveError::Store(_) => (StatusCode::SERVICE_UNAVAILABLE, "store"),

@@ -191,7 +191,7 @@ mod tests {
     }
 
     fn show(line: &str) -> Show {
-        match asked(&format!("holdfast history player:alice {line}").trim_end()) {
+        match asked(format!("holdfast history player:alice {line}").trim_end()) {
             Ok(Asked::History(history)) => history.show,
             other => panic!("{other:?}"),
         }

@@ -117,7 +117,8 @@ impl From<ArchiveError> for Failure {
         let message = error.to_string();
         match error {
             ArchiveError::Absent(_) => Self::of(ErrorCode::NoSuchPlayer, "no player has that id"),
-            ArchiveError::Past(PastError::Unreadable { .. } | PastError::NoRules(_)) => {
+            ArchiveError::Corrupt(_)
+            | ArchiveError::Past(PastError::Unreadable { .. } | PastError::NoRules(_)) => {
                 Self::new(StatusCode::SERVICE_UNAVAILABLE, "quarantined", message)
             }
             ArchiveError::Past(_) => Self::of(ErrorCode::BadArgs, message),
