@@ -78,13 +78,13 @@ fn nth(n: u64) -> Row {
         ("TotalActions", (n * n).into()),
         ("StartTime", ago(n % 90)),
         ("LastCommandTime", ago(n % 17)),
-        ("Banned", (n % 5 == 0).into()),
+        ("Banned", n.is_multiple_of(5).into()),
         ("Steps", (n % 3).into()),
     ];
-    if n % 3 != 0 {
+    if !n.is_multiple_of(3) {
         values.push(("CurrentRoom", texts[(n / 3 % 7) as usize].into()));
     }
-    if n % 2 == 0 {
+    if n.is_multiple_of(2) {
         values.push(("Gold", (n / 2).into()));
         values.push(("Guild", texts[(n % 7) as usize].into()));
         values.push(("Node", format!("gw-{}", n % 3).as_str().into()));
