@@ -179,6 +179,13 @@ impl<'a> Page<'a> {
         }
     }
 
+    /// Where a walk in the order of `PlayerId` may begin: only later rows belong here.
+    #[must_use]
+    pub fn begins_after(&self) -> Option<&PlayerId> {
+        let after = self.after.as_ref().filter(|_| self.query.order.is_empty());
+        after.map(|place| &place.player)
+    }
+
     /// Whether a walk in the order of `PlayerId` may stop, because no later row belongs here.
     #[must_use]
     pub fn is_full(&self) -> bool {

@@ -121,6 +121,15 @@ impl<'a> Collector<'a> {
         }
     }
 
+    /// Where a walk in the order of `PlayerId` may begin: only later rows belong to the answer.
+    #[must_use]
+    pub fn begins_after(&self) -> Option<&PlayerId> {
+        match &self.kept {
+            Kept::Page(page) => page.begins_after(),
+            Kept::Counts(_) => None,
+        }
+    }
+
     /// Whether a walk in the order of `PlayerId` may stop.
     #[must_use]
     pub fn is_full(&self) -> bool {

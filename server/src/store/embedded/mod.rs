@@ -1,4 +1,5 @@
-//! The embedded store: SQLite in one file, no server to install.
+//! The embedded store: SQLite in one file, no server to install; and a second file for the index
+//! of sessions' attributes, which is made of the first ([`attributes`]).
 //!
 //! One writer thread commits in groups, a few reader threads serve loads and lists beside it,
 //! and an OS lock keeps other processes out. An answer means: written to the log and synced.
@@ -9,6 +10,7 @@
 //! - Any failed commit poisons the store: nothing is answered from then on, [`Embedded::poisoned`]
 //!   tells the node, and what was committed is found again at the next start.
 
+mod attributes;
 mod lock;
 mod queue;
 mod reader;
@@ -25,18 +27,18 @@ use std::sync::{Arc, OnceLock};
 use std::thread::JoinHandle;
 
 use bytes::Bytes;
-use futures::FutureExt;
-use futures::future::{BoxFuture, ready};
+use futures::future::BoxFuture;
 use holdfast_protocol::ids::{ActorId, PlayerId};
 use rusqlite::Connection;
 use tokio::sync::oneshot;
 use tokio_util::sync::CancellationToken;
 
+use self::attributes::{Handle, Index};
 use self::lock::DirLock;
 use self::queue::Queue;
 use self::reader::Read;
 use self::writer::{Job, Reply, Writer};
-use super::attributes::{Collector, Doomed, EntriesFound, Found, RowOf, Search};
+use super::attributes::{Doomed, EntriesFound, Found, RowOf, Search};
 use super::{
     Answer, Append, Base, Claim, Claimed, Description, Epoch, Error, Loaded, Partition, RecordRow,
     Score, Seq, SessionMetrics, Snapshot, Store, Tip,
@@ -59,6 +61,7 @@ pub struct Embedded {
     clock: Clock,
     name: String,
     writer: Option<JoinHandle<()>>,
+    index: Handle,
 }
 
 /// What the callers and the threads have in common.
@@ -135,6 +138,7 @@ impl Embedded {
     pub fn open(dir: &Path, clock: Clock) -> Result<Self, Error> {
         let lock = DirLock::acquire(dir)?;
         let conn = schema::open_writer(dir)?;
+        let index = Index::open(dir, schema::has_actors(&conn, dir)?)?;
         let shared = Arc::new(Shared::new());
         let readers = (0..READERS)
             .map(|_| {
@@ -142,11 +146,12 @@ impl Embedded {
                 spawn("store-reader", move || reader::run(conn, &shared))
             })
             .collect::<Result<_, _>>()?;
-        let writer = Writer { conn, readers, clock: clock.clone(), lock };
+        let handle = index.handle();
+        let writer = Writer { conn, readers, index, clock: clock.clone(), lock };
         let for_writer = Arc::clone(&shared);
         let writer = spawn("store-writer", move || writer.run(&for_writer))?;
         let name = format!("embedded:{}", dir.display());
-        Ok(Self { shared, clock, name, writer: Some(writer) })
+        Ok(Self { shared, clock, name, writer: Some(writer), index: handle })
     }
 
     /// Cancelled once the store has failed and the node must stop.
@@ -192,6 +197,17 @@ impl Embedded {
                 Ok(answer) => answer,
                 Err(_) => Err(shared.lost().await),
             }
+        })
+    }
+
+    /// The index's answer; once the store has failed or was closed, that is why it has none.
+    fn indexed<T: Send + 'static>(&self, answer: Answer<T>) -> Answer<T> {
+        let shared = Arc::clone(&self.shared);
+        Box::pin(async move {
+            answer.await.map_err(|error| match shared.failure.get() {
+                Some(why) => Error::Poisoned(why.clone()),
+                None => error,
+            })
         })
     }
 }
@@ -300,30 +316,35 @@ impl Store for Embedded {
         self.write(|reply| Job::Metrics(metrics, reply))
     }
 
-    fn put_rows(&self, _: &Arc<Registry>, _: Vec<RowOf>) -> Answer<()> {
-        ready(Ok(())).boxed()
+    fn put_rows(&self, registry: &Arc<Registry>, rows: Vec<RowOf>) -> Answer<()> {
+        self.indexed(self.index.put_rows(registry, rows))
     }
 
     fn search(&self, search: Search) -> Answer<Found> {
-        ready(Ok(Collector::new(&search).finish())).boxed()
+        self.indexed(self.index.search(search))
     }
 
     fn rows(
         &self,
-        _: &Arc<Registry>,
+        registry: &Arc<Registry>,
         _: Partition,
-        _: Option<PlayerId>,
-        _: usize,
+        after: Option<PlayerId>,
+        limit: usize,
     ) -> Answer<Vec<RowOf>> {
-        ready(Ok(Vec::new())).boxed()
+        self.indexed(self.index.rows(registry, after, limit))
     }
 
-    fn drop_rows(&self, _: &Arc<Registry>, _: Vec<Doomed>) -> Answer<()> {
-        ready(Ok(())).boxed()
+    fn drop_rows(&self, registry: &Arc<Registry>, rows: Vec<Doomed>) -> Answer<()> {
+        self.indexed(self.index.drop_rows(registry, rows))
     }
 
-    fn check_entries(&self, _: &Arc<Registry>, _: Partition, _: bool) -> Answer<EntriesFound> {
-        ready(Ok(EntriesFound::default())).boxed()
+    fn check_entries(
+        &self,
+        registry: &Arc<Registry>,
+        _: Partition,
+        mends: bool,
+    ) -> Answer<EntriesFound> {
+        self.indexed(self.index.check_entries(registry, mends))
     }
 
     fn secret(&self, name: &str, fresh: Bytes) -> Answer<Bytes> {

@@ -6,6 +6,7 @@
 
 use std::collections::VecDeque;
 use std::sync::{Arc, Condvar, Mutex, MutexGuard, PoisonError, Weak};
+use std::time::Duration;
 
 /// A queue of jobs that weigh something.
 #[derive(Debug)]
@@ -67,13 +68,18 @@ impl<J> Queue<J> {
     /// Takes what waits, up to `weight_max` or one job; sleeps while there is none. `None` once
     /// the queue is closed and empty.
     pub fn take(&self, weight_max: usize) -> Option<Vec<J>> {
-        let mut state = self.state();
-        while state.jobs.is_empty() {
+        self.take_within(weight_max, None)
+    }
+
+    /// As [`Queue::take`], but takes nothing if there is nothing for so long.
+    pub fn take_within(&self, weight_max: usize, patience: Option<Duration>) -> Option<Vec<J>> {
+        let (mut state, mut impatient) = (self.state(), false);
+        while state.jobs.is_empty() && !impatient {
             if state.closed {
                 return None;
             }
             state.takers_idle += 1;
-            state = self.ready.wait(state).unwrap_or_else(PoisonError::into_inner);
+            (state, impatient) = self.wait(state, patience);
             state.takers_idle -= 1;
         }
         let taken = state.take(weight_max);
@@ -94,6 +100,20 @@ impl<J> Queue<J> {
         self.close();
         let jobs = std::mem::take(&mut self.state().jobs);
         drop(jobs);
+    }
+
+    /// Sleeps until it is woken, or for so long: then the second answer is true.
+    fn wait<'a>(
+        &self,
+        state: MutexGuard<'a, State<J>>,
+        patience: Option<Duration>,
+    ) -> (MutexGuard<'a, State<J>>, bool) {
+        let Some(patience) = patience else {
+            return (self.ready.wait(state).unwrap_or_else(PoisonError::into_inner), false);
+        };
+        let woken = self.ready.wait_timeout(state, patience);
+        let (state, timeout) = woken.unwrap_or_else(PoisonError::into_inner);
+        (state, timeout.timed_out())
     }
 
     fn state(&self) -> MutexGuard<'_, State<J>> {
@@ -159,6 +179,17 @@ mod tests {
         queue.close();
         assert_eq!(queue.take(8), Some(vec![1, 3]));
         assert_eq!(queue.take(8), None);
+    }
+
+    #[test]
+    fn an_impatient_taker_gets_nothing_from_an_empty_queue() {
+        let queue = Queue::new(1);
+        let soon = Some(Duration::from_millis(1));
+        assert_eq!(queue.take_within(8, soon), Some(vec![]));
+        let _place = queue.push(1, 1);
+        assert_eq!(queue.take_within(8, soon), Some(vec![1]));
+        queue.close();
+        assert_eq!(queue.take_within(8, soon), None);
     }
 
     #[test]

@@ -83,6 +83,12 @@ pub(super) fn open_reader(dir: &Path) -> Result<Connection, Error> {
     Ok(conn)
 }
 
+/// Whether anybody was ever made.
+pub(super) fn has_actors(conn: &Connection, dir: &Path) -> Result<bool, Error> {
+    conn.query_row("SELECT EXISTS(SELECT 1 FROM actor)", [], |row| row.get(0))
+        .map_err(|error| unopened(&dir.join(DB_FILE), &error))
+}
+
 /// Makes the tables in an empty file; answers the file's version.
 fn make_tables(conn: &mut Connection) -> rusqlite::Result<i64> {
     let transaction = conn.transaction()?;

@@ -11,7 +11,7 @@ use tempfile::TempDir;
 
 use super::schema::DB_FILE;
 use super::*;
-use crate::store::{Owner, SnapshotRow, conformance};
+use crate::store::{Owner, SnapshotRow, attributes_conformance, conformance};
 
 const DEADLINE: Duration = Duration::from_secs(10);
 
@@ -55,7 +55,8 @@ async fn grown(store: &Embedded, actor: &ActorId, len: Seq) -> Epoch {
 #[tokio::test]
 async fn the_embedded_store_keeps_the_port() {
     let dirs = Mutex::new(Vec::new());
-    conformance::run(&[conformance::CHECKS, conformance::STRICT], async || {
+    let suites = [conformance::CHECKS, conformance::STRICT, attributes_conformance::CHECKS];
+    conformance::run(&suites, async || {
         let dir = TempDir::new().unwrap();
         let store = Arc::new(open(dir.path())) as Arc<dyn Store>;
         dirs.lock().unwrap_or_else(PoisonError::into_inner).push(dir);

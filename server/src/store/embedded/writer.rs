@@ -14,6 +14,7 @@ use rusqlite::config::DbConfig;
 use rusqlite::{Connection, TransactionBehavior};
 use tokio::sync::oneshot;
 
+use super::attributes::Index;
 use super::lock::DirLock;
 use super::tables::{self, Heads};
 use super::{Guard, Shared};
@@ -48,10 +49,11 @@ enum Answer {
     Closed(Reply<Result<(), Error>>),
 }
 
-/// What the writer's thread owns. The lock goes last, after the connection.
+/// What the writer's thread owns. The lock goes last, after every connection.
 pub(super) struct Writer {
     pub conn: Connection,
     pub readers: Vec<JoinHandle<()>>,
+    pub index: Index,
     pub clock: Clock,
     pub lock: DirLock,
 }
@@ -92,8 +94,10 @@ impl Writer {
         Ok(answers)
     }
 
-    /// Waits for the readers, writes the log back into the file, and gives up the lock.
+    /// Waits for the index and the readers, writes the log back into the file, and gives up the
+    /// lock.
     fn close(self, shared: &Shared) -> Result<(), Error> {
+        self.index.close();
         for reader in self.readers {
             drop(reader.join());
         }
