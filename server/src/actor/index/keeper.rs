@@ -5,13 +5,14 @@
 //! writes its row, now and when it ends. That is looked for when this node starts and whenever a
 //! node session has gone, in the partitions that this node looks after, at the pace of adoption.
 //!
-//! A node alone also looks, when it starts, for players without a row: its index is a file that
-//! may have been left out of a backup. Where many nodes share a store, an operator asks for a
-//! rebuild.
+//! A node alone also looks, when it starts, for players whose journal went on after their row, or
+//! who have none: its index is a file that is written behind, and may have been left out of a
+//! backup. Where many nodes share a store, an operator asks for a rebuild.
 
-use std::collections::BTreeSet;
+use std::collections::BTreeMap;
 use std::sync::Arc;
 
+use futures::future::join_all;
 use holdfast_protocol::ids::{ActorId, PlayerId};
 use tracing::{debug, info, warn};
 
@@ -22,7 +23,7 @@ use crate::actor::mail::{Mail, Peers};
 use crate::actor::stats::Stats;
 use crate::clock::Clock;
 use crate::search::{Builtin, Row};
-use crate::store::{Error, Owner, Partition, Store};
+use crate::store::{Error, Owner, Partition, Seq, Store};
 
 /// Rows read at a time.
 const PAGE: usize = 256;
@@ -75,7 +76,7 @@ impl Keeper {
             }
         }
         if first && !self.store.is_shared() {
-            woken += self.rowless(budget).await?;
+            woken += self.outdated(budget).await?;
         }
         Ok(woken)
     }
@@ -108,30 +109,37 @@ impl Keeper {
         owner.session != fleet.session() && fleet.is_alive(owner.session)
     }
 
-    /// Wakes every player without a row.
-    async fn rowless(&self, budget: &mut Budget) -> Result<u64, Error> {
-        let mut known: BTreeSet<PlayerId> = BTreeSet::new();
-        loop {
-            let after = known.last().cloned();
-            let rows = self.store.rows(&self.index.registry, 0, after, PAGE).await?;
-            let len = rows.len();
-            known.extend(rows.into_iter().map(|row| row.row.player().clone()));
-            if len < PAGE {
-                break;
-            }
-        }
+    /// Wakes every player without a row, or whose journal went on after it.
+    async fn outdated(&self, budget: &mut Budget) -> Result<u64, Error> {
+        let known = self.positions().await?;
         let (mut after, mut woken) = (None, 0);
         loop {
             let actors = self.store.actors(super::KIND, after, PAGE).await?;
             after = actors.last().cloned();
-            for actor in &actors {
-                if super::player_of(actor).is_some_and(|player| !known.contains(&player)) {
+            let tips = join_all(actors.iter().map(|actor| self.store.tip(actor))).await;
+            for (actor, tip) in actors.iter().zip(tips) {
+                let seq = super::player_of(actor).and_then(|player| known.get(&player).copied());
+                if tip?.is_some_and(|tip| seq.is_none_or(|seq| seq < tip.seq)) {
                     self.wake(actor, budget).await;
                     woken += 1;
                 }
             }
             if actors.len() < PAGE {
                 return Ok(woken);
+            }
+        }
+    }
+
+    /// The record that each player's row tells of.
+    async fn positions(&self) -> Result<BTreeMap<PlayerId, Seq>, Error> {
+        let mut known = BTreeMap::new();
+        loop {
+            let after = known.last_key_value().map(|(player, _): (&PlayerId, &Seq)| player.clone());
+            let rows = self.store.rows(&self.index.registry, 0, after, PAGE).await?;
+            let len = rows.len();
+            known.extend(rows.into_iter().map(|row| (row.row.player().clone(), row.at.seq)));
+            if len < PAGE {
+                return Ok(known);
             }
         }
     }
