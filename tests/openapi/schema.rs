@@ -93,11 +93,13 @@ impl Document {
 
     fn misfit_object(&self, schema: &Value, object: &Map<String, Value>) -> Option<String> {
         let (fields, required) = self.fields(schema);
+        let others = self.resolve(schema)["additionalProperties"].clone();
         if let Some(missing) = required.iter().find(|name| !object.contains_key(*name)) {
             return Some(format!("{missing} is missing in {object:?}"));
         }
         object.iter().find_map(|(name, value)| match fields.get(name) {
             Some(schema) => self.misfit(schema, value).map(|why| format!("{name}: {why}")),
+            None if others.is_object() => self.misfit(&others, value),
             None => Some(format!("{name} is not documented")),
         })
     }
