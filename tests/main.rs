@@ -6,6 +6,7 @@ mod activities;
 mod asyncapi;
 mod bounds;
 mod cap;
+mod cli;
 mod creation;
 mod doctor;
 mod drain;

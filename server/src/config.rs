@@ -22,8 +22,8 @@ use std::net::{Ipv4Addr, SocketAddr};
 use std::path::PathBuf;
 use std::str::FromStr;
 
-pub use commands::{Asked, Doctor, NodeAt, Rebuild, Task};
-pub use dump::dump;
+pub use commands::{Asked, Doctor, NodeAt, Rebuild, Task, command};
+pub use dump::{dump, dump_json};
 pub use redis::redis_address;
 pub use resolve::{Origin, Resolved, resolve};
 pub use secret::{Secret, read_secret, read_tokens};

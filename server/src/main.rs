@@ -17,7 +17,10 @@ fn main() -> ExitCode {
     match config::resolve(&args, &env, &|path| std::fs::read_to_string(path)) {
         Ok(Asked::Serve(resolved)) => serve(&resolved),
         Ok(Asked::Task(task)) => run_task(&task),
-        Ok(Asked::Dump(resolved)) => say(&config::dump(&resolved)),
+        Ok(Asked::Dump { resolved, json: false }) => say(&config::dump(&resolved)),
+        Ok(Asked::Dump { resolved, json: true }) => {
+            say(&format!("{:#}\n", config::dump_json(&resolved)))
+        }
         Ok(Asked::Print(text)) => say(&text),
         Err(error) => complain(&error.to_string(), USAGE_EXIT_CODE),
     }
@@ -40,9 +43,9 @@ fn threads(workers: u64) -> io::Result<Runtime> {
 }
 
 fn run_task(task: &Task) -> ExitCode {
-    let done = threads(1)
-        .map_err(Into::into)
-        .and_then(|runtime| runtime.block_on(cli::run(task, &Clock::system(), &mut io::stdout())));
+    let done = threads(1).map_err(Into::into).and_then(|runtime| {
+        runtime.block_on(cli::run(task, &Clock::system(), &mut io::stdout(), &mut io::stderr()))
+    });
     match done {
         Ok(true) => ExitCode::SUCCESS,
         Ok(false) => ExitCode::FAILURE,

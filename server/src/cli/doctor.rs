@@ -7,12 +7,13 @@ use crate::clock::Clock;
 use crate::config::{ConfigError, Doctor, redis_address};
 use crate::doctor::{self, Level, Order};
 
-/// Examines the Redis of the settings and writes the report to `out`. Returns whether it is
-/// without errors.
+/// Examines the Redis of the settings and writes the report to `out`; with JSON there, what was
+/// changed goes to `notes`. Returns whether the report is without errors.
 pub(super) async fn doctor(
     asked: &Doctor,
     clock: &Clock,
     out: &mut impl Write,
+    notes: &mut impl Write,
 ) -> Result<bool, CliError> {
     let settings = &asked.resolved.settings;
     let Some(address) = redis_address(settings)? else {
@@ -29,8 +30,9 @@ pub(super) async fn doctor(
     let mut report = doctor::examine(&order, clock).await?;
     if asked.fix {
         for line in doctor::fix(&order, &report).await? {
-            // JSON stays JSON: what was changed is seen in the report.
-            if !asked.json {
+            if asked.json {
+                writeln!(notes, "{line}")?;
+            } else {
                 writeln!(out, "{line}")?;
             }
         }

@@ -1,7 +1,7 @@
 //! `holdfast leaderboard rebuild`: begins a rebuild and shows how far it is, until it has ended. A
 //! node that restarts meanwhile is found again, and its rebuild goes on by itself.
 
-use std::io::Write;
+use std::io::{self, Write};
 
 use super::CliError;
 use super::admin::Admin;
@@ -14,20 +14,30 @@ const POLL_MS: u64 = 500;
 /// Looks in a row that may fail while a node restarts.
 const MISSES_MAX: u32 = 60;
 
-/// Starts a rebuild and writes its progress to `out` until it has ended.
+/// Starts a rebuild and shows its progress until it has ended: for people in `notes` with the end
+/// in `out`, for programs all in `out`.
 pub(super) async fn rebuild(
     asked: &Rebuild,
     clock: &Clock,
     out: &mut impl Write,
+    notes: &mut impl Write,
 ) -> Result<(), CliError> {
     let node = Admin::new(&asked.node);
     let begin = node.post(&format!("/leaderboard/rebuild?rate={}", asked.rate), None).await?;
     let (mut status, mut said, mut misses) = (begin.json::<Status>()?, String::new(), 0);
     loop {
-        let line = line(&status);
+        let line = if asked.json {
+            serde_json::to_string(&status).map_err(io::Error::from)?
+        } else {
+            line(&status)
+        };
         if line != said {
-            writeln!(out, "{line}")?;
-            out.flush()?;
+            if asked.json || status.status == Stage::Finished {
+                writeln!(out, "{line}")?;
+                out.flush()?;
+            } else {
+                writeln!(notes, "{line}")?;
+            }
             said = line;
         }
         match status.status {

@@ -1,12 +1,17 @@
 //! The commands beside the server: `holdfast leaderboard rebuild` asks a running node, `holdfast
-//! doctor` examines the store of the settings.
+//! doctor` examines the store of the settings, `holdfast completions` and `holdfast man` print
+//! what is made of the command line's own description.
 //!
 //! One file a command. Those that ask a node do it by [`admin::Admin`] and nothing else. What a
-//! command finds out goes to `out`, standard output; why it failed is a [`CliError`].
+//! command finds out goes to `out`, standard output, and nothing else does: with `--json`, all of
+//! it is JSON. Progress and remarks for people go to `notes`, standard error; why it failed is a
+//! [`CliError`].
 
 pub mod admin;
+mod completions;
 mod doctor;
 mod leaderboard;
+mod man;
 
 use std::io::{self, Write};
 
@@ -47,6 +52,14 @@ pub enum CliError {
     /// No Redis answers.
     #[error(transparent)]
     Unreachable(#[from] Unreachable),
+    /// A man page can't be written.
+    #[error("{path} can't be written ({cause}); name a directory that can")]
+    Write {
+        /// Which.
+        path: String,
+        /// What went wrong.
+        cause: io::Error,
+    },
     /// Standard output is gone.
     #[error("nothing reads what this command says: {0}")]
     Output(#[from] io::Error),
@@ -57,9 +70,18 @@ pub enum CliError {
 ///
 /// # Errors
 /// [`CliError`], for the operator.
-pub async fn run(task: &Task, clock: &Clock, out: &mut impl Write) -> Result<bool, CliError> {
+pub async fn run(
+    task: &Task,
+    clock: &Clock,
+    out: &mut impl Write,
+    notes: &mut impl Write,
+) -> Result<bool, CliError> {
     match task {
-        Task::Rebuild(asked) => leaderboard::rebuild(asked, clock, out).await.map(|()| true),
-        Task::Doctor(asked) => doctor::doctor(asked, clock, out).await,
+        Task::Rebuild(asked) => leaderboard::rebuild(asked, clock, out, notes).await?,
+        Task::Doctor(asked) => return doctor::doctor(asked, clock, out, notes).await,
+        Task::Completions(shell) => completions::print(*shell, out)?,
+        Task::Man(None) => man::print(out)?,
+        Task::Man(Some(dir)) => man::write(dir, out)?,
     }
+    Ok(true)
 }

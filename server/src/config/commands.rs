@@ -7,7 +7,8 @@
 
 use std::path::PathBuf;
 
-use clap::{Arg, ArgAction, ArgMatches, Command};
+use clap::{Arg, ArgAction, ArgMatches, Command, ValueHint, value_parser};
+use clap_complete::Shell;
 
 use super::option::{self, GROUPS, Opt};
 use super::resolve::Resolved;
@@ -19,20 +20,29 @@ pub enum Asked {
     /// Run the server.
     Serve(Box<Resolved>),
     /// Print the settings and stop.
-    Dump(Box<Resolved>),
+    Dump {
+        /// What is printed.
+        resolved: Box<Resolved>,
+        /// For programs instead of people.
+        json: bool,
+    },
     /// Do something beside the servers that run.
     Task(Task),
     /// Print this (help, version) and stop.
     Print(String),
 }
 
-/// A command that speaks to a running node or to its store.
+/// A command that runs no server.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub enum Task {
     /// Ask a running node to rebuild the leaderboard.
     Rebuild(Box<Rebuild>),
     /// Examine the Redis of the settings.
     Doctor(Box<Doctor>),
+    /// Print a shell's completions.
+    Completions(Shell),
+    /// Print the main man page, or write all of them into this directory.
+    Man(Option<PathBuf>),
 }
 
 /// Where a running node may be found.
@@ -53,6 +63,8 @@ pub struct Rebuild {
     pub node: NodeAt,
     /// Players a second.
     pub rate: u32,
+    /// For programs instead of people.
+    pub json: bool,
 }
 
 /// `holdfast doctor`.
@@ -69,33 +81,49 @@ pub struct Doctor {
 /// Players a second of a rebuild, unless said otherwise.
 const REBUILD_RATE: u32 = 500;
 
-/// The whole command line: the server's own options, and every command below it.
-pub(super) fn command() -> Command {
-    let defaults = Settings::default();
-    let mut command = Command::new("holdfast")
+/// The whole command line: the server's own options, and every command below it. What it says is
+/// what the help, the completions and the man pages say.
+#[must_use]
+pub fn command() -> Command {
+    let root = Command::new("holdfast")
         .version(env!("CARGO_PKG_VERSION"))
-        .about("A WebSocket real-time game server whose player sessions survive the servers they run on")
-        .override_usage(
-            "holdfast [serve] [OPTIONS]\n       holdfast doctor [OPTIONS]\n       \
-             holdfast leaderboard rebuild [OPTIONS]",
+        .about(
+            "A WebSocket real-time game server whose player sessions survive the servers they \
+             run on",
         )
+        .override_usage("holdfast [OPTIONS]\n       holdfast COMMAND [OPTIONS]")
         .args_conflicts_with_subcommands(true)
-        .disable_help_subcommand(true)
+        .subcommand_value_name("COMMAND")
+        .after_help(AFTER_HELP);
+    serving(root)
+        .subcommand(serve())
+        .subcommand(leaderboard())
+        .subcommand(doctor())
+        .subcommand(completions())
+        .subcommand(man())
+}
+
+/// What stands below the options of the server.
+const AFTER_HELP: &str = "\
+    Without a command, a node is started: `holdfast` is `holdfast serve`.\n\n\
+    Every option of serve can also stand in the environment (--beat-ms is HOLDFAST_BEAT_MS) and \
+    in the settings file (beat_ms). The command line wins over the environment, and the \
+    environment over the file.\n\n\
+    Exit codes: 0 after a stop that finished in time or a command that did its work; 2 for a \
+    command line or settings that can't be used; 1 for everything else.";
+
+/// Adds the options of the server.
+fn serving(command: Command) -> Command {
+    let defaults = Settings::default();
+    let command = command
         .arg(config_file())
         .arg(flag("dump-config", "Print every value and where it came from, then stop"))
-        .after_help(
-            "Every option can also stand in the environment (--beat-ms is HOLDFAST_BEAT_MS) and \
-             in the settings file (beat_ms). The command line wins over the environment, and the \
-             environment over the file.",
-        )
-        .subcommand(leaderboard())
-        .subcommand(doctor());
-    for (heading, group) in GROUPS {
-        for opt in group {
-            command = command.arg(argument(opt, &defaults).help_heading(heading));
-        }
-    }
-    command
+        .arg(json("Print the values of --dump-config as JSON").requires("dump-config"));
+    GROUPS.iter().fold(command, |command, (heading, group)| {
+        group.iter().fold(command, |command, opt| {
+            command.arg(argument(opt, &defaults).help_heading(*heading))
+        })
+    })
 }
 
 /// What the words after `holdfast` ask for; `None` where they name no command. `layers` makes
@@ -109,17 +137,22 @@ pub(super) fn task(
         Some((last, below)) => (last, below),
         None => ("", below),
     };
-    let resolved = layers(below)?;
     let task = match (name, last) {
         ("leaderboard", "rebuild") => Task::Rebuild(Box::new(Rebuild {
-            node: NodeAt::read(below, resolved.settings),
+            node: NodeAt::read(below, layers(below)?.settings),
             rate: number(below, "rate", 1_000_000)?.unwrap_or(REBUILD_RATE),
+            json: below.get_flag("json"),
         })),
         ("doctor", _) => Task::Doctor(Box::new(Doctor {
+            resolved: layers(below)?,
             json: below.get_flag("json"),
             fix: below.get_flag("fix"),
-            resolved,
         })),
+        ("completions", _) => match below.get_one::<Shell>("shell") {
+            Some(shell) => Task::Completions(*shell),
+            None => return Ok(None),
+        },
+        ("man", _) => Task::Man(below.get_one::<PathBuf>("dir").cloned()),
         _ => return Ok(None),
     };
     Ok(Some(task))
@@ -138,11 +171,7 @@ fn argument(opt: &'static Opt, defaults: &Settings) -> Arg {
         _ => String::new(),
     };
     let action = if opt.is_list() { ArgAction::Append } else { ArgAction::Set };
-    Arg::new(opt.name)
-        .long(opt.name)
-        .value_name(opt.arg)
-        .help(format!("{}{default}", opt.help))
-        .action(action)
+    value(opt.name, opt.arg, format!("{}{default}", opt.help)).action(action)
 }
 
 fn config_file() -> Arg {
@@ -153,8 +182,22 @@ fn flag(name: &'static str, help: &'static str) -> Arg {
     Arg::new(name).long(name).action(ArgAction::SetTrue).help(help)
 }
 
+fn json(help: &'static str) -> Arg {
+    flag("json", help)
+}
+
 fn value(name: &'static str, value: &'static str, help: impl Into<String>) -> Arg {
-    Arg::new(name).long(name).value_name(value).action(ArgAction::Set).help(help.into())
+    let hint = match value {
+        "FILE" => ValueHint::FilePath,
+        "DIR" => ValueHint::DirPath,
+        _ => ValueHint::Other,
+    };
+    Arg::new(name)
+        .long(name)
+        .value_name(value)
+        .value_hint(hint)
+        .action(ArgAction::Set)
+        .help(help.into())
 }
 
 /// The whole number of an option, from 1 to `max`.
@@ -198,7 +241,7 @@ fn doctor() -> Command {
         )
         .after_help("Exit codes: 0 without errors, 1 with errors or without an answer.")
         .arg(config_file())
-        .arg(flag("json", "Print JSON, for programs"))
+        .arg(json("Print the report as JSON"))
         .arg(flag("fix", "Change on the running servers what CONFIG SET may change"));
     option::all()
         .filter(|opt| DOCTOR.contains(&opt.name))
@@ -207,15 +250,53 @@ fn doctor() -> Command {
 
 fn leaderboard() -> Command {
     let rebuild = Command::new("rebuild")
-        .about("Reads every player's journal and writes the leaderboard anew, while the game runs");
-    let rebuild = node_options(rebuild).arg(value(
-        "rate",
-        "N",
-        format!("Players a second [default: {REBUILD_RATE}]"),
-    ));
+        .about("Reads every player's journal and writes the leaderboard anew, while the game runs")
+        .after_help(
+            "Shows how far the rebuild is until it has ended. Interrupting this command does not \
+             stop the rebuild; saying it again joins the one that runs.",
+        );
+    let rebuild = node_options(rebuild)
+        .arg(value("rate", "N", format!("Players a second [default: {REBUILD_RATE}]")))
+        .arg(json("Print progress and end as JSON, one object a line"));
     Command::new("leaderboard")
         .about("Operations on the leaderboard of a running node")
         .subcommand_required(true)
         .arg_required_else_help(true)
         .subcommand(rebuild)
+}
+
+fn serve() -> Command {
+    let command = Command::new("serve")
+        .about("Starts a node; so does holdfast without a command")
+        .override_usage("holdfast serve [OPTIONS]");
+    serving(command)
+}
+
+fn completions() -> Command {
+    Command::new("completions")
+        .about("Prints what a shell needs to complete holdfast's commands and options")
+        .arg(
+            Arg::new("shell")
+                .value_name("SHELL")
+                .required(true)
+                .value_parser(value_parser!(Shell))
+                .help("The shell"),
+        )
+        .after_help(
+            "For this shell session: source <(holdfast completions bash). For all of them, write \
+             it where the shell looks, such as ~/.local/share/bash-completion/completions/holdfast.",
+        )
+}
+
+fn man() -> Command {
+    Command::new("man")
+        .about("Prints the man page, or writes the pages of all commands into a directory")
+        .arg(
+            Arg::new("dir")
+                .value_name("DIR")
+                .value_hint(ValueHint::DirPath)
+                .value_parser(value_parser!(PathBuf))
+                .help("Where to write holdfast.1, holdfast-doctor.1 and so on; made if missing"),
+        )
+        .after_help("To read it: holdfast man | man -l -")
 }

@@ -1,11 +1,14 @@
-//! `--dump-config`: every value and where it came from, as a settings file that can be used.
+//! `--dump-config`: every value and where it came from, as a settings file that can be used, or as
+//! JSON. No secret is in either: settings hold the names of files only.
 
 use std::fmt::Write as _;
 
-use super::option::GROUPS;
+use serde_json::{Map, Value, json};
+
+use super::option::{self, GROUPS};
 use super::resolve::{Origin, Resolved};
 
-/// The text of `--dump-config`. No secret is in it: settings hold the names of files only.
+/// The text of `--dump-config`: a settings file with comments.
 #[must_use]
 pub fn dump(resolved: &Resolved) -> String {
     let mut out = String::new();
@@ -17,12 +20,7 @@ pub fn dump(resolved: &Resolved) -> String {
                 Some(value) => format!("{key} = {value}"),
                 None => format!("# {key} is not set"),
             };
-            let derived = key == "guests" && resolved.origin("listen") != Origin::Default;
-            let origin = match resolved.origin(&key) {
-                Origin::Default if derived => "default for this address".to_owned(),
-                origin => origin.to_string(),
-            };
-            let _ = writeln!(out, "{line:<40} # {origin}");
+            let _ = writeln!(out, "{line:<40} # {}", origin(resolved, &key));
         }
         out.push('\n');
     }
@@ -34,4 +32,31 @@ pub fn dump(resolved: &Resolved) -> String {
     out.truncate(out.trim_end().len());
     out.push('\n');
     out
+}
+
+fn origin(resolved: &Resolved, key: &str) -> String {
+    let derived = key == "guests" && resolved.origin("listen") != Origin::Default;
+    match resolved.origin(key) {
+        Origin::Default if derived => "default for this address".to_owned(),
+        origin => origin.to_string(),
+    }
+}
+
+/// The JSON of `--dump-config --json`: `{settings: {NAME: {value, origin}}, rooms: {ROOM:
+/// {capacity: {value, origin}}}}`; a value that is not set is null.
+#[must_use]
+pub fn dump_json(resolved: &Resolved) -> Value {
+    let mut settings = Map::new();
+    for opt in option::all() {
+        let (key, value) = (opt.key(), opt.show(&resolved.settings));
+        let value = value.and_then(|value| serde_json::to_value(value).ok());
+        let origin = origin(resolved, &key);
+        settings.insert(key, json!({"value": value, "origin": origin}));
+    }
+    let mut rooms = Map::new();
+    for (room, capacity) in &resolved.settings.rooms {
+        let origin = resolved.origin(&format!("rooms.{room}")).to_string();
+        rooms.insert(room.clone(), json!({"capacity": {"value": capacity, "origin": origin}}));
+    }
+    json!({"settings": settings, "rooms": rooms})
 }

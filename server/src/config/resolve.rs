@@ -82,7 +82,7 @@ pub fn resolve(
     env: &BTreeMap<String, String>,
     read_file: ReadFile<'_>,
 ) -> Result<Asked, ConfigError> {
-    let matches = match commands::command().try_get_matches_from(without_serve(args)) {
+    let matches = match commands::command().try_get_matches_from(args) {
         Ok(matches) => matches,
         Err(e) if matches!(e.kind(), ErrorKind::DisplayHelp | ErrorKind::DisplayVersion) => {
             return Ok(Asked::Print(e.render().to_string()));
@@ -92,8 +92,12 @@ pub fn resolve(
     if let Some(task) = commands::task(&matches, |below| layers(below, env, read_file))? {
         return Ok(Asked::Task(task));
     }
-    let resolved = Box::new(layers(&matches, env, read_file)?);
-    Ok(if matches.get_flag("dump-config") { Asked::Dump(resolved) } else { Asked::Serve(resolved) })
+    let serving = matches.subcommand_matches("serve").unwrap_or(&matches);
+    let resolved = Box::new(layers(serving, env, read_file)?);
+    if serving.get_flag("dump-config") {
+        return Ok(Asked::Dump { resolved, json: serving.get_flag("json") });
+    }
+    Ok(Asked::Serve(resolved))
 }
 
 /// Clap's complaint, without the word that the program's name already stands for.
@@ -105,12 +109,6 @@ fn usage_text(error: &clap::Error) -> String {
         }
         _ => text.strip_prefix("error: ").unwrap_or(&text).to_owned(),
     }
-}
-
-/// `serve` is what the program does anyway: its options are the program's.
-fn without_serve(args: &[String]) -> Vec<String> {
-    let named = args.get(1).is_some_and(|arg| arg == "serve");
-    args.iter().enumerate().filter(|(at, _)| !named || *at != 1).map(|(_, a)| a.clone()).collect()
 }
 
 fn layers(

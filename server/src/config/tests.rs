@@ -23,7 +23,7 @@ fn ask(args: &str, env: &[(&str, &str)], file: &str) -> Result<Asked, ConfigErro
 
 fn served(args: &str, env: &[(&str, &str)], file: &str) -> Resolved {
     match ask(args, env, file) {
-        Ok(Asked::Serve(resolved) | Asked::Dump(resolved)) => *resolved,
+        Ok(Asked::Serve(resolved) | Asked::Dump { resolved, .. }) => *resolved,
         other => panic!("{other:?}"),
     }
 }

@@ -52,29 +52,43 @@ async fn listener() -> String {
 
 fn asked(admin: Option<String>, dir: &str) -> Rebuild {
     let store = StoreChoice::Embedded(dir.into());
-    Rebuild { node: NodeAt { admin, store, data_dir: dir.into() }, rate: 9 }
+    Rebuild { node: NodeAt { admin, store, data_dir: dir.into() }, rate: 9, json: false }
 }
 
 #[tokio::test]
 async fn progress_is_shown_until_it_is_done() {
     let asked = asked(Some(format!("http://{}/", listener().await)), "none");
-    let mut out = Vec::new();
-    rebuild(&asked, &Clock::system(), &mut out).await.unwrap();
+    let (mut out, mut notes) = (Vec::new(), Vec::new());
+    rebuild(&asked, &Clock::system(), &mut out, &mut notes).await.unwrap();
     let wanted = " 25 %  25 of 100 players, resumed from 25\n \
                   50 %  50 of 100 players, resumed from 25\n \
-                  75 %  75 of 100 players, resumed from 25\n\
-                  leaderboard rebuilt: 100 players, resumed from 25\n";
-    assert_eq!(String::from_utf8(out).unwrap(), wanted);
+                  75 %  75 of 100 players, resumed from 25\n";
+    assert_eq!(String::from_utf8(notes).unwrap(), wanted);
+    let end = "leaderboard rebuilt: 100 players, resumed from 25\n";
+    assert_eq!(String::from_utf8(out).unwrap(), end);
+}
+
+#[tokio::test]
+async fn for_programs_each_line_is_an_object_and_nothing_else_is_said() {
+    let mut asked = asked(Some(listener().await), "none");
+    asked.json = true;
+    let (mut out, mut notes) = (Vec::new(), Vec::new());
+    rebuild(&asked, &Clock::system(), &mut out, &mut notes).await.unwrap();
+    let lines: Vec<Status> =
+        out.split_inclusive(|c| *c == b'\n').map(|l| serde_json::from_slice(l).unwrap()).collect();
+    assert_eq!(lines, [25, 50, 75, 100].map(status));
+    assert!(notes.is_empty());
 }
 
 #[tokio::test]
 async fn the_node_is_found_by_its_file_and_missed_by_name() {
     let dir = tempfile::tempdir().unwrap();
     let asked = asked(None, dir.path().to_str().unwrap());
-    let error = rebuild(&asked, &Clock::system(), &mut Vec::new()).await.unwrap_err();
+    let error =
+        rebuild(&asked, &Clock::system(), &mut Vec::new(), &mut Vec::new()).await.unwrap_err();
     assert!(error.to_string().contains("--admin"), "{error}");
     file::announce(dir.path(), listener().await.parse().unwrap()).unwrap();
-    rebuild(&asked, &Clock::system(), &mut Vec::new()).await.unwrap();
+    rebuild(&asked, &Clock::system(), &mut Vec::new(), &mut Vec::new()).await.unwrap();
 }
 
 #[tokio::test]
@@ -83,10 +97,11 @@ async fn of_the_nodes_of_a_redis_the_first_that_answers_is_asked() {
     let store = StoreChoice::Redis("redis://localhost".parse().unwrap());
     let mut asked = asked(None, dir.path().to_str().unwrap());
     asked.node.store = store;
-    let error = rebuild(&asked, &Clock::system(), &mut Vec::new()).await.unwrap_err();
+    let error =
+        rebuild(&asked, &Clock::system(), &mut Vec::new(), &mut Vec::new()).await.unwrap_err();
     assert!(error.to_string().contains("NODE/admin"), "{error}");
     let dead = TcpListener::bind("127.0.0.1:0").await.unwrap().local_addr().unwrap();
     file::announce(&dir.path().join("gw-1"), dead).unwrap();
     file::announce(&dir.path().join("gw-2"), listener().await.parse().unwrap()).unwrap();
-    rebuild(&asked, &Clock::system(), &mut Vec::new()).await.unwrap();
+    rebuild(&asked, &Clock::system(), &mut Vec::new(), &mut Vec::new()).await.unwrap();
 }
