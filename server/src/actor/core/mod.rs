@@ -4,7 +4,7 @@
 //! be done. The core keeps one state, to which events apply at once, and delays every output
 //! until the append that carries them is acknowledged (I2). One append is in flight at most;
 //! what comes meanwhile waits in the mailbox, and the next drain decides all of it and writes one
-//! record.
+//! record. What others see of the state goes out before the answers that speak of it.
 //!
 //! Outputs that are obligations (tells, activities) are derived from the acknowledged state, not
 //! remembered beside it (I5): a fresh activation finds and does the same.
@@ -27,6 +27,7 @@
 
 mod command;
 mod draft;
+mod guard;
 mod hold;
 mod linger;
 mod port;
@@ -45,6 +46,9 @@ use bytes::Bytes;
 use holdfast_protocol::ids::ActorId;
 
 use self::draft::Draft;
+#[cfg(test)]
+pub(super) use self::guard::Guard;
+use self::guard::guard;
 use self::hold::{Hold, Reassertion};
 pub use self::port::{
     AppendOut, Ask, CallerId, Input, Limits, Lost, Output, ReassertOut, RunOut, Tell, Verdict,
@@ -158,47 +162,6 @@ pub struct Core {
     #[cfg(test)]
     pub(super) off: Option<Guard>,
 }
-
-/// The guards of the core, each of which a simulation switches off once.
-#[cfg(test)]
-#[derive(Debug, Clone, Copy, PartialEq, Eq)]
-pub(super) enum Guard {
-    WaitForAppend,
-    HoldInDoubt,
-    HoldWhileFrozen,
-    VoidLateAnswers,
-    ReassertOnNewHistory,
-    ConfirmAfterQuiet,
-    StandForContinued,
-    SnapshotHoldsDoubt,
-    Watermark,
-    KeptReplies,
-    BusyIsTrue,
-    BusyStays,
-    WaitWhilePending,
-    WholeAttach,
-    Keys,
-    TellWatermark,
-    TellPredecessor,
-    ForgetSettled,
-    UndeliveredInOrder,
-    NewestAttempt,
-    NoneUnderWay,
-    Resend,
-    RestartActivities,
-}
-
-/// Whether a guard is in force: always, outside of simulations.
-macro_rules! guard {
-    ($core:expr, $name:ident) => {{
-        #[cfg(test)]
-        let on = $core.off != Some(crate::actor::core::Guard::$name);
-        #[cfg(not(test))]
-        let on = true;
-        on
-    }};
-}
-use guard;
 
 /// What an activation starts from.
 pub struct Start {
@@ -428,6 +391,7 @@ impl Core {
                 return;
             }
             if draft.facts.is_empty() {
+                self.show();
                 self.out.extend(draft.outputs);
                 if self.mailbox.is_empty() {
                     self.oblige(now_ms);
@@ -527,6 +491,9 @@ impl Core {
         self.hold = Hold::Free;
         let Some(flight) = self.flight.take() else { return };
         self.acked = flight.append.seq;
+        if guard!(self, ShowFirst) {
+            self.show();
+        }
         self.out.extend(flight.outputs);
         self.oblige(now_ms);
         self.snapshot();
@@ -537,16 +504,21 @@ impl Core {
         self.out.push_back(last);
     }
 
-    /// Derives what the acknowledged state obliges to: tells, activities, the view.
-    fn oblige(&mut self, now_ms: u64) {
-        self.send_tells(now_ms);
-        self.run_activities(now_ms);
-        self.sweep(now_ms);
+    /// Shows the acknowledged state to those nearby, before any answer that speaks of it: whoever
+    /// hears that answer may look around at once.
+    fn show(&mut self) {
         let view = self.durable.state.view();
         if view != self.view {
             self.view.clone_from(&view);
             self.out.push_back(Output::View(self.acked, view));
         }
+    }
+
+    /// Derives what the acknowledged state obliges to: tells and activities.
+    fn oblige(&mut self, now_ms: u64) {
+        self.send_tells(now_ms);
+        self.run_activities(now_ms);
+        self.sweep(now_ms);
     }
 
     /// Sends a snapshot when one is due. It holds acknowledged state only, and changes none.
