@@ -32,6 +32,7 @@ mod rebuild;
 mod redis_support;
 mod scenario;
 mod services;
+mod stalled;
 mod storm;
 mod support;
 mod text;

@@ -265,7 +265,7 @@ pub struct Settings {
     pub lane_len_max: u64,
     /// Connections that may wait to be accepted.
     pub backlog: u64,
-    /// Time for a request's headers.
+    /// Time for a request's headers, and as much again for its body.
     pub header_ms: u64,
     /// Time for the first message.
     pub hello_ms: u64,

@@ -499,7 +499,13 @@ const LIMITS: &[Opt] = &[
         |s| &mut s.lane_len_max,
         "Messages that may wait for a slow client before it is closed",
     ),
-    number_of("header-ms", "MS", (1, MS_MAX), |s| &mut s.header_ms, "Time for request headers"),
+    number_of(
+        "header-ms",
+        "MS",
+        (1, MS_MAX),
+        |s| &mut s.header_ms,
+        "Time for request headers, and for a body",
+    ),
     number_of("hello-ms", "MS", (1, MS_MAX), |s| &mut s.hello_ms, "Time for the first message"),
     number_of(
         "hello-text-ms",
