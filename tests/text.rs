@@ -232,3 +232,29 @@ async fn a_walk_in_no_room_is_refused_and_no_more_is_said() {
     assert!(alice.ask("move n 3").await.starts_with("! not_in_room: "));
     assert!(alice.ask("look").await.contains("in no room, at "));
 }
+
+#[tokio::test(flavor = "multi_thread")]
+async fn whoever_hears_an_answer_and_looks_around_sees_what_it_speaks_of() {
+    let server = Server::start_with(Options::default().with(&["--commands-per-s", "10000"])).await;
+    let mut alice = Terminal::open(&server).await;
+    alice.line().await;
+    assert!(alice.ask("login alice").await.starts_with("* welcome alice"));
+    for round in 0..100 {
+        // The second line is read the moment that the first is answered.
+        alice.say("join den\nwho\nrooms\nleave\nwho\nrooms").await;
+        let mut said = Vec::new();
+        for _ in 0..6 {
+            said.push(normal(&alice.line().await));
+        }
+        let wanted = [
+            "ok seq N: in Room den, alone",
+            "ok: alice (den)",
+            "ok: den 1/20",
+            "ok seq N: in no room",
+            "ok: alice",
+            "ok: nobody is in a room",
+        ];
+        assert_eq!(said[..5], wanted[..5], "round {round}");
+        assert!(!said[5].contains("den"), "round {round}: {said:?}");
+    }
+}

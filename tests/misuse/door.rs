@@ -16,6 +16,8 @@ const FOREIGN: &str = "eyJhbGciOiJIUzI1NiIsInR5cCI6IkpXVCJ9.\
 /// The same without any signature.
 const UNSIGNED: &str = "eyJhbGciOiJub25lIiwidHlwIjoiSldUIn0.\
     eyJhdWQiOiJob2xkZmFzdCIsInR5cCI6InNlc3Npb24iLCJzdWIiOiJhbGljZSIsImV4cCI6NDEwMjQ0NDgwMH0.";
+/// How often each list is gone through, to see that the memory comes back.
+const ROUNDS: usize = 6;
 /// How long tokens are good here, in milliseconds.
 const TOKEN_TTL_MS: &str = "1000";
 
@@ -127,18 +129,28 @@ fn first_messages(tokens: &Tokens) -> Vec<First> {
     ]
 }
 
+/// A list several times over.
+fn repeated<T>(list: &[T]) -> impl Iterator<Item = &T> {
+    std::iter::repeat_n(list, ROUNDS).flatten()
+}
+
 #[tokio::test(flavor = "multi_thread")]
 async fn each_wrong_first_message_gets_its_code_and_its_close() {
     let house = House::open(&["--token-ttl-ms", TOKEN_TTL_MS]).await;
     let tokens = Tokens::gather(&house).await;
     let (ends, alice) = (house.settled().await, house.state("alice").await);
-    for First { what, say, code, close, rules } in first_messages(&tokens) {
+    let (witnesses, mut held_kib) = (house.witnesses().await, Vec::new());
+    let list = first_messages(&tokens);
+    for (n, First { what, say, code, close, rules }) in repeated(&list).enumerate() {
+        if n % list.len() == 0 {
+            held_kib.push(house.server.rss_kib());
+        }
         let mut raw = Raw::open_as(&house.server, Some(rules)).await;
-        raw.say(&say).await;
+        raw.say(say).await;
         let refused = raw.refused().await;
-        assert_eq!(refused.code, code, "{what}: {}", refused.whole);
-        if let Some(close) = close {
-            assert_eq!(raw.end().await, (Vec::new(), Some(close)), "{what}");
+        assert_eq!(refused.code, *code, "{what}: {}", refused.whole);
+        if close.is_some() {
+            assert_eq!(raw.end().await, (Vec::new(), *close), "{what}");
         } else {
             raw.say("{still there").await;
             assert_eq!(raw.refused().await.code, "bad_message", "{what}: the socket stays");
@@ -150,6 +162,8 @@ async fn each_wrong_first_message_gets_its_code_and_its_close() {
     binary.0.send(Message::binary(vec![0, 159, 146, 150])).await.unwrap();
     assert_eq!(binary.refused().await.code, "bad_message", "binary first: the socket stays");
     assert_eq!(house.ends().await, ends);
+    assert_eq!(house.witnesses().await, witnesses, "somebody else was touched");
+    house.holds_no_more_than(held_kib[1], "wrong first messages").await;
     house.check_log();
 }
 
@@ -294,18 +308,24 @@ fn requests() -> Vec<Wrong> {
 async fn each_wrong_request_gets_its_status_and_changes_nothing() {
     let house = House::open(&[]).await;
     let (ends, witnesses) = (house.settled().await, house.witnesses().await);
-    for Wrong { what, method, path, headers, body, status, code } in requests() {
+    let (list, mut held_kib) = (requests(), Vec::new());
+    for (n, wrong) in repeated(&list).enumerate() {
+        let Wrong { what, method, path, headers, body, status, code } = wrong;
+        if n % list.len() == 0 {
+            held_kib.push(house.server.rss_kib());
+        }
         let mut http = Connection::open(house.server.addr()).await.unwrap();
-        let answer = http.request(method, path, &headers, &body).await;
+        let answer = http.request(method, path, headers, body).await;
         let answer = answer.unwrap_or_else(|error| panic!("{what}: {error}"));
-        assert_eq!(answer.status, status, "{what}: {}", answer.body);
-        assert_eq!(answer.json()["error"]["code"], code, "{what}: {}", answer.body);
+        assert_eq!(answer.status, *status, "{what}: {}", answer.body);
+        assert_eq!(answer.json()["error"]["code"], *code, "{what}: {}", answer.body);
         let message = answer.json()["error"]["message"].as_str().unwrap_or_default().to_owned();
         assert!(!message.is_empty(), "{what}: {}", answer.body);
         assert_eq!(house.ends().await, ends, "{what}: a journal grew");
         assert_eq!(house.witnesses().await, witnesses, "{what}: somebody was touched");
     }
     assert_eq!(house.state("new").await, json!(null), "nobody was made");
+    house.holds_no_more_than(held_kib[1], "wrong requests").await;
     let handshake = Handshake { subprotocol: Some(JSON), origin: Some("http://evil.test") };
     let foreign = Socket::open(&house.server.ws(), handshake, PATIENCE).await.unwrap_err();
     assert!(matches!(foreign, socket::Error::Refused(403)), "{foreign}");

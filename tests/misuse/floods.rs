@@ -3,6 +3,7 @@
 
 use std::time::Duration;
 
+use futures::future::join_all;
 use loadtest::socket::{Incoming, JSON, TEXT};
 use serde_json::json;
 use tokio::io::{AsyncReadExt, AsyncWriteExt};
@@ -13,7 +14,8 @@ use tokio_tungstenite::tungstenite::protocol::frame::Frame;
 use tokio_tungstenite::tungstenite::protocol::frame::coding::{Data, OpCode};
 use tokio_tungstenite::tungstenite::{Bytes, Message};
 
-use super::house::{House, join};
+use super::house::{House, end, holds_no_more_than, join};
+use crate::support::http::Connection;
 use crate::support::raw::Raw;
 use crate::support::{Options, PATIENCE, Server, eventually};
 
@@ -83,49 +85,78 @@ async fn what_goes_too_far_closes_with_its_code_and_keeps_the_player() {
     let server = Server::start_with(Options::default().admin()).await;
     let mut bob = Raw::enter(&server, "bob").await;
     join(&mut bob, 1, "den").await;
-    let witness = server.player("bob").await;
-    for (n, (breach, code)) in Break::ALL.into_iter().enumerate() {
-        for rules in [JSON, TEXT] {
-            let player = format!("m-{n}-{}", rules == TEXT);
-            let mut raw = Raw::enter_as(&server, Some(rules), &player).await;
-            join(&mut raw, 1, "den").await;
-            let before = server.player(&player).await;
-            breach.commit(&mut raw).await;
-            let (refused, closed) = raw.end().await;
-            assert_eq!(closed, Some(code), "{breach:?} under {rules}");
-            if code == 4503 {
-                let counted = ["bad_message", "rate_limited"];
-                assert_eq!(refused.len(), 101, "{breach:?} under {rules}: one too many");
-                assert!(refused.iter().all(|one| counted.contains(&&*one.code)), "{refused:?}");
+    let mut admin = Connection::open(server.admin()).await.unwrap();
+    let witness = (server.player("bob").await, end(&mut admin, "player:bob").await);
+    let mut held_kib = Vec::new();
+    for round in 0..4 {
+        for (n, (breach, code)) in Break::ALL.into_iter().enumerate() {
+            for rules in [JSON, TEXT] {
+                // The same players in each round, so that there are not more of them.
+                let player = format!("m-{n}-{}", rules == TEXT);
+                let what = format!("{breach:?} under {rules}, round {round}");
+                go_too_far(&server, (breach, code), rules, &player, &what).await;
+                let now = (server.player("bob").await, end(&mut admin, "player:bob").await);
+                assert_eq!(now, witness, "{what}: bob was touched");
             }
-            assert_eq!(server.player(&player).await, before, "{breach:?}: place and all are kept");
-            assert_eq!(server.player("bob").await, witness, "{breach:?} touched bob");
         }
+        held_kib.push(server.rss_kib());
     }
+    holds_no_more_than(&server, held_kib[1], "going too far").await;
 }
 
-/// A connection that says `head` and then nothing; true when the server ends it.
-async fn is_hung_up_on(server: &Server, head: &str, drips: bool) -> bool {
+/// Breaks off one session; what the player has stays, and its journal tells of no more than the
+/// lost connection and one input.
+async fn go_too_far(
+    server: &Server,
+    (breach, code): (Break, u16),
+    rules: &str,
+    player: &str,
+    what: &str,
+) {
+    let mut admin = Connection::open(server.admin()).await.unwrap();
+    let actor = format!("player:{player}");
+    let mut raw = Raw::enter_as(server, Some(rules), player).await;
+    join(&mut raw, 1, "den").await;
+    let before = (server.player(player).await, end(&mut admin, &actor).await);
+    breach.commit(&mut raw).await;
+    let (refused, closed) = raw.end().await;
+    assert_eq!(closed, Some(code), "{what}");
+    if code == 4503 {
+        let counted = ["bad_message", "rate_limited"];
+        assert_eq!(refused.len(), 101, "{what}: one too many");
+        assert!(refused.iter().all(|one| counted.contains(&&*one.code)), "{refused:?}");
+    }
+    assert_eq!(server.player(player).await, before.0, "{what}: place and all are kept");
+    let grown = end(&mut admin, &actor).await.unwrap() - before.1.unwrap();
+    assert!(grown <= 3, "{what}: {grown} records");
+}
+
+/// A connection that says `head` and then nothing, or drips; what the server said until it ended
+/// the connection, `None` where it did not.
+async fn hung_up_on(server: &Server, head: &str, drips: bool) -> Option<String> {
     let mut tcp = TcpStream::connect(server.addr()).await.unwrap();
     tcp.write_all(head.as_bytes()).await.unwrap();
     let (mut read, mut write) = tcp.split();
     let mut drip = interval(Duration::from_millis(50));
     let mut said = Vec::new();
-    let end = read.read_to_end(&mut said);
-    tokio::pin!(end);
     let waiting = async {
         loop {
+            let mut some = [0; 1024];
             tokio::select! {
-                _ = &mut end => return true,
+                read = read.read(&mut some) => match read {
+                    Ok(0) | Err(_) => return,
+                    Ok(len) => said.extend_from_slice(&some[..len]),
+                },
                 _ = drip.tick(), if drips => {
                     if write.write_all(b"a").await.is_err() {
-                        return true;
+                        return;
                     }
                 }
             }
         }
     };
-    timeout(PATIENCE, waiting).await.unwrap_or(false)
+    timeout(PATIENCE, waiting).await.ok()?;
+    Some(String::from_utf8(said).unwrap())
 }
 
 #[tokio::test(flavor = "multi_thread")]
@@ -138,7 +169,7 @@ async fn heads_and_hellos_that_never_come_are_not_waited_for() {
         ("GET /ws HTTP/1.1\r\nhost: a\r\n", false),
         ("GET /ws HTTP/1.1\r\nx-slow: ", true),
     ] {
-        assert!(is_hung_up_on(&server, head, drips).await, "{head:?} was waited for");
+        assert!(hung_up_on(&server, head, drips).await.is_some(), "{head:?} was waited for");
     }
     for rules in [JSON, TEXT] {
         let mut silent = Raw::open_as(&server, Some(rules)).await;
@@ -154,36 +185,83 @@ async fn heads_and_hellos_that_never_come_are_not_waited_for() {
     }
 }
 
+/// A request whose body does not come whole; it must be told so, and the connection ended.
+async fn half_a_body(house: &House, request: &str, drips: bool, status: u16) {
+    let said = hung_up_on(&house.server, request, drips).await;
+    let said = said.unwrap_or_else(|| panic!("{request:?} was waited for"));
+    let right = said.starts_with(&format!("HTTP/1.1 {status} ")) && said.contains("\"error\"");
+    // Whoever goes on writing to an end that has closed may lose what it said.
+    assert!(right || said.is_empty() && drips, "{request:?}: {said:?}");
+}
+
+#[tokio::test(flavor = "multi_thread")]
+async fn bodies_that_never_come_are_not_waited_for() {
+    let house = House::open(&["--header-ms", "400"]).await;
+    let (ends, witnesses) = (house.settled().await, house.witnesses().await);
+    let head = |path: &str, length: &str| {
+        format!(
+            "POST {path} HTTP/1.1\r\nhost: a\r\ncontent-type: application/json\r\n{length}\r\n\r\n"
+        )
+    };
+    let (sessions, commands) = ("/v1/sessions", "/v1/players/bob/commands");
+    let half = r#"{"player":"new","name":"#;
+    let list = [
+        (head(sessions, "content-length: 100") + half, false, 408),
+        (head(sessions, "content-length: 9000") + half, true, 408),
+        (head(sessions, "transfer-encoding: chunked") + "17\r\n{\"player\":\"new\",", false, 408),
+        // Whoever has no token hears just that.
+        (head(commands, "content-length: 30"), false, 401),
+    ];
+    let mut held_kib = Vec::new();
+    for _ in 0..10 {
+        let all = (0..10).flat_map(|_| &list);
+        let all = all.map(|(said, drips, status)| half_a_body(&house, said, *drips, *status));
+        join_all(all).await;
+        held_kib.push(house.server.rss_kib());
+    }
+    // What is announced as too long is not even waited for.
+    let long = head(sessions, "content-length: 99999999999");
+    let said = hung_up_on(&house.server, &long, false).await.expect("an end");
+    assert!(said.starts_with("HTTP/1.1 413 ") && said.contains("\"too_large\""), "{said}");
+    assert_eq!(house.ends().await, ends);
+    assert_eq!(house.witnesses().await, witnesses);
+    assert_eq!(house.state("new").await, json!(null), "nobody was made of half a body");
+    house.holds_no_more_than(held_kib[1], "half bodies").await;
+    house.check_log();
+}
+
 #[tokio::test(flavor = "multi_thread")]
 async fn a_reader_that_stops_is_closed_and_holds_nobody_up() {
     let house = House::open(&["--lane-len-max", "70"]).await;
-    let mut alice = Raw::enter(&house.server, "alice").await;
-    let before_kib = house.server.rss_kib();
     let witnesses = house.witnesses().await;
-    let mut ask = async |n: u64| {
-        let ask = format!(r#"{{"id":{n},"do":"get_state","args":{{}}}}"#);
-        timeout(Duration::from_millis(500), alice.0.send_text(ask)).await
-    };
-    // Until the server reads no more, or has closed: then writing stops or fails.
-    for n in 1..200_000 {
-        if !matches!(ask(n).await, Ok(Ok(()))) {
-            break;
-        }
-    }
     let mut bob = Raw::enter(&house.server, "lone").await;
-    bob.say(r#"{"id":1,"do":"get_status","args":{}}"#).await;
-    assert_eq!(bob.hear(|message| message["id"] == 1).await["ok"]["status"], "online");
-    let code = loop {
-        match alice.0.next(PATIENCE).await {
-            Ok(Incoming::Closed(code)) => break code,
-            Ok(_) => {}
-            Err(error) => panic!("{error}"),
+    let mut held_kib = Vec::new();
+    for round in 1..=4 {
+        let mut alice = Raw::enter(&house.server, "alice").await;
+        let mut ask = async |n: u64| {
+            let ask = format!(r#"{{"id":{n},"do":"get_state","args":{{}}}}"#);
+            timeout(Duration::from_millis(500), alice.0.send_text(ask)).await
+        };
+        // Until the server reads no more, or has closed: then writing stops or fails.
+        for n in 1..200_000 {
+            if !matches!(ask(n).await, Ok(Ok(()))) {
+                break;
+            }
         }
-    };
-    assert_eq!(code, Some(4002), "a reader that stops");
+        bob.say(&format!(r#"{{"id":{round},"do":"get_status","args":{{}}}}"#)).await;
+        assert_eq!(bob.hear(|message| message["id"] == round).await["ok"]["status"], "online");
+        let code = loop {
+            match alice.0.next(PATIENCE).await {
+                Ok(Incoming::Closed(code)) => break code,
+                Ok(_) => {}
+                Err(error) => panic!("{error}"),
+            }
+        };
+        assert_eq!(code, Some(4002), "a reader that stops");
+        held_kib.push(house.server.rss_kib());
+    }
     assert_eq!(house.witnesses().await, witnesses);
-    let after_kib = house.server.rss_kib();
-    assert!(after_kib < before_kib + 24 * 1024, "{before_kib} KiB before, {after_kib} KiB after");
+    house.holds_no_more_than(held_kib[0], "readers that stop").await;
     house.check_log();
 }
 
@@ -221,7 +299,7 @@ async fn floods_of_sockets_leave_no_memory_behind() {
     let house = House::open(&[]).await;
     let (ends, witnesses) = (house.settled().await, house.witnesses().await);
     let mut held_kib = Vec::new();
-    for _ in 0..5 {
+    for _ in 0..16 {
         flood(&house.server).await;
         eventually("sockets to be forgotten", PATIENCE, async || {
             (sockets(&house.server).await == 3).then_some(())
@@ -230,8 +308,9 @@ async fn floods_of_sockets_leave_no_memory_behind() {
         held_kib.push(house.server.rss_kib());
     }
     println!("held after each flood, in KiB: {held_kib:?}");
-    // The first makes the allocator's reserve; those that follow live on it.
-    assert!(held_kib[4] < held_kib[0] + 4 * 1024, "it grows: {held_kib:?} KiB");
+    // Threads meet differently each time: it takes some floods until the allocator's reserve of
+    // each is made.
+    house.holds_no_more_than(held_kib[7], "floods of sockets").await;
     assert_eq!(house.ends().await, ends);
     assert_eq!(house.witnesses().await, witnesses);
     house.check_log();

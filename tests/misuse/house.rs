@@ -7,7 +7,7 @@ use tokio::time::Instant;
 
 use crate::support::http::Connection;
 use crate::support::raw::Raw;
-use crate::support::{Options, PATIENCE, Server, eventually, state_of};
+use crate::support::{Options, PATIENCE, Server, eventually, state_of, within};
 
 /// Whose journals are watched: the misusers, the witnesses, their rooms.
 const WATCHED: [&str; 7] = [
@@ -35,6 +35,10 @@ const SETTINGS: [&str; 12] = [
     "--hello-ms",
     "60000",
 ];
+
+/// What a repeat of the same misuse may hold more than the first time, in KiB: the first makes the
+/// allocator's reserve and fills the caches, those that follow live on it.
+const REPEAT_KIB: u64 = 4 * 1024;
 
 /// How long journals stand still before nothing is under way: an actor writes down what was
 /// delivered up to five seconds after the delivery.
@@ -69,11 +73,14 @@ impl House {
         let mut http = Connection::open(self.server.admin()).await.unwrap();
         let mut ends = Vec::new();
         for actor in WATCHED {
-            let page = http.get(&format!("/actors/{actor}")).await.unwrap();
-            let seq = (page.status == 200).then(|| page.json()["seq"].as_u64().unwrap());
-            ends.push((actor, seq));
+            ends.push((actor, end(&mut http, actor).await));
         }
         ends
+    }
+
+    /// Fails unless the server's memory comes back to what it held after the same misuse before.
+    pub async fn holds_no_more_than(&self, before_kib: u64, what: &str) {
+        holds_no_more_than(&self.server, before_kib, what).await;
     }
 
     /// Where they end once nothing is under way any more.
@@ -110,6 +117,22 @@ impl House {
         let bad = log.lines().find(|line| line.contains("panicked") || line.contains("ERROR"));
         assert_eq!(bad, None, "in the server's log");
     }
+}
+
+/// Where an actor's journal ends, by the admin listener.
+pub async fn end(http: &mut Connection, actor: &str) -> Option<u64> {
+    let page = http.get(&format!("/actors/{actor}")).await.unwrap();
+    (page.status == 200).then(|| page.json()["seq"].as_u64().unwrap())
+}
+
+/// See [`House::holds_no_more_than`].
+pub async fn holds_no_more_than(server: &Server, before_kib: u64, what: &str) {
+    let back =
+        within(PATIENCE, async || (server.rss_kib() <= before_kib + REPEAT_KIB).then_some(()))
+            .await;
+    let now_kib = server.rss_kib();
+    println!("{what}: {before_kib} KiB after the first, {now_kib} KiB after the last");
+    assert!(back.is_some(), "{what} leaves memory behind: {before_kib} KiB, then {now_kib} KiB");
 }
 
 /// Joins a room under JSON.

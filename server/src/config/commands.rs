@@ -148,7 +148,6 @@ pub fn command() -> Command {
         .override_usage("holdfast [OPTIONS]\n       holdfast COMMAND [OPTIONS]")
         .args_conflicts_with_subcommands(true)
         .subcommand_value_name("COMMAND")
-        .subcommand_help_heading("Commands")
         .after_help(AFTER_HELP);
     serving(root)
         .subcommand(serve())

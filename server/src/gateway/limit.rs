@@ -33,7 +33,7 @@ pub struct Limits {
     pub hello_deadline_ms: u64,
     /// The same under text rules, where people type.
     pub hello_deadline_text_ms: u64,
-    /// How long a request's headers may take, in milliseconds.
+    /// How long a request's headers may take, and as long again its body, in milliseconds.
     pub header_deadline_ms: u64,
     /// How often a socket is pinged, in milliseconds.
     pub ping_ms: u64,

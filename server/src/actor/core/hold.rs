@@ -190,6 +190,9 @@ impl Core {
             return self.rest();
         }
         self.hold = Hold::Free;
+        if self.flight.is_none() {
+            self.show();
+        }
         self.out.extend(std::mem::take(&mut self.withheld));
         if self.flight.is_none() {
             self.oblige(now_ms);

@@ -4,7 +4,7 @@
 //! be done. The core keeps one state, to which events apply at once, and delays every output
 //! until the append that carries them is acknowledged (I2). One append is in flight at most;
 //! what comes meanwhile waits in the mailbox, and the next drain decides all of it and writes one
-//! record.
+//! record. What others see of the state goes out before the answers that speak of it.
 //!
 //! Outputs that are obligations (tells, activities) are derived from the acknowledged state, not
 //! remembered beside it (I5): a fresh activation finds and does the same.
@@ -28,6 +28,7 @@
 mod attributes;
 mod command;
 mod draft;
+mod guard;
 mod hold;
 mod linger;
 mod port;
@@ -47,6 +48,9 @@ use holdfast_protocol::ids::ActorId;
 
 use self::attributes::Offered;
 use self::draft::Draft;
+#[cfg(test)]
+pub(super) use self::guard::Guard;
+use self::guard::guard;
 use self::hold::{Hold, Reassertion};
 pub use self::port::{
     AppendOut, Ask, CallerId, Input, Limits, Lost, Output, ReassertOut, RunOut, Start, Tell,
@@ -162,47 +166,6 @@ pub struct Core {
     #[cfg(test)]
     pub(super) off: Option<Guard>,
 }
-
-/// The guards of the core, each of which a simulation switches off once.
-#[cfg(test)]
-#[derive(Debug, Clone, Copy, PartialEq, Eq)]
-pub(super) enum Guard {
-    WaitForAppend,
-    HoldInDoubt,
-    HoldWhileFrozen,
-    VoidLateAnswers,
-    ReassertOnNewHistory,
-    ConfirmAfterQuiet,
-    StandForContinued,
-    SnapshotHoldsDoubt,
-    Watermark,
-    KeptReplies,
-    BusyIsTrue,
-    BusyStays,
-    WaitWhilePending,
-    WholeAttach,
-    Keys,
-    TellWatermark,
-    TellPredecessor,
-    ForgetSettled,
-    UndeliveredInOrder,
-    NewestAttempt,
-    NoneUnderWay,
-    Resend,
-    RestartActivities,
-}
-
-/// Whether a guard is in force: always, outside of simulations.
-macro_rules! guard {
-    ($core:expr, $name:ident) => {{
-        #[cfg(test)]
-        let on = $core.off != Some(crate::actor::core::Guard::$name);
-        #[cfg(not(test))]
-        let on = true;
-        on
-    }};
-}
-use guard;
 
 impl Core {
     /// Begins an activation; obligations found in the journal are taken up by the first
@@ -411,6 +374,7 @@ impl Core {
                 return;
             }
             if draft.facts.is_empty() {
+                self.show();
                 self.out.extend(draft.outputs);
                 if self.mailbox.is_empty() {
                     self.oblige(now_ms);
@@ -511,6 +475,9 @@ impl Core {
         let Some(flight) = self.flight.take() else { return };
         self.acked = flight.append.seq;
         self.offered.outdated = true;
+        if guard!(self, ShowFirst) {
+            self.show();
+        }
         self.out.extend(flight.outputs);
         self.oblige(now_ms);
         self.snapshot();
@@ -521,16 +488,21 @@ impl Core {
         self.out.push_back(last);
     }
 
-    /// Derives what the acknowledged state obliges to: tells, activities, the view, attributes.
-    fn oblige(&mut self, now_ms: u64) {
-        self.send_tells(now_ms);
-        self.run_activities(now_ms);
-        self.sweep(now_ms);
+    /// Shows the acknowledged state to those nearby, before any answer that speaks of it: whoever
+    /// hears that answer may look around at once.
+    fn show(&mut self) {
         let view = self.durable.state.view();
         if view != self.view {
             self.view.clone_from(&view);
             self.out.push_back(Output::View(self.acked, view));
         }
+    }
+
+    /// Derives what the acknowledged state obliges to: tells and activities, and a row in the index.
+    fn oblige(&mut self, now_ms: u64) {
+        self.send_tells(now_ms);
+        self.run_activities(now_ms);
+        self.sweep(now_ms);
         self.offer_attributes(now_ms);
     }
 

@@ -49,7 +49,8 @@ fn node(admin: impl Into<String>) -> NodeAt {
 }
 
 async fn refused(at: &NodeAt, path: &str) -> String {
-    Admin::new(at).get(path).await.unwrap_err().to_string()
+    // The answer itself may be long.
+    Admin::new(at).get(path).await.map(|_| ()).unwrap_err().to_string()
 }
 
 #[tokio::test]

@@ -4,13 +4,14 @@
 //! without a service's token are paced by address; commands by who speaks for whom, at the rates
 //! of a socket.
 
+use std::convert::Infallible;
 use std::future::Future;
 use std::net::IpAddr;
 use std::sync::Arc;
 
-use axum::body::Bytes;
+use axum::body::{Bytes, HttpBody as _};
 use axum::extract::rejection::BytesRejection;
-use axum::extract::{FromRequestParts, Path};
+use axum::extract::{FromRequest, FromRequestParts, Path, Request};
 use axum::http::header::{AUTHORIZATION, CONTENT_TYPE};
 use axum::http::request::Parts;
 use axum::http::{HeaderMap, StatusCode};
@@ -18,6 +19,7 @@ use axum::response::IntoResponse;
 use holdfast_protocol::codes::ErrorCode;
 use holdfast_protocol::ids::PlayerId;
 
+use super::BODY_LEN_MAX;
 use super::failure::{Failure, text};
 use crate::actor::envelope::CallError;
 use crate::gateway::Edge;
@@ -85,24 +87,53 @@ impl FromRequestParts<Arc<Edge>> for Named {
     }
 }
 
+/// A request's body, or why there is none. It has as much time as the headers had: whoever drips
+/// holds nothing for longer.
+pub(super) struct Posted(Result<Bytes, Failure>);
+
+impl FromRequest<Arc<Edge>> for Posted {
+    type Rejection = Infallible;
+
+    async fn from_request(request: Request, edge: &Arc<Edge>) -> Result<Self, Infallible> {
+        let deadline_ms = edge.limits.header_deadline_ms;
+        if request.body().size_hint().lower() > BODY_LEN_MAX as u64 {
+            return Ok(Self(Err(too_large())));
+        }
+        Ok(Self(tokio::select! {
+            biased;
+            body = Bytes::from_request(request, edge) => body.map_err(unread),
+            () = edge.clock.sleep_ms(deadline_ms) => {
+                let message = format!("the body did not come whole within {deadline_ms} ms");
+                Err(Failure::new(StatusCode::REQUEST_TIMEOUT, "bad_message", message))
+            }
+        }))
+    }
+}
+
+fn unread(rejection: BytesRejection) -> Failure {
+    match rejection.into_response().status() {
+        StatusCode::PAYLOAD_TOO_LARGE => too_large(),
+        _ => {
+            let message = "the body can't be read: it broke off, or its chunks are no chunks";
+            Failure::of(ErrorCode::BadMessage, message)
+        }
+    }
+}
+
+fn too_large() -> Failure {
+    let message = format!("the body is longer than {BODY_LEN_MAX} bytes");
+    Failure::of(ErrorCode::TooLarge, message)
+}
+
 /// A request's body, which must be JSON by its type and an object.
-pub(super) fn json_body(
-    headers: &HeaderMap,
-    body: Result<Bytes, BytesRejection>,
-) -> Result<Bytes, Failure> {
+pub(super) fn json_body(headers: &HeaderMap, Posted(body): Posted) -> Result<Bytes, Failure> {
     let kind = text(headers, &CONTENT_TYPE).unwrap_or_default();
     let kind = kind.split(';').next().unwrap_or_default().trim();
     if !kind.eq_ignore_ascii_case("application/json") {
         let message = "the body must be application/json; say so by content-type";
         return Err(Failure::new(StatusCode::UNSUPPORTED_MEDIA_TYPE, "bad_message", message));
     }
-    let body = body.map_err(|rejection| {
-        let message = rejection.body_text();
-        match rejection.into_response().status() {
-            StatusCode::PAYLOAD_TOO_LARGE => Failure::of(ErrorCode::TooLarge, message),
-            _ => Failure::of(ErrorCode::BadMessage, message),
-        }
-    })?;
+    let body = body?;
     // A derived struct would also take an array of its fields.
     if !body.trim_ascii_start().starts_with(b"{") {
         return Err(Failure::of(ErrorCode::BadMessage, "the body must be a JSON object"));

@@ -8,9 +8,7 @@ use std::borrow::Cow;
 use std::sync::Arc;
 
 use axum::Json;
-use axum::body::Bytes;
 use axum::extract::State;
-use axum::extract::rejection::BytesRejection;
 use axum::http::{HeaderMap, StatusCode};
 use axum::response::{IntoResponse, Response};
 use holdfast_protocol::client::{self, Class, EVENT_ID_LEN_MAX, MoveType, Verb};
@@ -22,7 +20,7 @@ use serde::{Deserialize, Serialize};
 use serde_json::value::RawValue;
 use utoipa::ToSchema;
 
-use super::caller::{Caller, Named, caller, explain, json_body, within};
+use super::caller::{Caller, Named, Posted, caller, explain, json_body, within};
 use super::failure::{CommandRefused, ErrorPage, Failure};
 use crate::actor::contract::Origin;
 use crate::actor::envelope::{Answered, Call, CallError};
@@ -266,7 +264,7 @@ pub(super) async fn command(
     State(edge): State<Arc<Edge>>,
     Named(player): Named,
     headers: HeaderMap,
-    body: Result<Bytes, BytesRejection>,
+    body: Posted,
 ) -> Result<Response, Failure> {
     let (origin, service) = speaker(&edge, &headers, &player)?;
     let Wanted { request, event_id, signal } = read(&json_body(&headers, body)?)?;

@@ -150,6 +150,7 @@ fn refusals(list: &[(u16, &str)]) -> Responses {
 const BAD_ARGS: (u16, &str) = (400, "`bad_args` or `bad_message`: mend the request.");
 const UNAUTHORIZED: (u16, &str) = (401, "`unauthorized`: the token is missing, wrong or expired.");
 const NO_SUCH_PLAYER: (u16, &str) = (404, "`no_such_player`; of a command also `no_such_item`.");
+const SLOW: (u16, &str) = (408, "`bad_message`: the body did not come in time.");
 const TOO_LARGE: (u16, &str) = (413, "`too_large`: the body, or a value in it.");
 const MEDIA: (u16, &str) = (415, "`bad_message`: the body must be `application/json`.");
 const RATE: (u16, &str) = (429, "`rate_limited`: not executed; see `Retry-After`.");
@@ -195,7 +196,7 @@ pub(super) struct SessionRefused;
 impl IntoResponses for SessionRefused {
     fn responses() -> Responses {
         let unknown = (504, "`outcome_unknown`: ask again, it changes nothing twice.");
-        refusals(&[BAD_ARGS, UNAUTHORIZED, TOO_LARGE, MEDIA, RATE, BUSY, unknown])
+        refusals(&[BAD_ARGS, UNAUTHORIZED, SLOW, TOO_LARGE, MEDIA, RATE, BUSY, unknown])
     }
 }
 
@@ -211,7 +212,8 @@ impl IntoResponses for CommandRefused {
              `Idempotency-Key`; without one, look at the player first.",
         );
         let (bad, player) = (BAD_ARGS, NO_SUCH_PLAYER);
-        refusals(&[bad, UNAUTHORIZED, player, refused, TOO_LARGE, MEDIA, RATE, BUSY, unknown])
+        let (slow, large) = (SLOW, TOO_LARGE);
+        refusals(&[bad, UNAUTHORIZED, player, slow, refused, large, MEDIA, RATE, BUSY, unknown])
     }
 }
 

@@ -3,8 +3,6 @@
 use std::sync::Arc;
 
 use axum::Json;
-use axum::body::Bytes;
-use axum::extract::rejection::BytesRejection;
 use axum::extract::{Extension, State};
 use axum::http::HeaderMap;
 use axum::http::header::CACHE_CONTROL;
@@ -16,7 +14,7 @@ use holdfast_protocol::ids::{ActorId, PlayerId};
 use serde::{Deserialize, Serialize};
 use utoipa::ToSchema;
 
-use super::caller::{Caller, caller, explain, json_body, within};
+use super::caller::{Caller, Posted, caller, explain, json_body, within};
 use super::failure::{Failure, SessionRefused};
 use crate::actor::contract::Origin;
 use crate::actor::envelope::{Call, CallError};
@@ -60,7 +58,7 @@ pub(super) async fn open_session(
     State(edge): State<Arc<Edge>>,
     Extension(Peer(peer)): Extension<Peer>,
     headers: HeaderMap,
-    body: Result<Bytes, BytesRejection>,
+    body: Posted,
 ) -> Result<Response, Failure> {
     let caller = caller(&edge, &headers)?;
     if !matches!(caller, Caller::Service(_)) && !edge.door.knock(peer.ip()) {

@@ -104,6 +104,19 @@ impl Journal {
         attached.replay.iter().try_for_each(|(seq, evs)| self.holds_frame(*seq, evs))
     }
 
+    /// Whoever hears an answer finds that others see at least what it speaks of.
+    fn has_shown(&self, shown: u64, delivery: &Delivery) -> Check {
+        let seq = match delivery {
+            Delivery::Reply { outcome, .. } if outcome.result.is_ok() => outcome.seq,
+            Delivery::Attached(attached) => Some(attached.seq),
+            _ => None,
+        };
+        let spoken = seq.and_then(|seq| self.version_at(seq)).unwrap_or_default();
+        ensure(spoken <= shown, || {
+            format!("{} speaks of version {spoken} and shows {shown}: {delivery:?}", self.id)
+        })
+    }
+
     fn holds_delivery(&self, session: u64, delivery: &Delivery) -> Check {
         match delivery {
             Delivery::Attached(attached) => self.holds_attached(attached),
@@ -131,6 +144,7 @@ impl World {
         match output {
             Output::Deliver(connection, delivery) => {
                 let session = self.sockets.get(connection).map_or(0, |s| s.session);
+                journal.has_shown(activation.shown, delivery)?;
                 journal.holds_delivery(session, delivery)
             }
             Output::Answer(_, Ok(answered)) => {

@@ -88,6 +88,7 @@ without! {
     without_lingering_it_fails: Off::Linger;
     without_voiding_late_answers_it_fails: Off::Core(Guard::VoidLateAnswers);
     without_waiting_for_the_append_it_fails: Off::Core(Guard::WaitForAppend);
+    without_showing_before_answering_it_fails: Off::Core(Guard::ShowFirst);
     without_holding_in_doubt_it_fails: Off::Core(Guard::HoldInDoubt);
     without_holding_while_frozen_it_fails: Off::Core(Guard::HoldWhileFrozen);
     without_reasserting_on_a_new_history_it_fails: Off::Core(Guard::ReassertOnNewHistory);

@@ -80,6 +80,8 @@ pub struct Activation {
     pub late: bool,
     /// Another has claimed, and dies before it has read anything.
     pub lost_successor: bool,
+    /// The version of the state that others have been shown.
+    pub shown: u64,
     tick_ms: Option<u64>,
     runs: Vec<RunOut>,
 }
@@ -334,6 +336,7 @@ impl World {
             frozen: false,
             late: false,
             lost_successor: false,
+            shown: 0,
             tick_ms: None,
             runs: Vec::new(),
         });
@@ -400,7 +403,10 @@ impl World {
             Output::Settled(to, id) => self.post(actor, &to, Letter::Settled(id)),
             Output::AskSettled(to, id) => self.post(actor, &to, Letter::AskSettled(id)),
             Output::Run(run) => self.run_activity(a, run),
-            Output::Broadcast(..) | Output::View(..) | Output::Attributes { .. } => {}
+            Output::View(_, view) => {
+                self.activations[a].shown = view.map_or(0, |view| view.input);
+            }
+            Output::Broadcast(..) | Output::Attributes { .. } => {}
             // Of one that was taken over and does not know.
             Output::Alarm(text) if text.starts_with("another line") => {}
             Output::Alarm(text) | Output::DeadLetter(text) => {
