@@ -15,8 +15,22 @@ use crate::support::{Options, Server, binary, command};
 /// Columns of the narrowest terminal that help must fit.
 const COLUMNS: usize = 80;
 /// Every command, as it is typed.
-const COMMANDS: [&str; 7] =
-    ["", "serve", "leaderboard", "leaderboard rebuild", "doctor", "completions", "man"];
+const COMMANDS: [&str; 14] = [
+    "",
+    "serve",
+    "players",
+    "players list",
+    "players count",
+    "players rebuild",
+    "players verify",
+    "history",
+    "replay",
+    "leaderboard",
+    "leaderboard rebuild",
+    "doctor",
+    "completions",
+    "man",
+];
 
 async fn run(dir: &Path, words: &str) -> Output {
     let mut command = command(dir);
