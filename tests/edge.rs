@@ -55,7 +55,8 @@ impl Nearby for Gated {
         if self.gate.try_lock().is_err() {
             self.waits.store(true, Ordering::SeqCst);
         }
-        drop(self.gate.lock());
+        // What waits for this thread goes on elsewhere.
+        tokio::task::block_in_place(|| drop(self.gate.lock()));
         self.hub.view(actor, epoch, seq, view);
     }
 
@@ -240,8 +241,8 @@ async fn a_socket_answers_pings_while_the_runtime_has_no_room() {
     }
     open.0.send(()).unwrap();
     keeper.join().unwrap();
-    // The first was answered before its worker stood still.
-    for id in 2..=4 {
+    // Others are shown the first before it is answered, so its worker stood still over the answer.
+    for id in 1..=4 {
         let answer = alice.until(|message| message["id"].is_u64()).await;
         assert_eq!((&answer["id"], answer["ok"].is_object()), (&json!(id), true), "{answer}");
     }

@@ -177,18 +177,17 @@ fn line(status: &Status) -> String {
 
 fn ended(status: &Status) -> String {
     let found = &status.found;
-    let mut lines =
-        vec![format!("{} rows were held against {} players", found.rows, status.players)];
+    let mut lines = vec![format!("rows checked: {}; players: {}", found.rows, status.players)];
     for (count, what) in [
-        (found.wrong, "rows did not say what their journal says"),
-        (found.missing, "players had no row"),
-        (found.stray, "rows had no player"),
-        (found.entries_missing, "entries were missing"),
-        (found.entries_stray, "entries belonged to no row"),
-        (found.unreadable, "journals can't be read; their rows were left alone"),
+        (found.wrong, "rows that did not say what their journal says"),
+        (found.missing, "players without a row"),
+        (found.stray, "rows without a player"),
+        (found.entries_missing, "entries missing"),
+        (found.entries_stray, "entries of no row"),
+        (found.unreadable, "journals that can't be read; their rows were left alone"),
     ] {
         if count > 0 {
-            lines.push(format!("  {count} {what}"));
+            lines.push(format!("  {what}: {count}"));
         }
     }
     lines.push(match (status.equal == Some(true), found.is_equal(), status.mends) {
@@ -238,7 +237,7 @@ mod tests {
             ..Status::default()
         };
         let text = line(&status);
-        assert!(text.contains("2 rows did not say") && text.contains("1 players had no row"));
+        assert!(text.contains("journal says: 2\n") && text.contains("players without a row: 1\n"));
         assert!(text.ends_with("mended; the index is equal to the journals now"), "{text}");
         (status.equal, status.mends) = (Some(false), false);
         assert!(line(&status).ends_with("mend it by holdfast players rebuild"));

@@ -218,7 +218,8 @@ fn day_of(year: i64, month: i64, day: i64) -> Option<i64> {
 }
 
 /// Year, month and day, so many days after 1970-01-01.
-fn date_of(day: i64) -> (i64, i64, i64) {
+#[must_use]
+pub fn date_of(day: i64) -> (i64, i64, i64) {
     let day = day + 719_468;
     let era = day.div_euclid(146_097);
     let of_era = day.rem_euclid(146_097);

@@ -11,6 +11,7 @@ use crate::actor::history::diff::Change;
 use crate::actor::history::entries::Entry;
 use crate::actor::history::facts::{Happened, What};
 use crate::actor::history::past::{Difference, State};
+use crate::search::value::date_of;
 
 /// Characters of a value; what is longer is cut, and whole with `--json`.
 const VALUE_CHARS_MAX: usize = 240;
@@ -18,22 +19,10 @@ const VALUE_CHARS_MAX: usize = 240;
 /// Unix milliseconds as `2026-11-30 00:32:03.097`.
 pub fn utc(ms: u64) -> String {
     let (days, in_day) = (ms / 86_400_000, ms % 86_400_000);
-    // Eras of 400 years that begin on 1 March, so that the leap day comes last.
-    let day = days + 719_468;
-    let (era, of_era) = (day / 146_097, day % 146_097);
-    let year = (of_era - of_era / 1_460 + of_era / 36_524 - of_era / 146_096) / 365;
-    let of_year = of_era - (365 * year + year / 4 - year / 100);
-    let month = (5 * of_year + 2) / 153;
-    let of_month = of_year - (153 * month + 2) / 5 + 1;
-    let (month, over) = if month < 10 { (month + 3, 0) } else { (month - 9, 1) };
+    let (year, month, date) = date_of(i64::try_from(days).unwrap_or_default());
     let (seconds, millis) = (in_day / 1_000, in_day % 1_000);
-    format!(
-        "{:04}-{month:02}-{of_month:02} {:02}:{:02}:{:02}.{millis:03}",
-        era * 400 + year + over,
-        seconds / 3_600,
-        seconds / 60 % 60,
-        seconds % 60
-    )
+    let (hour, minute, second) = (seconds / 3_600, seconds / 60 % 60, seconds % 60);
+    format!("{year:04}-{month:02}-{date:02} {hour:02}:{minute:02}:{second:02}.{millis:03}")
 }
 
 fn value(value: &Value) -> String {
