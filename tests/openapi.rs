@@ -17,7 +17,7 @@ use crate::support::{Options, Server, seed};
 use schema::{Document, junk, spoiled};
 
 /// Requests to each operation that reads, and to each that changes something.
-const REQUESTS: (usize, usize) = (60, 400);
+const REQUESTS: (usize, usize) = (60, 800);
 const LONG: &str = "a-player-whose-name-is-longer-than-any-player-may-have";
 const METHODS: [&str; 5] = ["get", "post", "put", "patch", "delete"];
 

@@ -73,7 +73,7 @@ impl From<Mistake> for FindError {
 #[into_params(parameter_in = Query)]
 pub struct ListParams {
     /// Which sessions, such as `CurrentRoom = "dungeon-7"`; all of them unless said otherwise.
-    #[param(required = false, max_length = 4096, example = "PlayerLevel >= 1 ORDER BY Score DESC")]
+    #[param(required = false, example = "PlayerLevel >= 1 ORDER BY Score DESC")]
     #[serde(default)]
     pub query: String,
     /// How many; 100 unless said otherwise.
@@ -89,7 +89,7 @@ pub struct ListParams {
 #[into_params(parameter_in = Query)]
 pub struct CountParams {
     /// Which sessions; all of them unless said otherwise.
-    #[param(required = false, max_length = 4096, example = "PlayerStatus != \"offline\"")]
+    #[param(required = false, example = "PlayerStatus != \"offline\"")]
     #[serde(default)]
     pub query: String,
     /// The attribute whose values are counted apart; `PlayerStatus` unless said otherwise.
