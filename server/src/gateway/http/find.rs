@@ -45,7 +45,7 @@ fn index(edge: &Edge) -> Result<&dyn SessionIndex, Failure> {
 
 /// Sessions by a query
 ///
-/// Every player's, live or asleep. What a player did is found within a second and a half; the
+/// Every player's, live or asleep. What a player did is found about a second later; the
 /// language is described in docs/queries.md. A mistake in the query is answered with its column
 /// and, mostly, with what to write there.
 #[utoipa::path(

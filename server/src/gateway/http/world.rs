@@ -59,7 +59,7 @@ pub(super) async fn read_leaderboard(
 /// The rooms that have members
 ///
 /// Of several nodes, rooms in which this one has no player are counted from the index of sessions,
-/// at most a second and a half old.
+/// about a second old.
 #[utoipa::path(
     get,
     path = "/v1/rooms",
