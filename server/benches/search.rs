@@ -54,8 +54,8 @@ const DAMAGED: usize = 1_000;
 /// Those who ask, among whom, for how long, how often.
 const LINES: u64 = 2_048;
 const BUSY: u64 = 10_000;
-const ROUND: Duration = Duration::from_secs(4);
-const ROUNDS: usize = 7;
+const ROUND: Duration = Duration::from_secs(2);
+const ROUNDS: usize = 21;
 const GOAL_PAGE_MS: f64 = 50.0;
 const GOAL_VISIBLE_MS: f64 = 1_500.0;
 const GOAL_SHARE: f64 = 0.95;

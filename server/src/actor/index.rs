@@ -1,10 +1,14 @@
 //! The writer of the attribute index: what this node's sessions are found by, on its way to the
 //! store.
 //!
-//! Activations offer what is durable, each at most once a second; a newer offer of a player takes
-//! the place of the one that waits. One task writes them, a batch at a time, and after each rests
-//! for [`REST`] times as long as the store took: however many sessions change, the index takes a
-//! small part of the store's time and the journal does not wait for it.
+//! Activations offer what is durable, each seldom; a newer offer of a player takes the place of the
+//! one that waits. One task writes them, a batch at a time, and after each rests for [`REST`] times
+//! as long as the store took: however many sessions change, the index takes a small part of the
+//! store's time and the journal does not wait for it. The rest has a bound, so that a store that
+//! is slow for another reason is not taken for one that the index keeps busy.
+//!
+//! Batches go round by partition, those of one partition together: a store that writes a partition
+//! at a time has few of them to write, and nobody waits longer than one round.
 //!
 //! - I7: at most [`WAITING_MAX`] players wait; an offer beyond is *refused*, and made again.
 //! - A batch that could not be written waits again, unless something newer does.
@@ -16,6 +20,7 @@ pub(super) mod keeper;
 
 use std::collections::BTreeMap;
 use std::collections::btree_map::Entry;
+use std::ops::Bound::{Excluded, Unbounded};
 use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
 
 use holdfast_protocol::ids::{ActorId, PlayerId};
@@ -28,8 +33,8 @@ use super::contract::Attributes;
 use super::stats::Stats;
 use crate::clock::{self, Clock};
 use crate::search::{Builtin, Registry, Row};
-use crate::store::Store;
 use crate::store::attributes::{RowAt, RowOf};
+use crate::store::{Partition, Store};
 
 /// The kind of the actors that are sessions.
 const KIND: &str = "player";
@@ -39,6 +44,8 @@ const WAITING_MAX: usize = 262_144;
 const BATCH_LEN: usize = 512;
 /// How many times as long as a batch took is rested after it.
 const REST: u32 = 3;
+/// The longest rest.
+const REST_MAX_MS: u64 = 100;
 /// How long a store that failed is left alone.
 const AGAIN_MS: u64 = 1_000;
 
@@ -104,10 +111,38 @@ struct Shared {
     store: Arc<dyn Store>,
     clock: Clock,
     stats: Arc<Stats>,
-    waiting: Mutex<BTreeMap<PlayerId, RowOf>>,
+    waiting: Mutex<Waiting>,
     offered: Notify,
     stop: CancellationToken,
     tasks: TaskTracker,
+}
+
+/// A row's place among those that wait.
+type Place = (Partition, PlayerId);
+
+/// The rows that wait, each player's newest.
+#[derive(Debug, Default)]
+struct Waiting {
+    rows: BTreeMap<Place, RowOf>,
+    /// Where the last batch ended.
+    last: Option<Place>,
+}
+
+impl Waiting {
+    /// The next batch: from where the last one ended, and round.
+    fn take(&mut self) -> Vec<RowOf> {
+        let behind = self.last.take().map_or(Unbounded, Excluded);
+        let mut places: Vec<Place> = self
+            .rows
+            .range((behind, Unbounded))
+            .chain(&self.rows)
+            .map(|(place, _)| place.clone())
+            .take(BATCH_LEN.min(self.rows.len()))
+            .collect();
+        let batch = places.iter().filter_map(|place| self.rows.remove(place)).collect();
+        self.last = places.pop();
+        batch
+    }
 }
 
 impl IndexHandle {
@@ -156,42 +191,38 @@ pub fn player_of(actor: &ActorId) -> Option<PlayerId> {
 }
 
 impl Shared {
-    fn waiting(&self) -> MutexGuard<'_, BTreeMap<PlayerId, RowOf>> {
+    fn waiting(&self) -> MutexGuard<'_, Waiting> {
         self.waiting.lock().unwrap_or_else(PoisonError::into_inner)
     }
 
+    fn place(&self, row: &RowOf) -> Place {
+        (self.store.partition_of(&row.actor()), row.row.player().clone())
+    }
+
     fn wait(&self, row: RowOf) -> bool {
-        let mut waiting = self.waiting();
-        let player = row.row.player().clone();
-        if waiting.len() >= WAITING_MAX && !waiting.contains_key(&player) {
+        let place = self.place(&row);
+        let rows = &mut self.waiting().rows;
+        if rows.len() >= WAITING_MAX && !rows.contains_key(&place) {
             return false;
         }
-        if waiting.insert(player, row).is_none() {
+        if rows.insert(place, row).is_none() {
             self.stats.rows_waiting.add(1);
         }
-        drop(waiting);
         self.offered.notify_one();
         true
     }
 
     fn take(&self) -> Vec<RowOf> {
-        let mut waiting = self.waiting();
-        let mut batch = Vec::new();
-        while batch.len() < BATCH_LEN
-            && let Some((_, row)) = waiting.pop_first()
-        {
-            batch.push(row);
-        }
+        let batch = self.waiting().take();
         self.stats.rows_waiting.sub(batch.len() as u64);
         batch
     }
 
     /// Puts back what could not be written, where nothing newer waits.
     fn put_back(&self, batch: Vec<RowOf>) {
-        let mut waiting = self.waiting();
+        let rows = &mut self.waiting().rows;
         for row in batch {
-            let player = row.row.player().clone();
-            if let Entry::Vacant(place) = waiting.entry(player) {
+            if let Entry::Vacant(place) = rows.entry(self.place(&row)) {
                 place.insert(row);
                 self.stats.rows_waiting.add(1);
             }
@@ -230,7 +261,7 @@ impl Shared {
         }
         self.stats.rows_written.add(len);
         let rest = begun.elapsed().saturating_mul(REST);
-        Some(u64::try_from(rest.as_millis()).unwrap_or(AGAIN_MS).max(1))
+        Some(u64::try_from(rest.as_millis()).unwrap_or(REST_MAX_MS).clamp(1, REST_MAX_MS))
     }
 }
 

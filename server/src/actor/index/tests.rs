@@ -122,3 +122,27 @@ async fn beyond_the_bound_offers_are_refused() {
     assert!(shared.wait(row(7)), "who waits already has a place");
     assert_eq!(rig.stats.rows_refused.get(), 1);
 }
+
+#[test]
+fn batches_go_round_by_partition() {
+    let place = |partition, n: usize| (partition, PlayerId::new(&format!("p{n:04}")).unwrap());
+    let row = |player: &PlayerId| RowOf { at: RowAt::default(), row: Row::new(player.clone()) };
+    let mut waiting = Waiting::default();
+    let wait = |waiting: &mut Waiting, (partition, player): Place| {
+        waiting.rows.insert((partition, player.clone()), row(&player));
+    };
+    for n in 0..BATCH_LEN + 10 {
+        wait(&mut waiting, place(u16::from(n % 2 == 0), n));
+    }
+    let first = waiting.take();
+    assert_eq!(first.len(), BATCH_LEN);
+    let odd = |row: &RowOf| row.row.player().as_str().ends_with(['1', '3', '5', '7', '9']);
+    assert!(first.is_sorted_by_key(|row| !odd(row)), "one partition, then the other");
+    // Who comes in front does not go before those whose turn it is.
+    wait(&mut waiting, place(0, 1));
+    let second = waiting.take();
+    let first_and_last = [second.first(), second.last()].map(|row| row.unwrap().row.player());
+    assert_eq!(second.len(), 11);
+    assert_eq!(first_and_last.map(PlayerId::as_str), ["p0502", "p0001"]);
+    assert!(waiting.take().is_empty());
+}

@@ -36,17 +36,28 @@ impl Inner {
         let link = self.router.link(tag);
         let history = link.history();
         let mut pipeline = redis::pipe();
-        pipeline.cmd("HGET").arg(self.keys.facts(tag)).arg("incarnation");
+        pipeline.add_command(self.incarnation_of(tag));
         for command in commands {
             pipeline.add_command(command);
         }
         let mut answers = link.bulk(pipeline).await?.into_iter().map(answer);
         let incarnation = answers.next().unwrap_or(Ok(Value::Nil))?;
         self.same_history(tag, &link, history)?;
-        if reply::text(&incarnation) != Some(&self.incarnation) {
-            return Err(Error::Wiped(format!("{tag} is empty or belongs to another namespace")));
-        }
+        self.same_world(tag, &incarnation)?;
         Ok((answers.collect::<Result<_, _>>()?, history))
+    }
+
+    /// Asks for what [`Inner::same_world`] judges.
+    pub(super) fn incarnation_of(&self, tag: &str) -> Cmd {
+        command("HGET", &[&self.keys.facts(tag), "incarnation"])
+    }
+
+    /// Refuses a partition that is not this namespace's.
+    pub(super) fn same_world(&self, tag: &str, incarnation: &Value) -> Result<(), Error> {
+        if reply::text(incarnation) == Some(&self.incarnation) {
+            return Ok(());
+        }
+        Err(Error::Wiped(format!("{tag} is empty or belongs to another namespace")))
     }
 
     /// Refuses an answer that may be another history's than the one that was asked.

@@ -1,14 +1,22 @@
 //! Answers queries, and walks rows.
 //!
 //! 1. The plan is made twice: once to learn which paths there are, and once more with how many
-//!    rows they find, extrapolated from a few partitions.
-//! 2. Each partition that may have rows is asked by one script, as of one moment: some partitions
-//!    in each pipeline, two pipelines in flight to each primary. I7: a call answers with a bounded
-//!    number of rows and names the further players, whose rows are read in pieces.
+//!    rows they find, extrapolated from a few partitions. Nothing is counted for a query that
+//!    names its players.
+//! 2. Each partition that may have rows is asked: some partitions in each pipeline, two pipelines
+//!    in flight to each primary. I7: they answer with a bounded number of rows and name the
+//!    further players, whose rows are read in pieces.
+//!    - One path is one command, and rows are read where it finds someone: most partitions hold
+//!      nothing of a selective query, and a script that finds that out costs ten commands.
+//!    - Several paths are asked by a script, as of one moment: between two commands a row might
+//!      move from the path that is still to be asked to the one that was.
 //!
 //! Rows of different partitions are of different moments, up to the duration of the search apart.
+//! Each row that is read is asked the whole query, so one that has changed since its path found it
+//! is left out where it no longer matches.
 
 use std::cell::RefCell;
+use std::collections::BTreeSet;
 use std::sync::Arc;
 
 use futures::FutureExt;
@@ -33,8 +41,12 @@ use crate::store::{Error, Partition};
 const SAMPLES: Partition = 8;
 /// Paths that are counted; conditions with further ones are not asked of the index.
 const PATHS_SAMPLED_MAX: usize = 512;
-/// Partitions asked by one pipeline.
+/// Partitions asked by one pipeline of scripts.
 const PIPELINE_LEN: usize = 32;
+/// Partitions asked by one pipeline of commands.
+const PIPELINE_LEN_PLAIN: usize = 128;
+/// Rows read at once where such a pipeline found players.
+const ROWS_LEN_PLAIN: usize = 1_024;
 /// Pipelines in flight to one primary.
 const PIPELINES: usize = 2;
 /// Rows of one answer.
@@ -79,7 +91,10 @@ impl Inner {
     async fn plan(&self, search: &Search, now_ms: u64) -> Result<Plan, Error> {
         let (registry, query) = (&search.registry, &search.query);
         let mut paths = Paths::default();
-        let _ = Plan::new(registry, query, &paths, now_ms);
+        let plan = Plan::new(registry, query, &paths, now_ms);
+        if matches!(plan.access(), Access::Union(paths) if paths.iter().all(is_of_one)) {
+            return Ok(plan);
+        }
         self.sample(&mut paths).await?;
         Ok(Plan::new(registry, query, &paths, now_ms))
     }
@@ -121,10 +136,11 @@ impl Inner {
 
     /// The calls to all partitions that may have rows, those to different primaries in turn.
     fn asks(self: &Arc<Self>, asked: Arc<Asked>) -> Vec<BoxFuture<'static, Answered>> {
-        let tags = (0..PARTITIONS).map(tag).filter(|tag| asked.concerns(tag));
+        let tags = asked.tags();
         let mut parts = Vec::new();
-        for (link, tags) in by_link(&self.router, tags) {
-            for (nth, tags) in tags.chunks(PIPELINE_LEN).enumerate() {
+        let len = if asked.alone().is_some() { PIPELINE_LEN_PLAIN } else { PIPELINE_LEN };
+        for (link, tags) in by_link(&self.router, tags.into_iter()) {
+            for (nth, tags) in tags.chunks(len).enumerate() {
                 parts.push((nth, link.clone(), tags.to_vec()));
             }
         }
@@ -139,14 +155,75 @@ impl Inner {
         tags: Vec<String>,
         asked: Arc<Asked>,
     ) -> Answered {
-        let history = link.history();
-        let calls = tags.iter().map(|tag| self.ask_call(tag, &asked)).collect();
-        let answers = link.scripts(&FIND_ROWS, calls).await?;
-        if let Some(tag) = tags.first() {
-            self.same_history(tag, &link, history)?;
+        let (history, first) = (link.history(), tags.first().cloned());
+        let answers = match asked.alone() {
+            Some(probe) => self.ask_plainly(&link, tags, probe).await?,
+            None => self.ask_scripts(&link, tags, &asked).await?,
+        };
+        if let Some(tag) = first {
+            self.same_history(&tag, &link, history)?;
         }
+        Ok(answers)
+    }
+
+    /// Asks by a script, as of one moment of each partition.
+    async fn ask_scripts(&self, link: &Link, tags: Vec<String>, asked: &Asked) -> Answered {
+        let calls = tags.iter().map(|tag| self.ask_call(tag, asked)).collect();
+        let answers = link.scripts(&FIND_ROWS, calls).await?;
         let read = |(tag, value)| Rows::read(tag, Said::read(answer(value)?)?);
         tags.into_iter().zip(answers).map(read).collect()
+    }
+
+    /// Asks by one command, and then for the rows of those players who were found.
+    async fn ask_plainly(&self, link: &Link, tags: Vec<String>, probe: &Probe) -> Answered {
+        let mut pipeline = redis::pipe();
+        for tag in &tags {
+            pipeline.add_command(self.incarnation_of(tag));
+            pipeline.add_command(self.range(tag, probe));
+        }
+        let mut answers = link.bulk(pipeline).await?.into_iter();
+        let (mut found, mut room) = (Vec::new(), ROWS_LEN_PLAIN);
+        let mut pipeline = redis::pipe();
+        for tag in tags {
+            let incarnation = answers.next().map_or(Ok(Value::Nil), answer)?;
+            self.same_world(&tag, &incarnation)?;
+            let members = answers.next().map_or(Ok(Value::Nil), answer)?;
+            let mut players = probe.players(members);
+            if players.is_empty() {
+                continue;
+            }
+            let left = players.split_off(players.len().min(room).min(ROWS_LEN));
+            room -= players.len();
+            let asks = !players.is_empty();
+            if asks {
+                pipeline.add_command(self.rows_of(&tag, &players));
+            }
+            found.push((asks, Rows { tag, rows: Vec::new(), left }));
+        }
+        let rows = if pipeline.is_empty() { Vec::new() } else { link.bulk(pipeline).await? };
+        let mut rows = rows.into_iter();
+        for (_, part) in found.iter_mut().filter(|(asks, _)| *asks) {
+            let read = rows.next().map_or(Ok(Value::Nil), answer)?;
+            part.rows = reply::array(read).unwrap_or_default();
+        }
+        Ok(found.into_iter().map(|(_, part)| part).collect())
+    }
+
+    /// The members that a probe finds.
+    fn range(&self, tag: &str, probe: &Probe) -> Cmd {
+        let words = probe.kind != 'n';
+        let mut range = cmd(if words { "ZRANGEBYLEX" } else { "ZRANGEBYSCORE" });
+        range.arg(self.keys.members(tag, &probe.name)).arg(&probe.from).arg(&probe.to);
+        range
+    }
+
+    fn rows_of(&self, tag: &str, players: &[Value]) -> Cmd {
+        let mut read = cmd("HMGET");
+        read.arg(self.keys.rows(tag));
+        for player in players {
+            read.arg(reply::text(player).unwrap_or_default());
+        }
+        read
     }
 
     fn ask_call(&self, tag: &str, asked: &Asked) -> Cmd {
@@ -167,12 +244,7 @@ impl Inner {
 
     /// The stored rows of players of one partition.
     async fn read_rows(&self, tag: &str, players: &[Value]) -> Result<Vec<Value>, Error> {
-        let mut read = cmd("HMGET");
-        read.arg(self.keys.rows(tag));
-        for player in players {
-            read.arg(reply::text(player).unwrap_or_default());
-        }
-        let [rows] = exactly(self.ask(tag, vec![read]).await?)?;
+        let [rows] = exactly(self.ask(tag, vec![self.rows_of(tag, players)]).await?)?;
         Ok(reply::array(rows).unwrap_or_default())
     }
 
@@ -296,6 +368,19 @@ impl Probe {
         };
         Self { name: name_of(&path.attribute), kind, from, to }
     }
+
+    /// The players of the members that it found.
+    fn players(&self, members: Value) -> Vec<Value> {
+        let mut members = reply::array(members).unwrap_or_default();
+        if stored::is_of_words(&self.name) {
+            for member in &mut members {
+                if let Value::BulkString(bytes) = member {
+                    *bytes = stored::player_of(&self.name, bytes).to_vec();
+                }
+            }
+        }
+        members
+    }
 }
 
 /// Scores are doubles: both bounds are rounded as the scores are, so no row is lost.
@@ -350,8 +435,20 @@ impl Asked {
         self.probes.push((place, probe));
     }
 
-    fn concerns(&self, tag: &str) -> bool {
-        !self.probes.is_empty() || self.players.iter().any(|(of, _)| of == tag)
+    /// The probe, where it is the only thing asked for.
+    fn alone(&self) -> Option<&Probe> {
+        match (&self.probes[..], &self.players[..]) {
+            ([(_, probe)], []) => Some(probe),
+            _ => None,
+        }
+    }
+
+    /// The tags of the partitions that may have rows.
+    fn tags(&self) -> BTreeSet<String> {
+        if self.probes.is_empty() {
+            return self.players.iter().map(|(tag, _)| tag.clone()).collect();
+        }
+        (0..PARTITIONS).map(tag).collect()
     }
 }
 
@@ -411,9 +508,8 @@ mod tests {
     fn one_player_concerns_one_partition() {
         let one = |id: &str| path(Builtin::PlayerId, Keys::Equal(id.into()));
         let asked = Asked::of(&[one("alice"), one("bob"), one("NO ONE")]);
-        let concerned = (0..PARTITIONS).filter(|partition| asked.concerns(&tag(*partition)));
-        assert_eq!(concerned.collect::<Vec<_>>(), [488, 850]);
+        assert_eq!(asked.tags().into_iter().collect::<Vec<_>>(), [tag(488), tag(850)]);
         let several = Asked::of(&[one("alice"), path(Builtin::Node, Keys::Equal("gw".into()))]);
-        assert!((0..PARTITIONS).all(|partition| several.concerns(&tag(partition))));
+        assert_eq!(several.tags().len(), usize::from(PARTITIONS));
     }
 }

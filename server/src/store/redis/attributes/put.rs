@@ -24,8 +24,8 @@ use crate::store::{Error, Partition};
 
 /// Rows of one call: a few hundred microseconds of the server's.
 const CALL_LEN: usize = 16;
-/// Calls of one pipeline.
-const PIPELINE_LEN: usize = 16;
+/// Calls of one pipeline. The server reads some at a time, and serves others in between.
+const PIPELINE_LEN: usize = 64;
 /// Times that a call may learn further names.
 const ROUNDS_MAX: usize = 4;
 
