@@ -10,7 +10,7 @@
 )]
 
 use std::collections::BTreeMap;
-use std::sync::Arc;
+use std::sync::{Arc, LazyLock};
 
 use futures::future::{FutureExt, join_all};
 use holdfast_protocol::ids::PlayerId;
@@ -37,9 +37,15 @@ const NOW_MS: u64 = 1_795_348_800_000;
 const MINUTE_MS: i64 = 60_000;
 const ROWS: u64 = 300;
 
-/// The built-in attributes, and some that a game has declared.
+/// The built-in attributes, and some that a game has declared: the same one each time, as a
+/// process has one.
 #[must_use]
 pub fn registry() -> Arc<Registry> {
+    static REGISTRY: LazyLock<Arc<Registry>> = LazyLock::new(declared);
+    Arc::clone(&REGISTRY)
+}
+
+fn declared() -> Arc<Registry> {
     let mut registry = Registry::default();
     for declaration in [
         Declaration::stored("Guild", Type::Keyword),

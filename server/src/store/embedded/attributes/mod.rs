@@ -3,7 +3,8 @@
 //!
 //! - [`entries`]: which entries a row has, and where a query finds them.
 //! - [`writer`]: one thread keeps rows back for a moment and writes many at once.
-//! - [`reader`], [`check`]: searches beside it, each at one moment.
+//! - [`reader`], [`check`]: searches beside it, each at one moment, which includes the rows that
+//!   are kept back.
 //!
 //! Everything in the file is made of the journals and can be made again. So commits are not
 //! synced, a file that is no good is thrown away, and a write that fails is an error of the index
@@ -31,7 +32,7 @@ use tokio::sync::oneshot;
 
 use self::check::Fault;
 use self::entries::Layout;
-use self::writer::{Job, Mends, Reply, Writer};
+use self::writer::{Fresh, Job, Kept, Mends, Reply, Writer};
 use super::queue::Queue;
 use super::spawn;
 use crate::search::Registry;
@@ -54,6 +55,7 @@ type Read = Box<dyn FnOnce(&mut Connection) + Send>;
 struct Shared {
     writes: Queue<Job>,
     reads: Queue<Read>,
+    kept: Kept,
     /// Counts how often the index was made anew since it was opened.
     generation: AtomicU64,
     /// Groups of rows written since then.
@@ -87,6 +89,7 @@ impl Index {
         let shared = Arc::new(Shared {
             writes: Queue::new(WRITE_QUEUE_ROWS_MAX),
             reads: Queue::new(READ_QUEUE_LEN_MAX),
+            kept: Kept::default(),
             generation: AtomicU64::new(0),
             flushes: AtomicU64::new(0),
         });
@@ -138,7 +141,18 @@ impl Handle {
     }
 
     pub fn search(&self, search: Search) -> Answer<Found> {
-        self.read(move |conn, shared| noted(shared, || reader::search(conn, &search)))
+        let kept = writer::kept(&self.0.kept);
+        // Rows of another registry have to be written to be understood.
+        let foreign = |fresh: &Fresh| !Arc::ptr_eq(&fresh.layout.registry, &search.registry);
+        let flushes = kept.values().any(foreign);
+        drop(kept);
+        let read = move |conn: &mut Connection, shared: &Shared| {
+            let kept = writer::kept(&shared.kept);
+            let fresh = kept.values().map(|fresh| Arc::clone(&fresh.of)).collect();
+            drop(kept);
+            noted(shared, || reader::search(conn, &search, fresh))
+        };
+        if flushes { self.read(read) } else { read_on(Arc::clone(&self.0), read) }
     }
 
     pub fn rows(
@@ -190,18 +204,28 @@ impl Handle {
         let shared = Arc::clone(&self.0);
         Box::pin(async move {
             flushed.await?;
-            let (reply, answer) = oneshot::channel();
-            let for_reader = Arc::clone(&shared);
-            let job: Read = Box::new(move |conn| {
-                // Nobody waits any more: a search may be long.
-                if !reply.is_closed() {
-                    drop(reply.send(read(conn, &for_reader)));
-                }
-            });
-            let _place = shared.reads.push(1, job);
-            answer.await.unwrap_or_else(|_| Err(closed()))
+            read_on(shared, read).await
         })
     }
+}
+
+/// Has a reader read.
+fn read_on<T: Send + 'static>(
+    shared: Arc<Shared>,
+    read: impl FnOnce(&mut Connection, &Shared) -> Result<T, Error> + Send + 'static,
+) -> Answer<T> {
+    Box::pin(async move {
+        let (reply, answer) = oneshot::channel();
+        let for_reader = Arc::clone(&shared);
+        let job: Read = Box::new(move |conn| {
+            // Nobody waits any more: a search may be long.
+            if !reply.is_closed() {
+                drop(reply.send(read(conn, &for_reader)));
+            }
+        });
+        let _place = shared.reads.push(1, job);
+        answer.await.unwrap_or_else(|_| Err(closed()))
+    })
 }
 
 fn closed() -> Error {

@@ -1,4 +1,5 @@
 //! What the index is asked: each search in one read transaction, so that it sees one moment.
+//! Rows that are kept back count instead of the file's, and are offered after those.
 //!
 //! - I7: a search holds one page, or one set of counts. A row that several paths find is offered
 //!   by the first of them that [`Path::finds`] it, so nobody remembers whom they have seen.
@@ -6,12 +7,14 @@
 //! - A row that can't be read is passed over, and one that a stray entry leads to.
 
 use std::cell::{Cell, RefCell};
+use std::collections::HashMap;
+use std::sync::Arc;
 
 use holdfast_protocol::ids::PlayerId;
 use rusqlite::{Connection, params, params_from_iter};
 
 use super::entries::Probe;
-use super::tables::Stored;
+use super::tables::{Stored, stored};
 use crate::search::{Access, Cardinality, Path, Plan, Registry, Row};
 use crate::store::attributes::{Collector, Found, RowOf, Search, Want};
 
@@ -30,10 +33,16 @@ const BROAD: u64 = 8_000;
 
 pub(super) const READ_EVERY_ROW: &str = "SELECT row FROM rows WHERE player > ?1 ORDER BY player";
 
-/// Answers a search.
-pub(super) fn search(conn: &mut Connection, search: &Search) -> rusqlite::Result<Found> {
+/// Answers a search. `fresh` was kept back before the search began.
+pub(super) fn search(
+    conn: &mut Connection,
+    search: &Search,
+    fresh: Vec<Arc<RowOf>>,
+) -> rusqlite::Result<Found> {
     let moment = conn.transaction()?;
-    let asked = Asked { conn: &moment, registry: &search.registry };
+    let fresh: HashMap<&str, &RowOf> =
+        fresh.iter().map(|of| (of.row.player().as_str(), &**of)).collect();
+    let asked = Asked { conn: &moment, registry: &search.registry, fresh: &fresh };
     let cardinality = Entries::new(&moment)?;
     let mut collector = Collector::new(search);
     let now_ms = collector.now_ms();
@@ -54,6 +63,11 @@ pub(super) fn search(conn: &mut Connection, search: &Search) -> rusqlite::Result
             }
         }
     }
+    for of in fresh.values().filter(|of| search.query.matches(&of.row, now_ms)) {
+        if !asked.is_outdated(of)? {
+            collector.offer(of.row.clone());
+        }
+    }
     Ok(collector.finish())
 }
 
@@ -65,6 +79,8 @@ fn is_by_player(search: &Search) -> bool {
 struct Asked<'a> {
     conn: &'a Connection,
     registry: &'a Registry,
+    /// The rows of these players are offered apart, where they are newer.
+    fresh: &'a HashMap<&'a str, &'a RowOf>,
 }
 
 impl Asked<'_> {
@@ -120,7 +136,18 @@ impl Asked<'_> {
 
     fn decode(&self, row: &rusqlite::Row<'_>) -> rusqlite::Result<Option<Row>> {
         let bytes = row.get_ref(0)?.as_blob().unwrap_or_default();
-        Ok(Row::decode(self.registry, bytes).ok())
+        let Ok(row) = Row::decode(self.registry, bytes) else { return Ok(None) };
+        let counts = match self.fresh.get(row.player().as_str()) {
+            Some(fresh) => self.is_outdated(fresh)?,
+            None => true,
+        };
+        Ok(counts.then_some(row))
+    }
+
+    /// Whether the file has a newer row of the player.
+    fn is_outdated(&self, fresh: &RowOf) -> rusqlite::Result<bool> {
+        let stored = stored(self.conn, fresh.row.player().as_str())?;
+        Ok(stored.is_some_and(|stored| stored.at > fresh.at))
     }
 }
 

@@ -192,8 +192,8 @@ async fn damage_that_shows_later_heals_in_the_running_server() {
         // Whoever found it has told the writer, who serves one call after the other.
         put(&store, 3, (0..10).map(nth)).await;
         let rows = if by_reading { 10 } else { 3_000_usize };
-        assert_eq!(found(&store, "PlayerLevel = 3").await.unwrap().len(), rows.div_ceil(13));
         assert_eq!(checked(&store, false).await, (rows as u64, 0, 0));
+        assert_eq!(found(&store, "PlayerLevel = 3").await.unwrap().len(), rows.div_ceil(13));
         let sql = "PRAGMA integrity_check";
         let whole = sqlite(dir.path()).query_row(sql, [], |row| row.get::<_, String>(0));
         assert_eq!(whole, Ok("ok".into()), "it was made anew");
@@ -209,11 +209,12 @@ async fn a_failed_write_is_an_error_of_the_index_alone() {
     let dir = TempDir::new().unwrap();
     let store = open(dir.path());
     put(&store, 1, [nth(1)]).await;
-    assert_eq!(found(&store, "").await.unwrap().len(), 1);
+    assert_eq!(checked(&store, false).await, (1, 0, 0));
     sqlite(dir.path()).execute_batch(SABOTAGE).unwrap();
     put(&store, 1, [nth(2)]).await;
     let stalled = |answer: Result<(), Error>| matches!(&answer, Err(Error::Stalled(why)) if why.contains("can't be written: sabotage"));
-    assert!(stalled(found(&store, "").await.map(drop)));
+    assert_eq!(found(&store, "").await.unwrap(), ["p00001", "p00002"], "it is found already");
+    assert!(stalled(store.check_entries(&registry(), 0, false).await.map(drop)));
     assert!(stalled(store.put_rows(&registry(), of(1, [nth(3)])).await), "no more are taken");
     assert!(!store.poisoned().is_cancelled());
     sqlite(dir.path()).execute_batch("DROP TRIGGER sabotage").unwrap();
@@ -230,7 +231,7 @@ async fn rows_wait_for_each_other_but_not_for_long() {
     for seq in 1..=200 {
         put(&store, seq, (0..5).map(nth)).await;
     }
-    assert_eq!(found(&store, "").await.unwrap().len(), 5, "a search sees what was answered");
+    assert_eq!(checked(&store, false).await, (5, 0, 0));
     let flushes = store.index.flushes() - before;
     assert!((1..100).contains(&flushes), "200 calls took {flushes} commits");
     put(&store, 1, [nth(7)]).await;
@@ -240,6 +241,33 @@ async fn rows_wait_for_each_other_but_not_for_long() {
     while count().unwrap() != 6 {
         assert!(instant() < end, "the row was never written");
         tokio::task::yield_now().await;
+    }
+}
+
+#[tokio::test]
+async fn what_is_kept_back_is_found_where_it_is_newer() {
+    let dir = TempDir::new().unwrap();
+    let store = open(dir.path());
+    let level = |level: u64| row("alice", &[("PlayerLevel", level.into())]);
+    let bob = || row("bob", &[("PlayerLevel", 2_u64.into())]);
+    put(&store, 5, [level(5), bob()]).await;
+    assert_eq!(checked(&store, false).await, (2, 0, 0), "the file has them");
+    let before = store.index.flushes();
+    for (seq, kept, there) in [(6, 6, 6), (3, 3, 5), (5, 8, 8)] {
+        put(&store, seq, [level(kept)]).await;
+        for asked in 3..=8 {
+            let text = format!("PlayerLevel = {asked}");
+            let found = found(&store, &text).await.unwrap();
+            assert_eq!(!found.is_empty(), asked == there, "kept {kept} of {seq}: {text}");
+        }
+        assert_eq!(paged(&store, "", 1).await, ["alice", "bob"]);
+        if seq == 6 {
+            assert_eq!(store.index.flushes(), before, "nothing was written for a search");
+        }
+        // Back to how it was.
+        store.drop_rows(&registry(), vec![(level(0).player().clone(), at(6))]).await.unwrap();
+        put(&store, 5, [level(5)]).await;
+        assert_eq!(checked(&store, false).await, (2, 0, 0));
     }
 }
 

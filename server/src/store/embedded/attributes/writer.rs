@@ -4,17 +4,19 @@
 //! thousands written together most share theirs. The statements alone, with 100,000 sessions and
 //! four moved entries a row: 24 µs and 8 KB in groups of 8,192, 60 µs and 33 KB in groups of 256.
 //!
-//! - A put is answered when its rows are kept back. Whoever reads, drops or checks has them
-//!   written first, so an answered row is seen. A process that dies takes what it kept back with
-//!   it, as it takes what its sessions' owners had not sent yet: at most [`KEPT_MS`], or
-//!   [`KEPT_ROWS_MAX`].
+//! - A put is answered when its rows are kept back. Searches see them there; whoever walks, drops
+//!   or checks rows has them written first. So an answered row is seen, and nobody who searches
+//!   waits for thousands to be written. A newer row of a player takes the kept one's place: who
+//!   changes all the time is written once in [`KEPT_MS`].
+//! - A process that dies takes what it kept back with it, as it takes what its sessions' owners
+//!   had not sent yet: at most [`KEPT_MS`], or [`KEPT_ROWS_MAX`].
 //! - Rows that can't be written stay kept back and are tried again. Meanwhile no more are taken:
 //!   calls hear [`Error::Stalled`] and why.
 //! - A damaged index is made anew, and the server goes on.
 
 use std::collections::HashMap;
-use std::sync::Arc;
 use std::sync::atomic::Ordering;
+use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
 use std::time::{Duration, Instant};
 
 use holdfast_protocol::ids::PlayerId;
@@ -30,10 +32,10 @@ use crate::store::Error;
 use crate::store::attributes::{Doomed, RowOf};
 
 /// For how long rows are kept back at most.
-const KEPT_MS: u64 = 500;
+const KEPT_MS: u64 = 2_000;
 
 /// Rows kept back; at this many they are written.
-const KEPT_ROWS_MAX: usize = 8_192;
+const KEPT_ROWS_MAX: usize = 16_384;
 
 /// Rows taken from the queue at once.
 const TAKEN_ROWS_MAX: usize = 1_024;
@@ -66,10 +68,25 @@ impl Mends {
     }
 }
 
+/// A row that is kept back, and the layout of its registry.
+#[derive(Clone)]
+pub(super) struct Fresh {
+    pub layout: Arc<Layout>,
+    pub of: Arc<RowOf>,
+}
+
+/// The rows that are kept back: only the writer changes them. A row stays until it is committed,
+/// so whoever looks here first and into the file then misses none.
+pub(super) type Kept = Mutex<HashMap<PlayerId, Fresh>>;
+
+/// What is kept back now.
+pub(super) fn kept(kept: &Kept) -> MutexGuard<'_, HashMap<PlayerId, Fresh>> {
+    kept.lock().unwrap_or_else(PoisonError::into_inner)
+}
+
 /// What the writer's thread owns.
 pub(super) struct Writer {
     conn: Connection,
-    kept: HashMap<PlayerId, (Arc<Layout>, RowOf)>,
     /// When the oldest row was kept back, or could not be written.
     since: Option<Instant>,
     /// Why the last group could not be written.
@@ -79,7 +96,7 @@ pub(super) struct Writer {
 
 impl Writer {
     pub fn new(conn: Connection) -> Self {
-        Self { conn, kept: HashMap::new(), since: None, trouble: None, layout: None }
+        Self { conn, since: None, trouble: None, layout: None }
     }
 
     /// Serves jobs until the queue is closed, then writes what is kept back.
@@ -89,7 +106,7 @@ impl Writer {
             for job in jobs {
                 self.serve(job, shared);
             }
-            if self.is_due() {
+            if self.is_due(shared) {
                 // Callers hear of it by the next call.
                 drop(self.flush(shared));
             }
@@ -113,8 +130,9 @@ impl Writer {
         Some(Duration::from_millis(KEPT_MS).saturating_sub(passed))
     }
 
-    fn is_due(&self) -> bool {
-        self.kept.len() >= KEPT_ROWS_MAX || self.patience().is_some_and(|left| left.is_zero())
+    fn is_due(&self, shared: &Shared) -> bool {
+        let full = kept(&shared.kept).len() >= KEPT_ROWS_MAX;
+        full || self.patience().is_some_and(|left| left.is_zero())
     }
 
     fn serve(&mut self, job: Job, shared: &Shared) {
@@ -146,17 +164,19 @@ impl Writer {
         rows: Vec<RowOf>,
         shared: &Shared,
     ) -> Result<(), Error> {
-        if self.trouble.is_some() || self.kept.len() >= KEPT_ROWS_MAX {
+        if self.trouble.is_some() || kept(&shared.kept).len() >= KEPT_ROWS_MAX {
             self.flush(shared)?;
         }
         let layout = self.layout(registry);
+        let mut kept = kept(&shared.kept);
         for row in rows {
-            let known = self.kept.get(row.row.player());
-            if known.is_none_or(|(_, known)| known.at <= row.at) {
-                self.kept.insert(row.row.player().clone(), (Arc::clone(&layout), row));
+            let known = kept.get(row.row.player());
+            if known.is_none_or(|known| known.of.at <= row.at) {
+                let (player, layout) = (row.row.player().clone(), Arc::clone(&layout));
+                kept.insert(player, Fresh { layout, of: Arc::new(row) });
             }
         }
-        if !self.kept.is_empty() {
+        if !kept.is_empty() {
             self.since.get_or_insert_with(instant);
         }
         Ok(())
@@ -171,33 +191,33 @@ impl Writer {
 
     /// Writes what is kept back.
     fn flush(&mut self, shared: &Shared) -> Result<(), Error> {
-        if self.kept.is_empty() {
+        let rows: Vec<Fresh> = kept(&shared.kept).values().cloned().collect();
+        if rows.is_empty() {
             return Ok(());
         }
-        let mut written = write(&mut self.conn, &self.kept);
+        let mut written = write(&mut self.conn, &rows);
         if let Err(error) = &written
             && schema::is_damage(error)
             && self.make_anew(&error.to_string(), shared)
         {
-            written = write(&mut self.conn, &self.kept);
+            written = write(&mut self.conn, &rows);
         }
         if written.is_ok() {
             shared.flushes.fetch_add(1, Ordering::Relaxed);
-            self.kept.clear();
+            kept(&shared.kept).clear();
             self.since = None;
         } else {
             self.since = Some(instant());
         }
         let why = written.map_err(|error| error.to_string());
-        self.note_trouble(why.as_ref().err());
+        self.note_trouble(why.as_ref().err(), rows.len());
         why.map_err(|why| unwritten(&why))
     }
 
     /// Says in the log when writing begins to fail, and when it goes on.
-    fn note_trouble(&mut self, why: Option<&String>) {
+    fn note_trouble(&mut self, why: Option<&String>, rows: usize) {
         match (&self.trouble, why) {
             (None, Some(why)) => {
-                let rows = self.kept.len();
                 tracing::warn!(why, rows, "the attribute index can't be written; trying again");
             }
             (Some(_), None) => tracing::info!("the attribute index can be written again"),
@@ -263,21 +283,18 @@ fn in_transaction(
 }
 
 /// Writes rows in the order of the table, then the entries in that of theirs.
-fn write(
-    conn: &mut Connection,
-    kept: &HashMap<PlayerId, (Arc<Layout>, RowOf)>,
-) -> rusqlite::Result<()> {
-    let mut rows: Vec<_> = kept.values().collect();
-    rows.sort_unstable_by(|(_, one), (_, two)| one.row.player().cmp(two.row.player()));
+fn write(conn: &mut Connection, kept: &[Fresh]) -> rusqlite::Result<()> {
+    let mut rows: Vec<&Fresh> = kept.iter().collect();
+    rows.sort_unstable_by(|one, two| one.of.row.player().cmp(two.of.row.player()));
     in_transaction(conn, |conn| {
         let (mut rows, mut more) = (rows.as_slice(), 0);
         // A process has one registry; tests have more.
-        while let Some((layout, _)) = rows.first() {
-            let same = rows.iter().take_while(|(other, _)| Arc::ptr_eq(other, layout)).count();
+        while let Some(Fresh { layout, .. }) = rows.first() {
+            let same = rows.iter().take_while(|other| Arc::ptr_eq(&other.layout, layout)).count();
             let (now, later) = rows.split_at(same);
             let mut changes = Vec::new();
-            for (layout, row) in now {
-                more += tables::put(conn, layout, row, &mut changes)?;
+            for fresh in now {
+                more += tables::put(conn, layout, &fresh.of, &mut changes)?;
             }
             tables::change_entries(conn, layout, changes)?;
             rows = later;
