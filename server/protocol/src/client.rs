@@ -251,4 +251,4 @@ impl ClientMessage {
 }
 
 #[cfg(test)]
-mod tests;
+pub(crate) mod tests;

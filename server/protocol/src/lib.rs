@@ -6,8 +6,8 @@
 //!
 //! Reading order: [`ids`] (names of things), [`codes`] (what can go wrong, and why a socket
 //! closes), [`movement`] (the step that both ends share), [`client`] (what clients say),
-//! [`server`] (what they are told), [`frame`] (the same, encoded fast), [`text`] (both ways in
-//! human lines).
+//! [`server`] (what they are told), [`frame`] (the same, encoded fast), [`pack`] (both ways as
+//! MessagePack), [`text`] (both ways in human lines).
 
 pub mod client;
 pub mod codes;
@@ -16,6 +16,7 @@ pub mod frame;
 pub mod ids;
 pub mod movement;
 pub mod near;
+pub mod pack;
 #[cfg(feature = "openapi")]
 mod schema;
 pub mod server;

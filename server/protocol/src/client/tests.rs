@@ -21,7 +21,7 @@ fn player(id: &str) -> PlayerId {
 }
 
 /// One of each verb, with every optional field filled.
-fn all_verbs() -> Vec<Verb> {
+pub(crate) fn all_verbs() -> Vec<Verb> {
     vec![
         Verb::Hello { token: Some("t".into()), player: Some(player("al")), name: Some("A".into()) },
         Verb::Resume { token: "r".into(), seq: 12 },
@@ -230,7 +230,7 @@ fn deep_nesting_costs_no_stack() {
     }
 }
 
-fn any_verb() -> impl Strategy<Value = Verb> {
+pub(crate) fn any_verb() -> impl Strategy<Value = Verb> {
     let step = (-1..=1i8, -1..=1i8, 0..=1u8).prop_map(Step::from);
     prop_oneof![
         (1..=1u64 << 50, prop::collection::vec(step, 1..=32))
