@@ -133,7 +133,7 @@ fn document() -> Value {
             "title": "Holdfast's socket",
             "version": "1",
             "description": "The JSON messages of GET /ws, subprotocols holdfast.v1.json and \
-                holdfast.v1.text. See docs/protocol.md for what they mean. A client ignores fields \
+                holdfast.v1.text; under holdfast.v1.msgpack the same as MessagePack. See docs/protocol.md for what they mean. A client ignores fields \
                 and events that it does not know.",
             "license": {"name": "MIT OR Apache-2.0"},
         },

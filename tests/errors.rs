@@ -56,7 +56,7 @@ async fn a_foreign_origin_and_an_unknown_subprotocol_are_refused() {
     let mut http = Connection::open(server.addr()).await.unwrap();
     let refused = http.request("GET", "/ws", &upgrade, "").await.unwrap();
     assert_eq!(refused.status, 400);
-    for known in ["holdfast.v1.json", "holdfast.v1.text"] {
+    for known in ["holdfast.v1.json", "holdfast.v1.msgpack", "holdfast.v1.text"] {
         assert!(refused.body.contains(known), "{}", refused.body);
     }
 }

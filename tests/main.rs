@@ -29,6 +29,7 @@ mod model;
 mod nodes_that_fail;
 mod numbers;
 mod openapi;
+mod packed;
 mod presence;
 mod rebuild;
 mod redis_support;

@@ -14,6 +14,7 @@ use loadtest::bot::{Bot, Error};
 use loadtest::expect::Expected;
 use loadtest::player::{RandomPlayer, World};
 use loadtest::scenario::{Pace, Tally, play};
+use loadtest::socket::{JSON, PACKED};
 use tokio::sync::watch;
 use tokio::task::JoinSet;
 
@@ -76,7 +77,10 @@ impl Storm {
         let mut crowd = JoinSet::new();
         for player in 0..players {
             let home = player % gateways.len();
-            let mut bot = Bot::enter(&gateways[home], &name(player), None).await.unwrap();
+            // Half of them speak MessagePack.
+            let subprotocol = [JSON, PACKED][player / 2 % 2];
+            let mut bot = Bot::connect_as(&gateways[home], subprotocol).await.unwrap();
+            bot.hello(&name(player), None).await.unwrap();
             let others = (1..gateways.len()).map(|n| gateways[(home + n) % gateways.len()].clone());
             bot.know(others);
             bot.patience = Duration::from_secs(30);

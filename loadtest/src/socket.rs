@@ -14,6 +14,8 @@ use tokio_tungstenite::tungstenite::{self, Message};
 
 /// The JSON subprotocol.
 pub const JSON: &str = "holdfast.v1.json";
+/// The subprotocol of MessagePack.
+pub const PACKED: &str = "holdfast.v1.msgpack";
 /// The text subprotocol.
 pub const TEXT: &str = "holdfast.v1.text";
 /// Read buffer of a connection, in bytes.

@@ -221,10 +221,14 @@ pub struct Settings {
     pub rooms: BTreeMap<String, u64>,
     /// Whether steps of movement are held against the clock.
     pub movement_clock: bool,
-    /// Input of one player is collected for this long.
+    /// Input of one player is collected for this long where the node is busy.
     pub beat_ms: u64,
-    /// Time between two room frames to one socket.
+    /// The same where it has room.
+    pub beat_least_ms: u64,
+    /// Time between two room frames to one socket where the node is busy.
     pub frame_ms: u64,
+    /// The same where it has room.
+    pub frame_least_ms: u64,
 
     /// Threads, and tasks that own actors.
     pub workers: u64,
@@ -313,8 +317,10 @@ impl Default for Settings {
             room_capacity: 20,
             rooms: BTreeMap::new(),
             movement_clock: true,
-            beat_ms: 50,
+            beat_ms: 100,
+            beat_least_ms: 10,
             frame_ms: 100,
+            frame_least_ms: 50,
             workers: std::thread::available_parallelism().map_or(1, |n| n.get() as u64),
             activations_max: 200_000,
             passivate_after_ms: 30_000,

@@ -35,6 +35,7 @@ use crate::clock::Clock;
 use crate::config::{ConfigError, Guests, Settings, read_secret, read_tokens, redis_address};
 use crate::doctor::{self, SAMPLES_AT_START};
 use crate::game;
+use crate::gateway::tempo::Stretch;
 use crate::gateway::{self, Gateway, Hub};
 use crate::search::attribute::DeclareError;
 use crate::store::embedded::Embedded;
@@ -243,8 +244,8 @@ fn edge_config(
         },
         allow_origins: settings.allow_origin.clone(),
         service_tokens: service_tokens(settings)?,
-        beat_ms: settings.beat_ms,
-        frame_ms: settings.frame_ms,
+        beat: Stretch { least_ms: settings.beat_least_ms, most_ms: settings.beat_ms },
+        frame: Stretch { least_ms: settings.frame_least_ms, most_ms: settings.frame_ms },
         hold_ms: settings.hold_ms,
         room_capacity: Arc::new(move |room: &RoomId| capacity.capacity(room.as_str())),
         token_life_ms: settings.token_ttl_ms,
@@ -333,7 +334,7 @@ fn share_edge(
     config.live = Some(live.clone());
     config.directory = Some(shared.directory(Arc::clone(store)));
     let relay = shared.relay(tasks, stop.clone());
-    Hub::across(relay, live, config.frame_ms, config.full_frame_ms)
+    Hub::across(relay, live, config.frame.most_ms, config.full_frame_ms)
 }
 
 /// Wraps a store so that it is measured, and says when its appends stall.

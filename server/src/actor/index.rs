@@ -2,8 +2,8 @@
 //! store.
 //!
 //! Activations offer what is durable, each seldom; a newer offer of a player takes the place of the
-//! one that waits. One task writes them, a batch at a time, and after each rests for [`REST`] times
-//! as long as the store took: however many sessions change, the index takes a small part of the
+//! one that waits. One task writes them, a batch at a time, and after a full one rests for [`REST`]
+//! times as long as the store took, after a smaller one for less: however many sessions change, the index takes a small part of the
 //! store's time and the journal does not wait for it. The rest has a bound, so that a store that
 //! is slow for another reason is not taken for one that the index keeps busy.
 //!
@@ -43,8 +43,9 @@ const WAITING_MAX: usize = 262_144;
 /// Rows of one call.
 const BATCH_LEN: usize = 512;
 /// How many times as long as a batch took is rested after it.
-const REST: u32 = 3;
-/// The longest rest.
+const REST: u64 = 3;
+/// The shortest rest, in which more gather, and the longest.
+const REST_MIN_MS: u64 = 5;
 const REST_MAX_MS: u64 = 100;
 /// How long a store that failed is left alone.
 const AGAIN_MS: u64 = 1_000;
@@ -260,8 +261,9 @@ impl Shared {
             return None;
         }
         self.stats.rows_written.add(len);
-        let rest = begun.elapsed().saturating_mul(REST);
-        Some(u64::try_from(rest.as_millis()).unwrap_or(REST_MAX_MS).clamp(1, REST_MAX_MS))
+        let took = u64::try_from(begun.elapsed().as_micros()).unwrap_or(u64::MAX);
+        let rest_ms = took.saturating_mul(REST * len) / (1_000 * BATCH_LEN as u64);
+        Some(rest_ms.clamp(REST_MIN_MS, REST_MAX_MS))
     }
 }
 

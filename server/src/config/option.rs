@@ -283,13 +283,33 @@ const GAME: &[Opt] = &[
         help: "Whether steps of movement are held against the clock",
         field: Field::Switch { at: |s| &mut s.movement_clock },
     },
-    number_of("beat-ms", "MS", (1, 1_000), |s| &mut s.beat_ms, "Input is collected for this long"),
+    number_of(
+        "beat-ms",
+        "MS",
+        (1, 1_000),
+        |s| &mut s.beat_ms,
+        "Input is collected for this long where the node is busy",
+    ),
+    number_of(
+        "beat-least-ms",
+        "MS",
+        (1, 1_000),
+        |s| &mut s.beat_least_ms,
+        "The same where it has room; never more than --beat-ms",
+    ),
     number_of(
         "frame-ms",
         "MS",
         (1, 10_000),
         |s| &mut s.frame_ms,
-        "Time between two room frames to one client",
+        "Time between two room frames to one client where the node is busy",
+    ),
+    number_of(
+        "frame-least-ms",
+        "MS",
+        (1, 10_000),
+        |s| &mut s.frame_least_ms,
+        "The same where it has room; never more than --frame-ms",
     ),
 ];
 

@@ -2,18 +2,20 @@
 
 use std::sync::Arc;
 
-use holdfast_protocol::client::{self, Class, Verb};
+use holdfast_protocol::client::{self, Class, ClientMessage, Verb};
 use holdfast_protocol::codes::{CloseCode, ErrorCode};
 use holdfast_protocol::edge::{Opening, Proof, Request};
 use holdfast_protocol::frame;
 use holdfast_protocol::ids::ActorId;
 use holdfast_protocol::movement::Step;
+use holdfast_protocol::pack::{self, Packed};
 use holdfast_protocol::server::{ErrorBody, Pong, RefreshBody, RoomsBody, TopBody, WhoBody};
 use holdfast_protocol::text::{self, Line, render};
 use serde::Serialize;
 use serde_json::Number;
 
 use super::auth::AuthError;
+use super::batch::{Full, Taken};
 use super::beat::{Inbox, encode};
 use super::board::TOP_LEN;
 use super::counters::add;
@@ -45,6 +47,23 @@ impl Socket {
             }
             Err(error) => self.refuse(error.id, &ErrorBody::new(error.code, error.message)).await,
         }
+    }
+
+    /// One message as MessagePack. What has to wait, waits as the JSON that it stands for.
+    pub(super) async fn packed(&mut self, bytes: &[u8]) -> Flow {
+        let verb = match pack::decode(bytes) {
+            Ok(Packed::Text(text)) => return self.line(&text).await,
+            Ok(Packed::Input(verb)) => verb,
+            Err(error) => {
+                add(&self.edge.counters.messages_in);
+                let body = ErrorBody::new(error.code, error.message);
+                return self.refuse(error.id, &body).await;
+            }
+        };
+        add(&self.edge.counters.messages_in);
+        let waits = self.session.admit(&verb) == Admission::Hold;
+        let text = waits.then(|| ClientMessage { id: None, verb: verb.clone() }.encode());
+        self.consider(&text.unwrap_or_default(), None, verb, None).await
     }
 
     async fn human(&mut self, line: &str) -> Flow {
@@ -295,11 +314,19 @@ impl Socket {
         };
         let seq = self.number_steps(seq, steps.len());
         add(&self.edge.counters.input_frames);
-        if self.edge.beat.push(&inbox, seq, steps).is_ok() {
-            return Ok(());
+        match self.edge.beat.push(&inbox, seq, steps) {
+            Ok(Taken::Waits) => Ok(()),
+            Ok(Taken::Edge) => {
+                let edge = self.edge.clone();
+                self.dispatch(async move { edge.beat.flush(&inbox).await });
+                Ok(())
+            }
+            Err(Full) => {
+                let message = "too many steps wait; slow down";
+                let error = ErrorBody::new(ErrorCode::RateLimited, message);
+                self.refuse(id, &error.after_ms(50)).await
+            }
         }
-        let error = ErrorBody::new(ErrorCode::RateLimited, "too many steps wait; slow down");
-        self.refuse(id, &error.after_ms(50)).await
     }
 
     /// The number of the first step; a human line's walk has none yet.

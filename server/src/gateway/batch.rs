@@ -26,6 +26,15 @@ impl Run {
     }
 }
 
+/// What a frame that was taken says.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub enum Taken {
+    /// It can wait for the beat, or is a repeat.
+    Waits,
+    /// A button was pressed or let go: the player feels any delay of that.
+    Edge,
+}
+
 /// The batch is full; the frame was not taken.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub struct Full;
@@ -35,27 +44,28 @@ pub struct Full;
 pub struct Batch {
     runs: Vec<Run>,
     steps_len: usize,
+    /// Of the last step that was taken, ever.
+    buttons: u8,
 }
 
 impl Batch {
-    /// Adds a frame whose first step has the number `first`. True when the batch was empty.
+    /// Adds a frame whose first step has the number `first`.
     ///
     /// # Errors
     /// [`Full`]: nothing of the frame was taken.
-    pub fn push(&mut self, first: u64, steps: &[Step]) -> Result<bool, Full> {
-        let was_empty = self.runs.is_empty();
+    pub fn push(&mut self, first: u64, steps: &[Step]) -> Result<Taken, Full> {
         let end = self.runs.last().map_or(0, Run::end);
         let known = usize::try_from(end.saturating_sub(first)).unwrap_or(usize::MAX);
         let fresh = steps.get(known..).unwrap_or_default();
-        if fresh.is_empty() {
-            return Ok(false);
-        }
+        let Some(last) = fresh.last() else { return Ok(Taken::Waits) };
         if self.steps_len + fresh.len() > WAITING_STEPS_MAX {
             return Err(Full);
         }
         self.steps_len += fresh.len();
+        let edge = fresh.iter().any(|step| step.buttons != self.buttons);
+        self.buttons = last.buttons;
         self.append(first.max(end), fresh);
-        Ok(was_empty)
+        Ok(if edge { Taken::Edge } else { Taken::Waits })
     }
 
     /// Lengthens the last run where `first` follows it, in pieces that one command may carry.
@@ -105,8 +115,8 @@ mod tests {
     #[test]
     fn frames_that_follow_one_another_become_one_run() {
         let mut batch = Batch::default();
-        assert_eq!(batch.push(1, &steps(2)), Ok(true));
-        assert_eq!(batch.push(3, &steps(1)), Ok(false));
+        assert_eq!(batch.push(1, &steps(2)), Ok(Taken::Waits));
+        assert_eq!(batch.push(3, &steps(1)), Ok(Taken::Waits));
         assert_eq!(shape(&mut batch), [(1, 3)]);
         assert!(batch.is_empty());
     }
@@ -123,8 +133,8 @@ mod tests {
     fn repeats_are_dropped_and_overlaps_trimmed() {
         let mut batch = Batch::default();
         batch.push(5, &steps(4)).unwrap();
-        assert_eq!(batch.push(5, &steps(4)), Ok(false));
-        assert_eq!(batch.push(1, &steps(3)), Ok(false));
+        assert_eq!(batch.push(5, &steps(4)), Ok(Taken::Waits));
+        assert_eq!(batch.push(1, &steps(3)), Ok(Taken::Waits));
         batch.push(7, &steps(4)).unwrap();
         assert_eq!(shape(&mut batch), [(5, 6)]);
     }
@@ -146,7 +156,22 @@ mod tests {
         assert_eq!(batch.push(129, &steps(1)), Err(Full));
         let len: usize = batch.take().iter().map(|run| run.steps.len()).sum();
         assert_eq!(len, WAITING_STEPS_MAX);
-        assert_eq!(batch.push(129, &steps(1)), Ok(true));
+        assert_eq!(batch.push(129, &steps(1)), Ok(Taken::Waits));
+    }
+
+    #[test]
+    fn a_button_is_an_edge_when_it_is_pressed_and_when_it_is_let_go() {
+        let mut batch = Batch::default();
+        let frame = |buttons: &[u8]| -> Vec<Step> {
+            buttons.iter().map(|buttons| Step { dx: 1, dy: 0, buttons: *buttons }).collect()
+        };
+        assert_eq!(batch.push(1, &frame(&[0, 0])), Ok(Taken::Waits));
+        assert_eq!(batch.push(3, &frame(&[0, 1])), Ok(Taken::Edge));
+        batch.take();
+        assert_eq!(batch.push(5, &frame(&[1])), Ok(Taken::Waits), "it is still held");
+        assert_eq!(batch.push(5, &frame(&[0])), Ok(Taken::Waits), "a repeat says nothing");
+        assert_eq!(batch.push(6, &frame(&[1, 0, 1])), Ok(Taken::Edge));
+        assert_eq!(batch.push(9, &frame(&[0])), Ok(Taken::Edge));
     }
 
     proptest! {

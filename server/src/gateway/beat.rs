@@ -1,7 +1,8 @@
 //! The node's heartbeat for input: one sweep over the connections that have some.
 //!
 //! A connection that takes input lists itself once; the sweep turns what waits into one command
-//! (two where steps are missing in between). There is no timer a connection. Whoever sends holds
+//! (two where steps are missing in between). There is no timer a connection. A button that is
+//! pressed or let go does not wait for the beat. Whoever sends holds
 //! the connection's turn meanwhile, so that its commands never overtake its input; taking a frame
 //! in never waits.
 
@@ -15,8 +16,9 @@ use holdfast_protocol::ids::ActorId;
 use holdfast_protocol::movement::Step;
 use tokio_util::sync::CancellationToken;
 
-use super::batch::{Batch, Full, Run};
+use super::batch::{Batch, Full, Run, Taken};
 use super::counters::{Counters, add};
+use super::tempo::Tempo;
 use crate::actor::envelope::{Command, ConnectionId, SessionId};
 use crate::actor::handle::Runtime;
 use crate::clock::Clock;
@@ -59,12 +61,22 @@ impl Beat {
     }
 
     /// Takes a frame until the next beat.
-    pub(super) fn push(&self, inbox: &Arc<Inbox>, first: u64, steps: &[Step]) -> Result<(), Full> {
-        inbox.batch.lock().unwrap_or_else(PoisonError::into_inner).push(first, steps)?;
+    ///
+    /// # Errors
+    /// [`Full`]: nothing of the frame was taken.
+    pub(super) fn push(
+        &self,
+        inbox: &Arc<Inbox>,
+        first: u64,
+        steps: &[Step],
+    ) -> Result<Taken, Full> {
+        let mut batch = inbox.batch.lock().unwrap_or_else(PoisonError::into_inner);
+        let taken = batch.push(first, steps)?;
+        drop(batch);
         if !inbox.listed.swap(true, Ordering::AcqRel) {
             self.due.lock().unwrap_or_else(PoisonError::into_inner).push(inbox.clone());
         }
-        Ok(())
+        Ok(taken)
     }
 
     /// Sends what waits, now.
@@ -81,12 +93,12 @@ impl Beat {
         }
     }
 
-    /// Sweeps every `beat_ms` until it is told to stop, and once more then.
-    pub(super) async fn run(self, clock: Clock, beat_ms: u64, shutdown: CancellationToken) {
+    /// Sweeps at the tempo's beat until it is told to stop, and once more then.
+    pub(super) async fn run(self, clock: Clock, tempo: Tempo, shutdown: CancellationToken) {
         loop {
             let last = tokio::select! {
                 () = shutdown.cancelled() => true,
-                () = clock.sleep_ms(beat_ms) => false,
+                () = clock.sleep_ms(tempo.beat_ms()) => false,
             };
             let due = std::mem::take(&mut *self.due.lock().unwrap_or_else(PoisonError::into_inner));
             for inbox in due {

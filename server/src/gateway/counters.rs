@@ -23,6 +23,8 @@ pub struct Counters {
     pub input_commands: AtomicU64,
     /// Room frames sent.
     pub room_frames: AtomicU64,
+    /// Room frames after which a slow socket was given more time.
+    pub held_back: AtomicU64,
     /// Messages to clients, room frames included.
     pub messages_out: AtomicU64,
     /// Sockets whose peer went away without a close of ours.

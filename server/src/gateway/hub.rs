@@ -22,6 +22,8 @@ use tokio_util::sync::CancellationToken;
 
 use super::exchange::Exchange;
 use super::seat::{Mark, Seat, Sight};
+use super::tempo::Tempo;
+use super::view::interest::Budget;
 use super::view::{Cursor, Member, Topic};
 use crate::actor::contract::View;
 use crate::actor::envelope::{Attached, Attachment, ConnectionId, Delivery, Nearby};
@@ -166,17 +168,17 @@ impl Hub {
         Self { inner: Arc::new(inner) }
     }
 
-    /// Wakes sockets that have something due, every `frame_ms`, and hears what other nodes show,
-    /// until it is told to stop.
-    pub(super) async fn run(self, clock: Clock, frame_ms: u64, shutdown: CancellationToken) {
+    /// Wakes sockets that have something due, at the tempo's pace, and hears what other nodes
+    /// show, until it is told to stop.
+    pub(super) async fn run(self, clock: Clock, tempo: Tempo, shutdown: CancellationToken) {
         let mut line = self.listen();
-        let mut tick_at_ms = clock.now_ms().saturating_add(frame_ms);
+        let mut tick_at_ms = clock.now_ms().saturating_add(tempo.frame_ms());
         loop {
             tokio::select! {
                 () = shutdown.cancelled() => return,
                 () = clock.sleep_until(tick_at_ms) => {
                     self.tick(clock.now_ms());
-                    tick_at_ms = clock.now_ms().saturating_add(frame_ms);
+                    tick_at_ms = clock.now_ms().saturating_add(tempo.frame_ms());
                 }
                 next = line.next() => self.take_in(next, clock.now_ms()),
             }
@@ -366,7 +368,7 @@ impl Hub {
     }
 
     /// What a socket has yet to be told. `None`: nothing.
-    pub(super) fn frame(&self, seat: &Seat, now_ms: u64, full_every_ms: u64) -> Option<Frame> {
+    pub(super) fn frame(&self, seat: &Arc<Seat>, now_ms: u64, full_every_ms: u64) -> Option<Frame> {
         let mut sight = seat.sight();
         let mut frame = Frame { input: sight.input, ..Frame::default() };
         let mut due = sight.input != sight.input_told;
@@ -374,7 +376,9 @@ impl Hub {
             let inside = lock(&place.inside);
             let own = sight.entity;
             frame.names = inside.topic.names(&mut sight.cursor);
-            let delta = inside.topic.delta(&mut sight.cursor, own, now_ms, full_every_ms);
+            let budget = Budget::after(now_ms.saturating_sub(sight.framed_ms));
+            let cursor = &mut sight.cursor;
+            let delta = inside.topic.delta(cursor, own, budget, now_ms, full_every_ms);
             drop(inside);
             due |= !delta.is_empty();
             (frame.rows, frame.gone, frame.full) = (delta.rows, delta.gone, delta.full);
@@ -382,8 +386,14 @@ impl Hub {
             (frame.full, due) = (true, true);
         }
         sight.input_told = sight.input;
+        sight.framed_ms = now_ms;
+        let behind = sight.cursor.is_behind();
+        drop(sight);
         let pace_ms = seat.pace_ms.load(Ordering::Acquire);
         seat.next_ms.store(now_ms.saturating_add(pace_ms), Ordering::Release);
+        if behind {
+            self.list(seat);
+        }
         frame.room = due;
         (due || frame.names.is_some()).then_some(frame)
     }

@@ -53,7 +53,9 @@ pub mod session;
 mod socket;
 mod speak;
 pub mod standing;
+pub mod strain;
 mod tell;
+pub mod tempo;
 pub mod view;
 
 pub use accept::listen;
@@ -73,6 +75,7 @@ use limit::Door;
 use past::Past;
 use seat::Mark;
 use standing::Patience;
+use tempo::{Stretch, Tempo};
 
 /// How many sockets are told to go at once, and how far apart.
 const DRAIN_BATCH: usize = 256;
@@ -115,10 +118,10 @@ pub struct Config {
     pub token_life_ms: u64,
     /// Each opens everything that services may do.
     pub service_tokens: Vec<String>,
-    /// How long input waits to be batched, in milliseconds.
-    pub beat_ms: u64,
-    /// Time between room frames, in milliseconds.
-    pub frame_ms: u64,
+    /// How long input waits to be batched.
+    pub beat: Stretch,
+    /// Time between room frames.
+    pub frame: Stretch,
     /// Time between full room frames, in milliseconds.
     pub full_frame_ms: u64,
     /// Least time between leaderboard events, in milliseconds.
@@ -151,8 +154,8 @@ impl Config {
             token_key,
             token_life_ms: auth::TOKEN_LIFE_MS,
             service_tokens: Vec::new(),
-            beat_ms: 50,
-            frame_ms: 100,
+            beat: Stretch { least_ms: 10, most_ms: 100 },
+            frame: Stretch { least_ms: 50, most_ms: 100 },
             full_frame_ms: 5_000,
             board_ms: 2_000,
             hold_ms: 8_000,
@@ -198,6 +201,7 @@ struct Edge {
     door: Arc<Door>,
     beat: Beat,
     counters: Arc<Counters>,
+    tempo: Tempo,
     sockets: TaskTracker,
     draining: AtomicBool,
     connections: AtomicU64,
@@ -270,8 +274,6 @@ impl Edge {
 #[derive(Debug)]
 pub struct Gateway {
     listener: TcpListener,
-    beat_ms: u64,
-    frame_ms: u64,
     board_ms: u64,
     edge: Arc<Edge>,
 }
@@ -301,6 +303,12 @@ impl Handle {
         self.edge.is_draining()
     }
 
+    /// How busy this node's workers are, in thousandths of their time.
+    #[must_use]
+    pub fn busy(&self) -> u32 {
+        self.edge.tempo.busy()
+    }
+
     /// Signs a session token; the second is its end, in Unix milliseconds.
     #[must_use]
     pub fn issue_token(&self, player: &holdfast_protocol::ids::PlayerId) -> (String, u64) {
@@ -326,6 +334,7 @@ impl Gateway {
                 .token_life_ms(config.token_life_ms),
             door: Door::new(&config.limits),
             beat: Beat::new(runtime.clone(), counters.clone()),
+            tempo: Tempo::new(config.beat, config.frame),
             node: config.node,
             advertise: config.advertise,
             live: config.live,
@@ -348,13 +357,7 @@ impl Gateway {
             draining: AtomicBool::new(false),
             connections: AtomicU64::new(0),
         };
-        Self {
-            listener: config.listener,
-            beat_ms: config.beat_ms,
-            frame_ms: config.frame_ms,
-            board_ms: config.board_ms,
-            edge: Arc::new(edge),
-        }
+        Self { listener: config.listener, board_ms: config.board_ms, edge: Arc::new(edge) }
     }
 
     /// What others may ask of this edge.
@@ -369,12 +372,13 @@ impl Gateway {
     /// # Errors
     /// The listener can't be used.
     pub async fn run(self, shutdown: CancellationToken) -> std::io::Result<()> {
-        let Self { listener, beat_ms, frame_ms, board_ms, edge } = self;
+        let Self { listener, board_ms, edge } = self;
         let stop = CancellationToken::new();
         let clock = edge.clock.clone();
         let parts = TaskTracker::new();
-        parts.spawn(edge.hub.clone().run(clock.clone(), frame_ms, stop.clone()));
-        parts.spawn(edge.beat.clone().run(clock.clone(), beat_ms, stop.clone()));
+        parts.spawn(edge.tempo.clone().run(clock.clone(), stop.clone()));
+        parts.spawn(edge.hub.clone().run(clock.clone(), edge.tempo.clone(), stop.clone()));
+        parts.spawn(edge.beat.clone().run(clock.clone(), edge.tempo.clone(), stop.clone()));
         parts.spawn(show_board(edge.clone(), board_ms, stop.clone()));
         parts.spawn(sweep(edge.clone(), stop.clone()));
         parts.spawn(watch_standing(edge.clone(), stop.clone()));

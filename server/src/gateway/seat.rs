@@ -57,6 +57,8 @@ pub(super) struct Sight {
     /// The client has yet to be told that it is nowhere.
     pub(super) left: bool,
     pub(super) cursor: Cursor,
+    /// When the last room frame was made, in Unix milliseconds.
+    pub(super) framed_ms: u64,
 }
 
 impl Default for Sight {
@@ -71,6 +73,7 @@ impl Default for Sight {
             input_told: 0,
             left: false,
             cursor: Cursor::default(),
+            framed_ms: 0,
         }
     }
 }
@@ -95,7 +98,7 @@ pub(super) struct Seat {
     watching: AtomicBool,
     /// The own input is waited for, though room frames may not be wanted.
     walking: AtomicBool,
-    /// Least time between room frames, in milliseconds.
+    /// Least time between room frames that the client asked for, in milliseconds.
     pub(super) pace_ms: AtomicU64,
     /// When the next room frame may go, in Unix milliseconds.
     pub(super) next_ms: AtomicU64,
@@ -177,6 +180,11 @@ impl Seat {
         if begins {
             self.mark(Mark::Room);
         }
+    }
+
+    /// Wants no room frame before then.
+    pub(super) fn hold_until(&self, at_ms: u64) {
+        self.next_ms.fetch_max(at_ms, Ordering::AcqRel);
     }
 
     pub(super) fn sight(&self) -> MutexGuard<'_, Sight> {

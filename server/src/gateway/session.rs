@@ -27,6 +27,8 @@ pub const WALK_PATIENCE_MS: u64 = 2_000;
 pub enum Rules {
     /// `holdfast.v1.json`: JSON only.
     Json,
+    /// `holdfast.v1.msgpack`: MessagePack only, of what would be JSON.
+    Packed,
     /// `holdfast.v1.text`, or none asked for: lines, JSON or human.
     Text,
 }
@@ -34,7 +36,7 @@ pub enum Rules {
 /// How the client is spoken to.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub enum Form {
-    /// JSON texts.
+    /// JSON texts, or what they say as MessagePack.
     Json,
     /// Human lines.
     Lines,
@@ -142,7 +144,7 @@ impl Session {
     #[must_use]
     pub fn new(rules: Rules, bounds: Bounds, now_ms: u64) -> Self {
         let form = match rules {
-            Rules::Json => Form::Json,
+            Rules::Json | Rules::Packed => Form::Json,
             Rules::Text => Form::Lines,
         };
         Self {

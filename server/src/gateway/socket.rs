@@ -20,6 +20,7 @@ use futures::{FutureExt, SinkExt};
 use holdfast_protocol::codes::{CloseCode, ErrorCode};
 use holdfast_protocol::frame;
 use holdfast_protocol::ids::{ActorId, PlayerId};
+use holdfast_protocol::pack;
 use holdfast_protocol::server::ErrorBody;
 use holdfast_protocol::text::render;
 use tokio::sync::mpsc;
@@ -33,6 +34,7 @@ use super::lines::{Lines, WATCH_HZ_DEFAULT};
 use super::seat::Seat;
 use super::session::{self, Bounds, Due, Form, Rules, Session};
 use super::standing::Patience;
+use super::strain::Strain;
 use crate::actor::envelope::{Connection, Delivery};
 
 /// Deliveries that are written before one flush.
@@ -75,6 +77,8 @@ pub(super) struct Socket {
     pub(super) url: Box<str>,
     /// The timer is set too late by now.
     pub(super) sooner: bool,
+    /// Room frames are held back because writes take long.
+    pub(super) strain: Strain,
     /// What the runtime had no room for yet.
     sending: Option<BoxFuture<'static, ()>>,
 }
@@ -112,7 +116,7 @@ fn bounds(edge: &Edge, rules: Rules) -> Bounds {
     let limits = &edge.limits;
     Bounds {
         hello_deadline_ms: match rules {
-            Rules::Json => limits.hello_deadline_ms,
+            Rules::Json | Rules::Packed => limits.hello_deadline_ms,
             Rules::Text => limits.hello_deadline_text_ms,
         },
         ping_ms: limits.ping_ms,
@@ -146,6 +150,7 @@ impl Socket {
             passed_id,
             url,
             sooner,
+            strain: Strain::default(),
             sending: None,
         }
     }
@@ -253,14 +258,24 @@ impl Socket {
         };
         self.session.heard(self.edge.clock.now_ms());
         match message {
-            Message::Text(text) => self.read(&text).await,
-            Message::Binary(_) => {
-                let error = ErrorBody::new(ErrorCode::BadMessage, "binary is not spoken here");
+            Message::Binary(bytes) if self.packs() => self.packed(&bytes).await,
+            Message::Text(text) if !self.packs() => self.read(&text).await,
+            Message::Binary(_) | Message::Text(_) => {
+                let what = if self.packs() { "text" } else { "binary" };
+                let error = ErrorBody::new(
+                    ErrorCode::BadMessage,
+                    format!("{what} is not spoken here; the subprotocol decides"),
+                );
                 self.refuse(None, &error).await
             }
             Message::Ping(_) | Message::Pong(_) => Ok(()),
             Message::Close(_) => Err(End::Gone),
         }
+    }
+
+    /// Whether both sides speak MessagePack.
+    pub(super) fn packs(&self) -> bool {
+        self.session.rules() == Rules::Packed
     }
 
     async fn read(&mut self, text: &Utf8Bytes) -> Flow {
@@ -312,11 +327,18 @@ impl Socket {
         Ok(())
     }
 
-    /// Writes one message; it leaves with the next flush at the latest.
+    /// Writes one message, in the encoding of the subprotocol; it leaves with the next flush at
+    /// the latest.
     pub(super) async fn feed(&mut self, text: impl Into<Utf8Bytes>) -> Flow {
+        let text = text.into();
+        let packed = self.packs().then(|| Message::Binary(pack::message(&text).into()));
+        self.feed_message(packed.unwrap_or(Message::Text(text))).await
+    }
+
+    /// Writes one message as it is.
+    pub(super) async fn feed_message(&mut self, message: Message) -> Flow {
         add(&self.edge.counters.messages_out);
-        let feeding = self.websocket.feed(Message::Text(text.into()));
-        within(&self.edge, &self.seat, feeding).await
+        within(&self.edge, &self.seat, self.websocket.feed(message)).await
     }
 
     pub(super) async fn flush(&mut self) -> Flow {

@@ -1,9 +1,13 @@
 //! What a client is told: deliveries of its actor, and what the hub marked as due.
 
+use std::time::Duration;
+
+use axum::extract::ws::Message;
 use bytes::Bytes;
 use holdfast_protocol::codes::{CloseCode, ErrorCode};
 use holdfast_protocol::frame;
 use holdfast_protocol::movement::STEP_MS;
+use holdfast_protocol::pack;
 use holdfast_protocol::server::{
     DrainEvent, ErrorBody, Event, PlayerState, RoomEvent, RosterEvent, RosterRow, Welcome,
     WelcomeKind,
@@ -20,6 +24,7 @@ use super::socket::{End, Flow, Socket};
 use super::speak::{self, utf8};
 use super::standing::Patience;
 use crate::actor::envelope::{Attached, Attachment, Closing, Delivery, Outcome, Refusal};
+use crate::clock::instant;
 
 /// The code of an answer that is not known yet.
 const PENDING: &str = ErrorCode::Pending.as_str();
@@ -294,14 +299,27 @@ impl Socket {
             Box::pin(self.stand()).await?;
         }
         if marks.has(Mark::Room) {
+            let began = instant();
             self.arrive().await?;
             self.show_room().await?;
+            self.flush().await?;
+            self.hold_back(began.elapsed());
             self.catch_up().await?;
         }
         if marks.has(Mark::Board) && self.seat.is_watching() {
             self.event(self.edge.hub.board()).await?;
         }
         self.flush().await
+    }
+
+    /// Gives a socket whose writes take long more time until the next room frame.
+    fn hold_back(&mut self, took: Duration) {
+        let took_ms = u64::try_from(took.as_millis()).unwrap_or(u64::MAX);
+        let pace_ms = self.strain.wrote(took_ms, self.edge.tempo.frame_ms());
+        if pace_ms > 0 {
+            add(&self.edge.counters.held_back);
+            self.seat.hold_until(self.edge.clock.now_ms().saturating_add(pace_ms));
+        }
     }
 
     /// The node serves again, or has not for too long.
@@ -358,6 +376,10 @@ impl Socket {
         if lines {
             let room = RoomEvent { tick, input_seq: input, e: rows, gone, full };
             return self.event_words(&Event::Room(room)).await;
+        }
+        if self.packs() {
+            let packed = pack::room(tick, input, rows, gone, full);
+            return self.feed_message(Message::Binary(packed.into())).await;
         }
         self.feed(frame::room(tick, input, rows, gone, full)).await
     }

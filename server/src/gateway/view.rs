@@ -1,15 +1,21 @@
 //! What one topic (a room) looks like, and what a socket has yet to be told about it. Pure.
 //!
 //! Each change of an entity gets the topic's next version. A socket remembers one number, the
-//! version of its last frame, so that a watcher costs no copy of what was sent.
-//! Invariant: a client that applies every frame in order holds what the topic holds.
+//! version of its last frame, so that a watcher costs no copy of what was sent; in a crowd, where
+//! a frame can't hold everybody, one for each entity ([`interest`]).
+//! Invariant: a client that applies every frame in order holds what the topic holds, in a crowd
+//! once its cursor is not behind.
 //! I7: at most [`ENTITIES_MAX`] entities (a newer one is not shown) and [`GONE_MAX`] remembered
 //! departures (a socket that is further behind gets a full frame).
+
+pub mod interest;
 
 use std::collections::{BTreeMap, VecDeque};
 use std::sync::Arc;
 
 use holdfast_protocol::server::EntityRow;
+
+use interest::{Budget, Told};
 
 /// Most entities of one topic.
 pub const ENTITIES_MAX: usize = 1_024;
@@ -51,7 +57,7 @@ pub struct Member {
 }
 
 /// What a socket has been told. `None`: nothing yet, so the next frame is full.
-#[derive(Debug, Clone, Copy, Default, PartialEq, Eq)]
+#[derive(Debug, Clone, Default, PartialEq, Eq)]
 pub struct Cursor {
     /// The topic's version of the last room frame.
     pub version: Option<u64>,
@@ -59,6 +65,16 @@ pub struct Cursor {
     pub roster: Option<u64>,
     /// When the next full frame is due, in Unix milliseconds.
     pub full_at_ms: u64,
+    /// In a crowd.
+    told: Option<Box<Told>>,
+}
+
+impl Cursor {
+    /// The last frame left something out, or may have.
+    #[must_use]
+    pub fn is_behind(&self) -> bool {
+        self.told.as_ref().is_some_and(|told| told.is_behind())
+    }
 }
 
 /// What changed since a socket's last frame.
@@ -147,27 +163,53 @@ impl Topic {
     }
 
     /// What changed since `cursor`, which moves on. Everything when the cursor is new, or too far
-    /// behind, or a full frame is due at `now_ms`.
-    pub fn delta(&self, cursor: &mut Cursor, own: u32, now_ms: u64, full_every_ms: u64) -> Delta {
+    /// behind, or a full frame is due at `now_ms`: in a crowd that much later as it is larger.
+    pub fn delta(
+        &self,
+        cursor: &mut Cursor,
+        own: u32,
+        budget: Budget,
+        now_ms: u64,
+        full_every_ms: u64,
+    ) -> Delta {
         let before = cursor.version;
         let since = before.filter(|since| *since >= self.forgotten);
         let stale = since.is_some_and(|since| since < self.version);
         let full = since.is_none() || (stale && now_ms >= cursor.full_at_ms);
-        let since = if full { 0 } else { since.unwrap_or_default() };
-        let changed = self.entities.values().filter(|entity| full || entity.changed > since);
+        let crowd = self.entities.len() > budget.crowd;
+        if !crowd || full {
+            cursor.told = None;
+        }
+        // In a full frame too: a client's roster outlives it.
+        let gone = before.map_or_else(Vec::new, |before| self.gone_since(before));
+        let rows = match since {
+            Some(since) if !full && !crowd => self.changed_since(since, own),
+            Some(since) if !full => {
+                let told = cursor.told.get_or_insert_with(|| Box::new(Told::until(self, since)));
+                gone.iter().for_each(|entity| told.forget(*entity));
+                self.choose(told, own, budget.rows)
+            }
+            _ => self.changed_since(0, own),
+        };
+        cursor.version = Some(self.version);
+        if full {
+            let crowds = (self.entities.len() / budget.crowd.max(1)).max(1) as u64;
+            cursor.full_at_ms = now_ms.saturating_add(full_every_ms.saturating_mul(crowds));
+            cursor.told = crowd.then(|| Box::new(Told::until(self, self.version)));
+        }
+        Delta { rows, gone, full }
+    }
+
+    /// The rows of those that changed after a version, the own entity first.
+    fn changed_since(&self, since: u64, own: u32) -> Vec<EntityRow> {
+        let changed = self.entities.values().filter(|entity| entity.changed > since);
         let mut rows: Vec<EntityRow> = changed.map(|entity| entity.row).collect();
         if let Some(at) = rows.iter().position(|row| row.entity == own)
             && let Some(before) = rows.get_mut(..=at)
         {
             before.rotate_right(1);
         }
-        // In a full frame too: a client's roster outlives it.
-        let gone = before.map_or_else(Vec::new, |before| self.gone_since(before));
-        cursor.version = Some(self.version);
-        if full {
-            cursor.full_at_ms = now_ms.saturating_add(full_every_ms);
-        }
-        Delta { rows, gone, full }
+        rows
     }
 
     /// Who left since, once each, without numbers that are taken again.
@@ -199,6 +241,8 @@ mod tests {
     use super::*;
     use proptest::prelude::*;
 
+    const ROOMY: Budget = Budget { crowd: 10_000, rows: 0 };
+
     fn row(entity: u32, x: i32) -> EntityRow {
         EntityRow { entity, x, y: 0, health: 100, flags: 0 }
     }
@@ -208,7 +252,7 @@ mod tests {
     }
 
     fn delta(topic: &Topic, cursor: &mut Cursor, own: u32) -> Delta {
-        topic.delta(cursor, own, 0, 5_000)
+        topic.delta(cursor, own, ROOMY, 0, 5_000)
     }
 
     #[test]
@@ -270,9 +314,9 @@ mod tests {
         put(&mut topic, "alice", 1, 10);
         put(&mut topic, "bob", 2, 20);
         let mut cursor = Cursor::default();
-        topic.delta(&mut cursor, 1, 1_000, 5_000);
+        topic.delta(&mut cursor, 1, ROOMY, 1_000, 5_000);
         topic.remove("bob", 2);
-        let next = topic.delta(&mut cursor, 1, 9_000, 5_000);
+        let next = topic.delta(&mut cursor, 1, ROOMY, 9_000, 5_000);
         assert_eq!(next, Delta { rows: vec![row(1, 10)], gone: vec![2], full: true });
     }
 
@@ -281,10 +325,10 @@ mod tests {
         let mut topic = Topic::default();
         put(&mut topic, "alice", 1, 10);
         let mut cursor = Cursor::default();
-        topic.delta(&mut cursor, 1, 1_000, 5_000);
-        assert!(topic.delta(&mut cursor, 1, 9_000, 5_000).is_empty());
+        topic.delta(&mut cursor, 1, ROOMY, 1_000, 5_000);
+        assert!(topic.delta(&mut cursor, 1, ROOMY, 9_000, 5_000).is_empty());
         put(&mut topic, "alice", 1, 11);
-        assert!(topic.delta(&mut cursor, 1, 9_000, 5_000).full);
+        assert!(topic.delta(&mut cursor, 1, ROOMY, 9_000, 5_000).full);
         assert_eq!(cursor.full_at_ms, 14_000);
     }
 
@@ -330,7 +374,7 @@ mod tests {
                 self.names
                     .extend(names.rows.into_iter().map(|(entity, player, _)| (entity, player)));
             }
-            let delta = topic.delta(&mut self.cursor, 1, now_ms, 50);
+            let delta = topic.delta(&mut self.cursor, 1, ROOMY, now_ms, 50);
             if delta.full {
                 self.rows.clear();
             }

@@ -13,7 +13,7 @@ use crate::telemetry::metrics::Metrics;
 type ReadEdge = fn(&gateway::Counters) -> &AtomicU64;
 
 /// The edge's counters: name, help, and which.
-const EDGE: [(&str, &str, ReadEdge); 10] = [
+const EDGE: [(&str, &str, ReadEdge); 11] = [
     ("tcp_accepted", "TCP connections taken", |c| &c.accepted),
     ("tcp_dropped", "TCP connections dropped because the node is full", |c| &c.dropped),
     ("sockets_opened", "WebSockets opened", |c| &c.opened),
@@ -25,6 +25,9 @@ const EDGE: [(&str, &str, ReadEdge); 10] = [
     ("input_frames", "Input frames taken into a batch", |c| &c.input_frames),
     ("input_commands", "Input commands that the beat sent", |c| &c.input_commands),
     ("room_frames", "Room frames sent", |c| &c.room_frames),
+    ("room_frames_held_back", "Room frames after which a slow socket was given more time", |c| {
+        &c.held_back
+    }),
     ("sockets_lost", "WebSockets whose peer went away without a close of ours", |c| &c.lost),
 ];
 
@@ -32,6 +35,9 @@ const EDGE: [(&str, &str, ReadEdge); 10] = [
 pub(super) fn watch_edge(metrics: &Metrics, edge: &gateway::Handle) {
     let open = edge.clone();
     metrics.gauge("sockets", "WebSockets open now", move || open.connections_len() as u64);
+    let busy = edge.clone();
+    let help = "How busy this node's workers are, in thousandths: the beat and frames go by it";
+    metrics.gauge("edge_busy", help, move || u64::from(busy.busy()));
     for (name, help, read) in EDGE {
         let edge = edge.clone();
         metrics.counter(name, help, move || read(edge.counters()).load(Ordering::Relaxed));

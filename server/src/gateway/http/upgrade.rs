@@ -16,7 +16,11 @@ use crate::gateway::session::Rules;
 use crate::gateway::{Edge, socket};
 
 const JSON_PROTOCOL: &str = "holdfast.v1.json";
+const PACKED_PROTOCOL: &str = "holdfast.v1.msgpack";
 const TEXT_PROTOCOL: &str = "holdfast.v1.text";
+/// What may be asked for, and the rules of each.
+const PROTOCOLS: [(&str, Rules); 3] =
+    [(JSON_PROTOCOL, Rules::Json), (PACKED_PROTOCOL, Rules::Packed), (TEXT_PROTOCOL, Rules::Text)];
 const WRITE_BUFFER_LEN: usize = 4 * 1024;
 /// Most bytes that wait in a socket's task; above the largest single message.
 const WRITE_BUFFER_LEN_MAX: usize = 1024 * 1024;
@@ -29,7 +33,8 @@ pub(super) fn is_own(edge: &Edge, headers: &HeaderMap) -> bool {
 
 /// A WebSocket
 ///
-/// See the protocol's own reference; subprotocols `holdfast.v1.json` and `holdfast.v1.text`.
+/// See the protocol's own reference; subprotocols `holdfast.v1.json`, `holdfast.v1.msgpack` and
+/// `holdfast.v1.text`.
 #[utoipa::path(
     get,
     path = "/ws",
@@ -98,19 +103,14 @@ fn choose(asked: &WebSocketUpgrade) -> Result<(Rules, Option<&'static str>), Fai
     let mut none_asked = true;
     for name in asked.requested_protocols() {
         none_asked = false;
-        match name.as_bytes() {
-            name if name == JSON_PROTOCOL.as_bytes() => {
-                return Ok((Rules::Json, Some(JSON_PROTOCOL)));
-            }
-            name if name == TEXT_PROTOCOL.as_bytes() => {
-                return Ok((Rules::Text, Some(TEXT_PROTOCOL)));
-            }
-            _ => {}
+        let known = PROTOCOLS.iter().find(|(known, _)| known.as_bytes() == name.as_bytes());
+        if let Some((known, rules)) = known {
+            return Ok((*rules, Some(known)));
         }
     }
     if none_asked {
         return Ok((Rules::Text, None));
     }
-    let message = format!("supported subprotocols: {JSON_PROTOCOL}, {TEXT_PROTOCOL}");
+    let message = format!("supported subprotocols: {}", PROTOCOLS.map(|(name, _)| name).join(", "));
     Err(Failure::new(StatusCode::BAD_REQUEST, "unsupported_protocol", message))
 }

@@ -145,6 +145,37 @@ async fn a_slower_watcher_is_woken_later() {
     assert!(is_due(&alice).await);
 }
 
+#[tokio::test]
+async fn in_a_crowd_a_socket_is_woken_until_it_holds_everybody() {
+    let hub = Hub::new();
+    let alice = client(&hub, 1, "alice");
+    let all = |seq: u64| {
+        for n in 0..100 {
+            let name = if n == 0 { "alice".to_owned() } else { format!("p{n}") };
+            let x = i32::try_from(u64::from(n) + seq).unwrap();
+            hub.view(&actor(&name), 1, seq, view(Some("arena"), n, x, 0));
+        }
+    };
+    all(2);
+    let first = frame(&hub, &alice).unwrap();
+    assert_eq!((first.rows.len(), first.full), (100, true));
+    assert!(is_due(&alice).await);
+    all(3);
+    let (mut told, mut frames, mut now_ms) = (0, 0, 0);
+    loop {
+        now_ms += 50;
+        hub.tick(now_ms);
+        if !is_due(&alice).await {
+            break;
+        }
+        let Some(next) = hub.frame(&alice.seat, now_ms, 5_000) else { continue };
+        assert!(next.rows.len() <= 13 && !next.full, "{}", next.rows.len());
+        (told, frames) = (told + next.rows.len(), frames + 1);
+    }
+    assert_eq!(told, 100, "everybody once");
+    assert!(frames >= 100 / 13, "{frames}");
+}
+
 #[test]
 fn a_broadcast_reaches_everybody_at_the_topic() {
     let hub = Hub::new();

@@ -41,6 +41,8 @@ use crate::store::{Error, Partition};
 const SAMPLES: Partition = 8;
 /// Paths that are counted; conditions with further ones are not asked of the index.
 const PATHS_SAMPLED_MAX: usize = 512;
+/// What a path costs at least that has to be asked of all partitions, in players asked one by one.
+const ALL_COST: u64 = 64;
 /// Partitions asked by one pipeline of scripts.
 const PIPELINE_LEN: usize = 32;
 /// Partitions asked by one pipeline of commands.
@@ -123,7 +125,7 @@ impl Inner {
         };
         paths.total = column(0);
         for (nth, (_, count)) in counted.iter_mut().enumerate() {
-            *count = column(nth + 1);
+            *count = column(nth + 1).max(ALL_COST);
         }
         Ok(())
     }
@@ -309,7 +311,8 @@ fn is_of_one(path: &Path) -> bool {
     is_of_players(path) && matches!(path.keys, Keys::Equal(_))
 }
 
-/// What is known of the paths of a query. A path that is not known yet is noted, and finds nothing.
+/// What is known of the paths of a query. A path that is not known yet is noted, with what it costs
+/// at least.
 #[derive(Debug, Default)]
 struct Paths {
     known: RefCell<Vec<(Path, u64)>>,
@@ -327,7 +330,7 @@ impl Cardinality for Paths {
         if let Some((_, count)) = known.iter().find(|(known, _)| known == path) {
             return Some(*count);
         }
-        let first = u64::from(is_of_one(path));
+        let first = if is_of_one(path) { 1 } else { ALL_COST };
         let room = known.len() < PATHS_SAMPLED_MAX;
         if room {
             known.push((path.clone(), first));
