@@ -64,7 +64,7 @@ async fn both_encodings_meet_in_one_room() {
         let joined: RoomBody = bot.query(join("dungeon-7")).await.unwrap();
         assert_eq!(joined.room.unwrap().room_id.as_str(), "dungeon-7");
     }
-    assert!(alice.command(attack("bob")).await.unwrap().outcome.is_ok());
+    assert!(alice.command(attack("bob")).await.unwrap().result.is_ok());
     bob.wait_for("the blow", |bob| bob.state().is_ok_and(|state| state.health == 75))
         .await
         .unwrap();
@@ -116,7 +116,7 @@ async fn nonsense_is_refused_in_a_sentence_and_the_socket_stays() {
     let server = Server::start().await;
     let mut wire = Wire::open(&server).await;
     wire.say(map(&json!({"do": "hello", "args": {"player": "alice"}}))).await;
-    eventually("the welcome", async || {
+    eventually("the welcome", PATIENCE, async || {
         matches!(wire.hear().await.1, ServerMessage::Welcome(_)).then_some(())
     })
     .await;
