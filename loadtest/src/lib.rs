@@ -5,12 +5,19 @@
 //! [`socket`] (one WebSocket), [`bot`] (one headless player), [`player`] (a seeded random one's
 //! next wish), [`scenario`] (plays a bot through kills and restarts).
 //!
+//! Beside the bots, what measures: [`wire`] (how messages are encoded), [`walk`] (where the driven
+//! players go), [`drive`] (many connections that only ask and wait), [`echo`] (the bare WebSocket
+//! that they are measured against), [`cpu`] (what a process has used).
+//!
 //! The first three are pure and [`player`] is too: what they find wrong is a [`Violation`], a bug
 //! of the server, never a failure of the network.
 //!
 //! [`Violation`]: ledger::Violation
 
 pub mod bot;
+pub mod cpu;
+pub mod drive;
+pub mod echo;
 pub mod expect;
 #[cfg(test)]
 mod fake;
@@ -19,3 +26,5 @@ pub mod mirror;
 pub mod player;
 pub mod scenario;
 pub mod socket;
+pub mod walk;
+pub mod wire;

@@ -1,10 +1,11 @@
 //! One WebSocket, client side: opens, sends, reads with a deadline, and can be dropped without
 //! a farewell.
 
+use std::io;
 use std::time::Duration;
 
 use futures::{FutureExt, SinkExt, StreamExt};
-use tokio::net::TcpStream;
+use tokio::net::{TcpSocket, TcpStream, lookup_host};
 use tokio::time::timeout;
 use tokio_tungstenite::WebSocketStream;
 use tokio_tungstenite::tungstenite::client::IntoClientRequest;
@@ -29,7 +30,7 @@ pub enum Error {
     Url(String),
     /// No TCP connection. Tried again while a server restarts.
     #[error("can't connect: {0}")]
-    Connect(#[source] std::io::Error),
+    Connect(#[source] io::Error),
     /// The upgrade was refused with this HTTP status. Final.
     #[error("the upgrade was refused with status {0}")]
     Refused(u16),
@@ -86,11 +87,30 @@ impl Socket {
         handshake: Handshake<'_>,
         patience: Duration,
     ) -> Result<Self, Error> {
-        let open = Self::open_now(url, handshake);
+        let open = Self::open_now(url, handshake, None);
         timeout(patience, open).await.map_err(|_| Error::Deadline(patience))?
     }
 
-    async fn open_now(url: &str, handshake: Handshake<'_>) -> Result<Self, Error> {
+    /// As [`Socket::open`], with a kernel's receive buffer of about so many bytes: the server
+    /// soon notices when nothing is read.
+    ///
+    /// # Errors
+    /// As [`Socket::open`].
+    pub async fn open_narrow(
+        url: &str,
+        handshake: Handshake<'_>,
+        patience: Duration,
+        receive_bytes: u32,
+    ) -> Result<Self, Error> {
+        let open = Self::open_now(url, handshake, Some(receive_bytes));
+        timeout(patience, open).await.map_err(|_| Error::Deadline(patience))?
+    }
+
+    async fn open_now(
+        url: &str,
+        handshake: Handshake<'_>,
+        receive_bytes: Option<u32>,
+    ) -> Result<Self, Error> {
         let bad_url = || Error::Url(url.to_owned());
         let mut request = url.into_client_request().map_err(|_| bad_url())?;
         let headers = [
@@ -103,7 +123,11 @@ impl Socket {
             request.headers_mut().insert(name, value);
         }
         let authority = request.uri().authority().ok_or_else(bad_url)?.as_str().to_owned();
-        let tcp = TcpStream::connect(authority).await.map_err(Error::Connect)?;
+        let tcp = match receive_bytes {
+            None => TcpStream::connect(authority).await,
+            Some(bytes) => connect_narrow(&authority, bytes).await,
+        }
+        .map_err(Error::Connect)?;
         tcp.set_nodelay(true).map_err(Error::Connect)?;
         let config = WebSocketConfig::default().read_buffer_size(READ_BUFFER_BYTES);
         let opened = tokio_tungstenite::client_async_with_config(request, tcp, Some(config)).await;
@@ -127,6 +151,37 @@ impl Socket {
         Ok(self.stream.send(message).await?)
     }
 
+    /// Writes one message into the socket's buffer; it leaves with the next flush at the latest.
+    ///
+    /// # Errors
+    /// [`Error::Broken`].
+    pub async fn feed(&mut self, message: Message) -> Result<(), Error> {
+        Ok(self.stream.feed(message).await?)
+    }
+
+    /// Sends what was fed.
+    ///
+    /// # Errors
+    /// [`Error::Broken`].
+    pub async fn flush(&mut self) -> Result<(), Error> {
+        Ok(self.stream.flush().await?)
+    }
+
+    /// Waits for the next message as it came, without a copy; the end of the stream is a close
+    /// without a frame. Nothing is lost when the wait is given up.
+    ///
+    /// # Errors
+    /// [`Error::Broken`].
+    pub async fn hear(&mut self) -> Result<Message, Error> {
+        loop {
+            match self.stream.next().await.transpose()? {
+                None => return Ok(Message::Close(None)),
+                Some(Message::Ping(_) | Message::Pong(_) | Message::Frame(_)) => {}
+                Some(message) => return Ok(message),
+            }
+        }
+    }
+
     /// Waits for the next message; pings are answered on the way.
     ///
     /// # Errors
@@ -144,19 +199,11 @@ impl Socket {
     }
 
     async fn next_ever(&mut self) -> Result<Incoming, Error> {
-        loop {
-            match self.stream.next().await {
-                None => return Ok(Incoming::Closed(None)),
-                Some(message) => match message? {
-                    Message::Text(text) => return Ok(Incoming::Text(text.as_str().to_owned())),
-                    Message::Binary(bytes) => return Ok(Incoming::Binary(bytes.to_vec())),
-                    Message::Close(frame) => {
-                        return Ok(Incoming::Closed(frame.map(|frame| frame.code.into())));
-                    }
-                    Message::Ping(_) | Message::Pong(_) | Message::Frame(_) => {}
-                },
-            }
-        }
+        Ok(match self.hear().await? {
+            Message::Text(text) => Incoming::Text(text.as_str().to_owned()),
+            Message::Close(frame) => Incoming::Closed(frame.map(|frame| frame.code.into())),
+            other => Incoming::Binary(other.into_data().to_vec()),
+        })
     }
 
     /// Says goodbye with code 1000 and does not wait for the answer.
@@ -166,4 +213,12 @@ impl Socket {
     pub async fn close(mut self) -> Result<(), Error> {
         Ok(self.stream.close(None).await?)
     }
+}
+
+async fn connect_narrow(authority: &str, receive_bytes: u32) -> io::Result<TcpStream> {
+    let address = lookup_host(authority).await?.next();
+    let address = address.ok_or_else(|| io::Error::from(io::ErrorKind::NotFound))?;
+    let socket = if address.is_ipv4() { TcpSocket::new_v4() } else { TcpSocket::new_v6() }?;
+    socket.set_recv_buffer_size(receive_bytes)?;
+    socket.connect(address).await
 }

@@ -3,11 +3,6 @@
 use std::process::Command;
 use std::time::Duration;
 
-use axum::Router;
-use axum::extract::WebSocketUpgrade;
-use axum::extract::ws::{Message, WebSocket};
-use axum::routing::get;
-use axum::serve::ListenerExt;
 use holdfast::clock::instant;
 use holdfast_protocol::client::{ClientMessage, MoveType, Verb};
 use holdfast_protocol::ids::PlayerId;
@@ -15,11 +10,6 @@ use loadtest::socket::{Handshake, Incoming, JSON, Socket};
 
 use super::{Outcome, Process, micros};
 
-/// The server's own settings of sockets.
-const BACKLOG: u32 = 4_096;
-const READ_BUFFER_LEN: usize = 2 * 1024;
-const WRITE_BUFFER_LEN: usize = 4 * 1024;
-const MESSAGE_LEN_MAX: usize = 16 * 1024;
 const PATIENCE: Duration = Duration::from_secs(10);
 
 /// For a server whose clients ask as fast as they are answered, beyond the default of 20 commands
@@ -34,36 +24,16 @@ pub fn is_echo() -> bool {
 
 /// Serves the bare echo, and says where.
 pub async fn echo() -> Outcome<()> {
-    let listener = holdfast::gateway::listen(([127, 0, 0, 1], 0).into(), BACKLOG)?;
-    let listener = tokio::net::TcpListener::from_std(listener)?;
+    let listener = loadtest::echo::bind(([127, 0, 0, 1], 0).into())?;
     println!("echo {}", listener.local_addr()?);
-    let listener = listener.tap_io(|stream| {
-        let _ = stream.set_nodelay(true);
-    });
-    let upgrade = |asked: WebSocketUpgrade| async {
-        asked
-            .read_buffer_size(READ_BUFFER_LEN)
-            .write_buffer_size(WRITE_BUFFER_LEN)
-            .max_message_size(MESSAGE_LEN_MAX)
-            .max_frame_size(MESSAGE_LEN_MAX)
-            .on_upgrade(say_back)
-    };
-    Ok(axum::serve(listener, Router::new().route("/ws", get(upgrade))).await?)
-}
-
-async fn say_back(mut socket: WebSocket) {
-    while let Some(Ok(message)) = socket.recv().await {
-        if matches!(message, Message::Text(_)) && socket.send(message).await.is_err() {
-            return;
-        }
-    }
+    Ok(loadtest::echo::serve(listener).await?)
 }
 
 /// Starts this program again as the echo; where it listens.
 pub fn start_echo() -> Outcome<(Process, String)> {
     let mut command = Command::new(std::env::current_exe()?);
     Process::start(command.arg("echo"), |line| {
-        line.strip_prefix("echo ").map(|address| format!("ws://{address}/ws"))
+        line.strip_prefix("echo ").map(|address| format!("ws://{address}{}", loadtest::echo::PATH))
     })
 }
 
