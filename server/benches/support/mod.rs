@@ -14,6 +14,7 @@ use std::time::Duration;
 use tempfile::TempDir;
 
 pub mod client;
+pub mod http;
 pub mod redis;
 
 /// What a benchmark's steps give.
@@ -86,15 +87,7 @@ pub const fn verdict(met: bool) -> &'static str {
 
 /// CPU microseconds of this process so far, in steps of 10,000.
 pub fn own_cpu_micros() -> Outcome<f64> {
-    cpu_micros("self")
-}
-
-fn cpu_micros(process: &str) -> Outcome<f64> {
-    let stat = fs::read_to_string(format!("/proc/{process}/stat"))?;
-    // What follows the name, which is in parentheses: the state, then numbers.
-    let (_, fields) = stat.rsplit_once(") ").ok_or("no name in the status")?;
-    let ticks = fields.split(' ').skip(11).take(2).map(str::parse::<f64>);
-    Ok(ticks.sum::<Result<f64, _>>()? * 1e4)
+    Ok(loadtest::cpu::own_micros()?)
 }
 
 /// A child of this process, killed with its owner.
@@ -109,10 +102,16 @@ impl Process {
         let mut child = command.stdin(Stdio::null()).stdout(Stdio::piped()).spawn()?;
         let output = child.stdout.take().ok_or("no standard output")?;
         let mut process = Self { child, output: BufReader::new(output) };
+        let found = process.read_to(find)?;
+        Ok((process, found))
+    }
+
+    /// What `find` makes of the next line that it makes something of.
+    fn read_to<T>(&mut self, find: impl Fn(&str) -> Option<T>) -> Outcome<T> {
         let mut line = String::new();
-        while process.output.read_line(&mut line)? > 0 {
+        while self.output.read_line(&mut line)? > 0 {
             if let Some(found) = find(line.trim()) {
-                return Ok((process, found));
+                return Ok(found);
             }
             line.clear();
         }
@@ -138,7 +137,7 @@ impl Process {
 
     /// CPU microseconds of all its threads so far, in steps of 10,000.
     pub fn cpu_micros(&self) -> Outcome<f64> {
-        cpu_micros(&self.id().to_string())
+        Ok(loadtest::cpu::micros(&self.id().to_string())?)
     }
 
     fn status_kib(&self, field: &str) -> Outcome<u64> {
@@ -162,6 +161,8 @@ pub struct Server {
     pub process: Process,
     /// Where players connect.
     pub url: String,
+    /// Where operators connect, `IP:PORT`, if `--admin-listen` was among the arguments.
+    pub admin: Option<String>,
     _dir: TempDir,
 }
 
@@ -182,13 +183,20 @@ impl Server {
         let store = store.unwrap_or(embedded);
         let log = fs::File::create(dir.path().join("log"))?;
         command.current_dir(dir.path()).stderr(log);
-        command.args(["serve", "--listen", "127.0.0.1:0", "--admin-listen", "off"]);
-        command.args(["--store", &store]).args(args);
-        let address = |line: &str| {
-            let address = line.strip_prefix("play")?.trim().strip_prefix("http://")?;
-            Some(format!("ws://{}/ws", address.trim_end_matches('/')))
-        };
-        let (process, url) = Process::start(&mut command, address)?;
-        Ok(Self { process, url, _dir: dir })
+        command.args(["serve", "--listen", "127.0.0.1:0", "--store", &store]).args(args);
+        let has_admin = args.contains(&"--admin-listen");
+        if !has_admin {
+            command.args(["--admin-listen", "off"]);
+        }
+        let play = |line: &str| address_of("play", line).map(|at| format!("ws://{at}/ws"));
+        let (mut process, url) = Process::start(&mut command, play)?;
+        let admin = has_admin.then(|| process.read_to(|line| address_of("admin", line)));
+        Ok(Self { process, url, admin: admin.transpose()?, _dir: dir })
     }
+}
+
+/// The `IP:PORT` of the banner's line that begins with `name`.
+fn address_of(name: &str, line: &str) -> Option<String> {
+    let address = line.strip_prefix(name)?.trim().strip_prefix("http://")?;
+    address.split('/').next().map(str::to_owned)
 }

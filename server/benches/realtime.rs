@@ -1,0 +1,154 @@
+//! What real-time play costs: 1,000 players who walk, against a bare WebSocket echo that the same
+//! driver drives in the same way.
+//!
+//! - `inputs`: closed loop, input frames of one step, each durable before its place is taken by
+//!   the next; with several under way (batched) and with one.
+//! - `commands`: closed loop, `execute_move heal`, each acknowledged on its own.
+//! - `rooms`: open loop, 20 input frames a second and player, rooms of 20, the room's state at 10 Hz:
+//!   CPU of server and Redis a frame, and the time from a frame's due time to its `in`.
+//! - `stopped`: the same, and one in ten stops reading for good: what the others notice.
+//! - `hot`: one room of 125, 250, 500: state received and CPU for each player.
+//!
+//! Server, Redis and echo are processes of their own; the driver is this process, in one thread,
+//! and all share the machine's cores. Its own CPU is printed: where it is near 1.00, the driver
+//! and not the server ended first. Rounds of server and echo alternate and the middle one counts.
+//! After each server's rounds every player is asked where it stands: no step may be missing.
+//! With few frames under way a closed loop waits for the server's beats and frames (50 and 100 ms),
+//! not for its CPU: `--serve=--frame-ms=10` and the like show the difference.
+//! Needs `redis-server` in the PATH, and 2,100 open files.
+//! Run it with `cargo bench -p holdfast --bench realtime`; `-- --help` lists parts and sizes.
+
+#![allow(clippy::print_stdout, reason = "it prints its findings")]
+
+#[path = "realtime/hot.rs"]
+mod hot;
+#[path = "realtime/loops.rs"]
+mod loops;
+#[path = "realtime/rooms.rs"]
+mod rooms;
+#[path = "realtime/stage.rs"]
+mod stage;
+#[path = "realtime/stopped.rs"]
+mod stopped;
+mod support;
+#[path = "realtime/table.rs"]
+mod table;
+
+use std::time::Duration;
+
+use clap::{Parser, ValueEnum};
+use loadtest::drive::Ask;
+use stage::Kind;
+use support::Outcome;
+use support::client::{echo, is_echo};
+use table::Table;
+
+/// What real-time play costs, against a bare WebSocket echo
+#[derive(Debug, Parser)]
+#[command(name = "realtime")]
+struct Args {
+    /// What to measure; all without any
+    #[arg(value_enum)]
+    parts: Vec<Part>,
+    /// On which store
+    #[arg(long, value_enum, default_value_t = Stores::Both)]
+    store: Stores,
+    /// Players, but for the hot room
+    #[arg(long, value_name = "N", default_value_t = 1_000)]
+    players: usize,
+    /// Players of a room, but for the hot one
+    #[arg(long, value_name = "N", default_value_t = 20)]
+    room_of: usize,
+    /// Alternating rounds
+    #[arg(long, value_name = "N", default_value_t = 5)]
+    rounds: usize,
+    /// Seconds of a round, after a second of warm-up
+    #[arg(long, value_name = "S", default_value_t = 4)]
+    seconds: u64,
+    /// Seconds without a reader, in the part `stopped`
+    #[arg(long, value_name = "S", default_value_t = 45)]
+    stopped_seconds: u64,
+    /// Frames of each player under way, in the part `inputs`
+    #[arg(long, value_name = "N,…", value_delimiter = ',', default_values_t = [1, 4, 32])]
+    windows: Vec<usize>,
+    /// Players in the hot room
+    #[arg(long, value_name = "N,…", value_delimiter = ',', default_values_t = [125, 250, 500])]
+    sizes: Vec<usize>,
+    /// An argument for `holdfast serve`, such as --serve=--beat-ms=10; may be repeated
+    #[arg(long, value_name = "ARG", allow_hyphen_values = true)]
+    serve: Vec<String>,
+    /// Said by cargo.
+    #[arg(long, hide = true)]
+    bench: bool,
+}
+
+#[derive(Debug, Clone, Copy, PartialEq, Eq, ValueEnum)]
+enum Part {
+    Inputs,
+    Commands,
+    Rooms,
+    Stopped,
+    Hot,
+}
+
+#[derive(Debug, Clone, Copy, PartialEq, Eq, ValueEnum)]
+enum Stores {
+    Embedded,
+    Redis,
+    Both,
+}
+
+impl Args {
+    fn kinds(&self) -> &'static [Kind] {
+        match self.store {
+            Stores::Embedded => &[Kind::Embedded],
+            Stores::Redis => &[Kind::Redis],
+            Stores::Both => &[Kind::Embedded, Kind::Redis],
+        }
+    }
+
+    fn round(&self) -> Duration {
+        Duration::from_secs(self.seconds)
+    }
+
+    /// The server's arguments: a part's, then those of the command line.
+    fn serve<'a>(&'a self, part: &[&'a str]) -> Vec<&'a str> {
+        part.iter().copied().chain(self.serve.iter().map(String::as_str)).collect()
+    }
+}
+
+fn main() -> Outcome<()> {
+    if is_echo() {
+        return tokio::runtime::Runtime::new()?.block_on(echo());
+    }
+    let args = Args::parse();
+    support::print_machine()?;
+    let (files, needed) = (rlimit::increase_nofile_limit(u64::MAX)?, 2 * args.players as u64 + 100);
+    if files < needed {
+        return Err(format!("{files} open files are allowed, {needed} needed").into());
+    }
+    if !args.serve.is_empty() {
+        println!("the server is given: {}", args.serve.join(" "));
+    }
+    tokio::runtime::Builder::new_current_thread().enable_all().build()?.block_on(measure(&args))
+}
+
+async fn measure(args: &Args) -> Outcome<()> {
+    let every = Part::value_variants();
+    let parts = if args.parts.is_empty() { every } else { &args.parts };
+    let mut table = Table::default();
+    for part in every.iter().filter(|part| parts.contains(part)) {
+        for kind in args.kinds() {
+            match part {
+                Part::Inputs => loops::run(args, *kind, Ask::Input, &mut table).await?,
+                Part::Commands => loops::run(args, *kind, Ask::Heal, &mut table).await?,
+                Part::Rooms => rooms::run(args, *kind, &mut table).await?,
+                Part::Stopped => stopped::run(args, *kind, &mut table).await?,
+                Part::Hot => hot::run(args, *kind, &mut table).await?,
+            }
+        }
+    }
+    support::print_load("at the end");
+    table.print();
+    Ok(())
+}

@@ -1,0 +1,227 @@
+//! What every part sets up and reads: a server on a store, an echo, a measured run, and where
+//! all players stand after it.
+
+use std::time::Duration;
+
+use futures::future::try_join;
+use holdfast_protocol::movement::Position;
+use holdfast_protocol::server::MetricsBody;
+use loadtest::drive::{Ask, Crowd, Guests, Pace, Plan, Report, Tally};
+use serde::Deserialize;
+use tokio::time::sleep;
+
+use super::support::client::start_echo;
+use super::support::http::Http;
+use super::support::redis::RedisServer;
+use super::support::{self, Outcome, Process, Server};
+
+/// Before a run is counted.
+const WARM_UP: Duration = Duration::from_secs(1);
+
+/// The limits that a loop without pauses would meet, and the movement clock with them.
+pub const RAISED: [&str; 6] =
+    ["--movement-clock", "off", "--inputs-per-s", "1000000", "--commands-per-s", "1000000"];
+
+/// Players neither read nor answer pings while others have their turn.
+pub const PATIENT: [&str; 4] = ["--ping-every-ms", "600000", "--dead-after-ms", "1200000"];
+
+/// A kind of store.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub enum Kind {
+    /// The embedded one.
+    Embedded,
+    /// A Redis of its own.
+    Redis,
+}
+
+impl Kind {
+    /// Its name in tables.
+    pub const fn name(self) -> &'static str {
+        match self {
+            Self::Embedded => "embedded",
+            Self::Redis => "Redis",
+        }
+    }
+}
+
+/// A server and its store.
+pub struct Stage {
+    /// The server; it ends before its store.
+    pub server: Server,
+    redis: Option<RedisServer>,
+}
+
+impl Stage {
+    /// Starts both, fresh.
+    pub fn start(kind: Kind, args: &[&str]) -> Outcome<Self> {
+        let redis = (kind == Kind::Redis).then(RedisServer::start).transpose()?;
+        let args = [&["--admin-listen", "127.0.0.1:0"], args].concat();
+        let server = Server::start_on(redis.as_ref().map(RedisServer::url), &args)?;
+        Ok(Self { server, redis })
+    }
+
+    /// Players of it, in rooms of so many.
+    pub async fn crowd(&self, players: usize, room_of: usize) -> Outcome<Crowd> {
+        Ok(Crowd::at_server(&Guests::new(&self.server.url, players), room_of).await?)
+    }
+
+    /// A run of them.
+    pub async fn run(&self, crowd: &mut Crowd, ask: Ask, pace: Pace, span: Duration) -> Ran {
+        let meters = Meters { server: &self.server.process, redis: self.redis.as_ref() };
+        meters.run(crowd, ask, pace, span).await
+    }
+
+    /// Asks where everybody is, and fails unless every step was taken; a driver that was dropped
+    /// steps of would count what was never done.
+    pub fn check_steps(&self, crowd: &Crowd) -> Outcome<()> {
+        let host = self.server.url.trim_start_matches("ws://").trim_end_matches("/ws");
+        let mut http = Http::open(host)?;
+        let (mut dropped, mut astray, mut steps) = (0, 0, 0);
+        for connection in crowd.connections() {
+            let path = format!("/v1/players/{}", connection.player());
+            let PlayerPage { state } = serde_json::from_str(&http.get(&path)?)?;
+            astray += u64::from(state != connection.place());
+            let page = http.get(&format!("{path}/metrics"))?;
+            let MetricsPage { metrics } = serde_json::from_str(&page)?;
+            dropped += metrics.dropped_steps_count;
+            steps += connection.steps();
+        }
+        println!(
+            "steps dropped: {dropped} of {steps}; players who are not where their steps lead: \
+             {astray} of {}",
+            crowd.connections().len()
+        );
+        if dropped + astray > 0 {
+            return Err("steps were counted that no player made".into());
+        }
+        Ok(())
+    }
+
+    /// A number among the node's metrics, by its whole name with labels; 0 where it is missing.
+    pub fn metric(&self, name: &str) -> Outcome<f64> {
+        let admin = self.server.admin.as_deref().ok_or("no admin listener")?;
+        let page = Http::open(admin)?.get("/metrics")?;
+        let value = page.lines().find_map(|line| line.strip_prefix(name)?.strip_prefix(' '));
+        Ok(value.map_or(Ok(0.0), str::parse)?)
+    }
+}
+
+/// What is read of `GET /v1/players/{id}`.
+#[derive(Deserialize)]
+struct PlayerPage {
+    state: Position,
+}
+
+/// What is read of `GET /v1/players/{id}/metrics`.
+#[derive(Deserialize)]
+struct MetricsPage {
+    metrics: MetricsBody,
+}
+
+/// A bare echo.
+pub struct Bare {
+    process: Process,
+    url: String,
+}
+
+impl Bare {
+    /// Starts it.
+    pub fn start() -> Outcome<Self> {
+        let (process, url) = start_echo()?;
+        Ok(Self { process, url })
+    }
+
+    /// Connections to it.
+    pub async fn crowd(&self, players: usize) -> Outcome<Crowd> {
+        Ok(Crowd::at_echo(&Guests::new(&self.url, players)).await?)
+    }
+
+    /// A run of them.
+    pub async fn run(&self, crowd: &mut Crowd, ask: Ask, pace: Pace, span: Duration) -> Ran {
+        let meters = Meters { server: &self.process, redis: None };
+        meters.run(crowd, ask, pace, span).await
+    }
+}
+
+/// What a run gives.
+pub type Ran = Outcome<Measured>;
+
+/// What a run took, after its warm-up.
+#[derive(Debug, Clone)]
+pub struct Measured {
+    /// What the driver saw.
+    pub report: Report,
+    /// CPU microseconds of the server.
+    pub server: f64,
+    /// CPU microseconds of Redis.
+    pub redis: f64,
+    /// Cores that the driver kept busy; it has one thread.
+    pub driver: f64,
+}
+
+#[expect(clippy::cast_precision_loss, reason = "counts of minutes, far below 2^52")]
+impl Measured {
+    fn each(&self, micros: f64) -> f64 {
+        micros / self.report.answered.max(1) as f64
+    }
+
+    /// CPU microseconds of the server for each that was answered.
+    pub fn server_each(&self) -> f64 {
+        self.each(self.server)
+    }
+
+    /// CPU microseconds of Redis for each that was answered.
+    pub fn redis_each(&self) -> f64 {
+        self.each(self.redis)
+    }
+
+    /// The same of both.
+    pub fn both_each(&self) -> f64 {
+        self.each(self.server + self.redis)
+    }
+}
+
+/// CPU microseconds so far.
+struct Cpu {
+    server: f64,
+    redis: f64,
+    driver: f64,
+}
+
+/// Whose CPU is read.
+struct Meters<'a> {
+    server: &'a Process,
+    redis: Option<&'a RedisServer>,
+}
+
+impl Meters<'_> {
+    fn read(&self) -> Outcome<Cpu> {
+        let redis = self.redis.map_or(Ok(0.0), |redis| redis.process().cpu_micros())?;
+        Ok(Cpu { server: self.server.cpu_micros()?, redis, driver: support::own_cpu_micros()? })
+    }
+
+    async fn run(&self, crowd: &mut Crowd, ask: Ask, pace: Pace, span: Duration) -> Ran {
+        let tally = Tally::new()?;
+        let plan = Plan { ask, pace, span: WARM_UP + span };
+        let watch = async || -> Outcome<Counted> {
+            sleep(WARM_UP).await;
+            tally.restart();
+            let before = self.read()?;
+            sleep(span).await;
+            Ok((tally.report(), before, self.read()?))
+        };
+        let run = async { crowd.run(plan, &tally).await.map_err(Into::into) };
+        let ((), (report, before, after)) = try_join(run, watch()).await?;
+        let driver = (after.driver - before.driver) / 1e6 / report.span.as_secs_f64();
+        let (server, redis) = (after.server - before.server, after.redis - before.redis);
+        Ok(Measured { report, server, redis, driver })
+    }
+}
+
+/// What the driver saw, and the CPU before and after.
+type Counted = (Report, Cpu, Cpu);
+
+/// The middle of several rounds.
+pub fn middle(rounds: &[f64]) -> f64 {
+    support::median(rounds)
+}
