@@ -4,15 +4,16 @@
 //! - `inputs`: closed loop, input frames of one step, each durable before its place is taken by
 //!   the next; with several under way (batched) and with one.
 //! - `commands`: closed loop, `execute_move heal`, each acknowledged on its own.
-//! - `rooms`: open loop, 20 input frames a second and player, rooms of 20, the room's state at 10 Hz:
-//!   CPU of server and Redis a frame, and the time from a frame's due time to its `in`.
+//! - `rooms`: open loop, 20 input frames a second and player, rooms of 20, the room's state at
+//!   10 Hz: CPU of server and Redis a frame, and the time from a frame's due time to its `in`.
 //! - `stopped`: the same, and one in ten stops reading for good: what the others notice.
 //! - `hot`: one room of 125, 250, 500: state received and CPU for each player.
 //!
 //! Server, Redis and echo are processes of their own; the driver is this process, in one thread,
 //! and all share the machine's cores. Its own CPU is printed: where it is near 1.00, the driver
 //! and not the server ended first. Rounds of server and echo alternate and the middle one counts.
-//! After each server's rounds every player is asked where it stands: no step may be missing.
+//! After each server's rounds every player is asked where it stands: no step may be missing, or
+//! the program fails in the end.
 //! With few frames under way a closed loop waits for the server's beats and frames (50 and 100 ms),
 //! not for its CPU: `--serve=--frame-ms=10` and the like show the difference.
 //! Needs `redis-server` in the PATH, and 2,100 open files.
@@ -149,6 +150,5 @@ async fn measure(args: &Args) -> Outcome<()> {
         }
     }
     support::print_load("at the end");
-    table.print();
-    Ok(())
+    table.print()
 }

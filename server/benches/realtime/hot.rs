@@ -29,7 +29,7 @@ pub async fn run(args: &Args, kind: Kind, table: &mut Table) -> Outcome<()> {
         args.sizes.iter().map(|size| (*size, Vec::new())).collect();
     for round in 1..=args.rounds {
         for (size, rounds) in &mut sizes {
-            let done = fill(args, kind, *size).await?;
+            let done = fill(args, kind, *size, table).await?;
             say(round, *size, &done);
             rounds.push(done);
         }
@@ -56,12 +56,13 @@ pub async fn run(args: &Args, kind: Kind, table: &mut Table) -> Outcome<()> {
 }
 
 /// A fresh server with one room of so many.
-async fn fill(args: &Args, kind: Kind, size: usize) -> Outcome<Measured> {
+async fn fill(args: &Args, kind: Kind, size: usize, table: &mut Table) -> Outcome<Measured> {
     let capacity = size.to_string();
     let stage = Stage::start(kind, &args.serve(&["--room-capacity", &capacity]))?;
     let mut players = stage.crowd(size, size).await?;
     let done = stage.run(&mut players, Ask::Input, Pace::Open { hz: HZ }, args.round()).await?;
-    stage.check_steps(&players)?;
+    let what = format!("one room of {size}, {}", kind.name());
+    stage.check_steps(&what, &players, table)?;
     Ok(done)
 }
 

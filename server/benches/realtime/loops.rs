@@ -38,7 +38,8 @@ pub async fn run(args: &Args, kind: Kind, ask: Ask, table: &mut Table) -> Outcom
         table.cost(&what, &ours);
         table.cost(&format!("{what}: the echo"), &theirs);
     }
-    stage.check_steps(&players)
+    let what = format!("closed loop, {} players, {}", args.players, kind.name());
+    stage.check_steps(&what, &players, table)
 }
 
 fn title(ask: Ask, window: usize, kind: Kind, players: usize) -> String {

@@ -49,7 +49,7 @@ pub async fn run(args: &Args, kind: Kind, table: &mut Table) -> Outcome<()> {
         theirs.push(limit);
         ours.push(done);
     }
-    stage.check_steps(&players)?;
+    stage.check_steps(&what, &players, table)?;
     let title = format!("{what}: CPU of server and Redis a frame, times the echo's");
     table.find(&title, &times, "", Goal::Most(GOAL));
     for (share, name) in [(0.5, "p50"), (0.99, "p99")] {

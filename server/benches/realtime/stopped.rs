@@ -71,7 +71,7 @@ pub async fn run(args: &Args, kind: Kind, table: &mut Table) -> Outcome<()> {
             is / was,
             rest.driver
         );
-        stage.check_steps(&players)?;
+        stage.check_steps(&what, &players, table)?;
         say_closed(&stage)?;
         for (fate, count) in fates_of(stopped).await {
             *fates.entry(fate).or_insert(0) += count;

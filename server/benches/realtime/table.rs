@@ -3,13 +3,14 @@
 use std::fmt::Write as _;
 
 use super::stage::{Measured, middle};
-use super::support::verdict;
+use super::support::{Outcome, verdict};
 
 /// The lines of the final tables.
 #[derive(Default)]
 pub struct Table {
     goals: String,
     costs: String,
+    faults: usize,
 }
 
 /// A bound that a finding is held against.
@@ -51,6 +52,12 @@ impl Table {
         let _ = writeln!(self.goals, "| {what} | {found} | | |");
     }
 
+    /// Something that must not be: the program fails in the end.
+    pub fn fault(&mut self, what: &str, found: &str) {
+        let _ = writeln!(self.goals, "| {what} | {found} | none | {} |", verdict(false));
+        self.faults += 1;
+    }
+
     /// What a frame, a command or a round trip cost, by the middle of several rounds.
     pub fn cost(&mut self, what: &str, rounds: &[Measured]) {
         let of = |read: fn(&Measured) -> f64| middle(&rounds.iter().map(read).collect::<Vec<_>>());
@@ -67,7 +74,10 @@ impl Table {
     }
 
     /// Prints all.
-    pub fn print(&self) {
+    ///
+    /// # Errors
+    /// There were faults.
+    pub fn print(&self) -> Outcome<()> {
         println!("\n| what | measured (least to most by round) | goal | |\n|---|---|---|---|");
         print!("{}", self.goals);
         println!(
@@ -75,5 +85,9 @@ impl Table {
              | Redis CPU µs | driver, cores | p50 ms | p99 ms |\n|---|---|---|---|---|---|---|"
         );
         print!("{}", self.costs);
+        match self.faults {
+            0 => Ok(()),
+            _ => Err("steps were counted that no player made: see the table".into()),
+        }
     }
 }
