@@ -4,17 +4,20 @@
 //! A driver must cost less than what it measures: it looks for the few words that it needs and
 //! reads a message as a whole only where they are not where the server puts them.
 
-use holdfast_protocol::client::{ClientMessage, Step};
+use holdfast_protocol::client::{ClientMessage, Step, Verb};
+use holdfast_protocol::pack::{self, Told};
 use holdfast_protocol::server::{Event, Outcome, ServerMessage};
 use tokio_tungstenite::tungstenite::Message;
 
-use crate::socket::JSON;
+use crate::socket::{JSON, PACKED};
 
 /// A subprotocol.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub enum Wire {
     /// [`JSON`], in texts.
     Json,
+    /// [`PACKED`], in binary messages.
+    Packed,
 }
 
 /// What a message of the server means for a driver.
@@ -42,6 +45,7 @@ impl Wire {
     pub const fn subprotocol(self) -> &'static str {
         match self {
             Self::Json => JSON,
+            Self::Packed => PACKED,
         }
     }
 
@@ -50,6 +54,7 @@ impl Wire {
     pub fn say(self, message: &ClientMessage) -> Message {
         match self {
             Self::Json => Message::text(message.encode()),
+            Self::Packed => Message::binary(pack::encode(message)),
         }
     }
 
@@ -58,6 +63,9 @@ impl Wire {
     pub fn input(self, seq: u64, step: Step) -> Message {
         let Step { dx, dy, buttons } = step;
         match self {
+            Self::Packed => {
+                self.say(&ClientMessage { id: None, verb: Verb::Input { seq, steps: vec![step] } })
+            }
             Self::Json => Message::text(format!(
                 r#"{{"do":"input","args":{{"seq":{seq},"steps":[[{dx},{dy},{buttons}]]}}}}"#
             )),
@@ -73,6 +81,10 @@ impl Wire {
             }
             (Self::Json, Message::Text(text)) => glance(text).unwrap_or_else(|| read(text)),
             (Self::Json, other) => Heard::Unreadable(format!("{other:?} under JSON")),
+            (Self::Packed, Message::Binary(bytes)) => {
+                glance_packed(bytes).unwrap_or_else(|| unpack(bytes))
+            }
+            (Self::Packed, other) => Heard::Unreadable(format!("{other:?} under MessagePack")),
         }
     }
 }
@@ -89,6 +101,36 @@ fn glance(text: &str) -> Option<Heard> {
         return rest.starts_with(r#","ok":"#).then_some(Heard::Done(id));
     }
     text.starts_with(r#"{"seq":"#).then_some(Heard::Other)
+}
+
+/// What the first numbers of a room frame say.
+fn glance_packed(bytes: &[u8]) -> Option<Heard> {
+    let (_, rest) = packed_number(bytes.strip_prefix(&[0x95])?)?;
+    packed_number(rest).map(|(input, _)| Heard::Input(input))
+}
+
+/// A MessagePack number that is not below zero, and what follows it.
+fn packed_number(bytes: &[u8]) -> Option<(u64, &[u8])> {
+    let (head, rest) = bytes.split_first()?;
+    let len = match head {
+        0..0x80 => return Some(((*head).into(), rest)),
+        0xcc => 1,
+        0xcd => 2,
+        0xce => 4,
+        0xcf => 8,
+        _ => return None,
+    };
+    let (number, rest) = rest.split_at_checked(len)?;
+    Some((number.iter().fold(0, |all, byte| all << 8 | u64::from(*byte)), rest))
+}
+
+/// What a whole message in binary says.
+fn unpack(bytes: &[u8]) -> Heard {
+    match pack::read(bytes) {
+        Ok(Told::Text(text)) => glance(&text).unwrap_or_else(|| read(&text)),
+        Ok(Told::Room(room)) => Heard::Input(room.input_seq),
+        Err(error) => Heard::Unreadable(format!("{error}: {bytes:02x?}")),
+    }
 }
 
 /// The digits that `text` begins with, and what follows them.
@@ -140,6 +182,24 @@ mod tests {
         let text = frame::room(88, 1_204, [row], [], true);
         assert_eq!(glance(&text), Some(Heard::Input(1_204)));
         assert_eq!(read(&text), Heard::Input(1_204));
+    }
+
+    #[test]
+    fn both_encodings_say_the_same() {
+        let row = EntityRow { entity: 3, x: 1, y: 2, health: 100, flags: 0 };
+        for input in [0, 127, 128, 1_204, 70_000, 1 << 40] {
+            let packed = pack::room(35_906_976_123, input, [row], [], false);
+            assert_eq!(glance_packed(&packed), Some(Heard::Input(input)));
+            assert_eq!(unpack(&packed), Heard::Input(input));
+        }
+        let done = frame::reply_ok(12, "{}", Some(4), false);
+        let packed = Message::binary(pack::message(&done));
+        assert_eq!(Wire::Packed.hear(&packed), Heard::Done(12));
+        assert!(matches!(Wire::Packed.hear(&Message::text(done)), Heard::Unreadable(_)));
+        let step = Step { dx: -1, dy: 0, buttons: 1 };
+        let Message::Binary(bytes) = Wire::Packed.input(7, step) else { panic!("no binary") };
+        let verb = Verb::Input { seq: 7, steps: vec![step] };
+        assert_eq!(pack::decode(&bytes), Ok(pack::Packed::Input(verb)));
     }
 
     #[test]

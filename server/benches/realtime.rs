@@ -14,8 +14,8 @@
 //! and not the server ended first. Rounds of server and echo alternate and the middle one counts.
 //! After each server's rounds every player is asked where it stands: no step may be missing, or
 //! the program fails in the end.
-//! With few frames under way a closed loop waits for the server's beats and frames (50 and 100 ms),
-//! not for its CPU: `--serve=--frame-ms=10` and the like show the difference.
+//! With few frames under way a closed loop waits for the server's beats and frames, not for its CPU:
+//! `--serve=--frame-ms=10` and the like show the difference.
 //! Needs `redis-server` in the PATH, and 2,100 open files.
 //! Run it with `cargo bench -p holdfast --bench realtime`; `-- --help` lists parts and sizes.
 
@@ -39,6 +39,7 @@ use std::time::Duration;
 
 use clap::{Parser, ValueEnum};
 use loadtest::drive::Ask;
+use loadtest::wire::Wire;
 use stage::Kind;
 use support::Outcome;
 use support::client::{echo, is_echo};
@@ -75,6 +76,9 @@ struct Args {
     /// Players in the hot room
     #[arg(long, value_name = "N,…", value_delimiter = ',', default_values_t = [125, 250, 500])]
     sizes: Vec<usize>,
+    /// Speak MessagePack, but in the part `stopped`
+    #[arg(long)]
+    packed: bool,
     /// An argument for `holdfast serve`, such as --serve=--beat-ms=10; may be repeated
     #[arg(long, value_name = "ARG", allow_hyphen_values = true)]
     serve: Vec<String>,
@@ -110,6 +114,10 @@ impl Args {
 
     fn round(&self) -> Duration {
         Duration::from_secs(self.seconds)
+    }
+
+    fn wire(&self) -> Wire {
+        if self.packed { Wire::Packed } else { Wire::Json }
     }
 
     /// The server's arguments: a part's, then those of the command line.

@@ -59,7 +59,7 @@ pub async fn run(args: &Args, kind: Kind, table: &mut Table) -> Outcome<()> {
 async fn fill(args: &Args, kind: Kind, size: usize, table: &mut Table) -> Outcome<Measured> {
     let capacity = size.to_string();
     let stage = Stage::start(kind, &args.serve(&["--room-capacity", &capacity]))?;
-    let mut players = stage.crowd(size, size).await?;
+    let mut players = stage.crowd(size, size, args.wire()).await?;
     let done = stage.run(&mut players, Ask::Input, Pace::Open { hz: HZ }, args.round()).await?;
     let what = format!("one room of {size}, {}", kind.name());
     stage.check_steps(&what, &players, table)?;

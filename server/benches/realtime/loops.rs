@@ -15,8 +15,8 @@ const COMMANDS_GOAL_EMBEDDED: f64 = 0.25;
 pub async fn run(args: &Args, kind: Kind, ask: Ask, table: &mut Table) -> Outcome<()> {
     let stage = Stage::start(kind, &args.serve(&[&RAISED[..], &PATIENT].concat()))?;
     let bare = Bare::start()?;
-    let mut players = stage.crowd(args.players, args.room_of).await?;
-    let mut echo = bare.crowd(args.players).await?;
+    let mut players = stage.crowd(args.players, args.room_of, args.wire()).await?;
+    let mut echo = bare.crowd(args.players, args.wire()).await?;
     let windows: &[usize] = if ask == Ask::Input { &args.windows } else { &[1] };
     for window in windows {
         let what = title(ask, *window, kind, args.players);

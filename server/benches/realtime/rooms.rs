@@ -18,8 +18,8 @@ const STRETCH: u32 = 2;
 pub async fn run(args: &Args, kind: Kind, table: &mut Table) -> Outcome<()> {
     let stage = Stage::start(kind, &args.serve(&PATIENT))?;
     let bare = Bare::start()?;
-    let mut players = stage.crowd(args.players, args.room_of).await?;
-    let mut echo = bare.crowd(args.players).await?;
+    let mut players = stage.crowd(args.players, args.room_of, args.wire()).await?;
+    let mut echo = bare.crowd(args.players, args.wire()).await?;
     let (pace, span) = (Pace::Open { hz: HZ }, args.round() * STRETCH);
     let what = format!(
         "{} players in rooms of {}, {HZ} input frames a second each, {}",

@@ -7,6 +7,7 @@ use futures::future::try_join;
 use holdfast_protocol::movement::Position;
 use holdfast_protocol::server::MetricsBody;
 use loadtest::drive::{Ask, Crowd, Guests, Pace, Plan, Report, Tally};
+use loadtest::wire::Wire;
 use serde::Deserialize;
 use tokio::time::sleep;
 
@@ -62,8 +63,9 @@ impl Stage {
     }
 
     /// Players of it, in rooms of so many.
-    pub async fn crowd(&self, players: usize, room_of: usize) -> Outcome<Crowd> {
-        Ok(Crowd::at_server(&Guests::new(&self.server.url, players), room_of).await?)
+    pub async fn crowd(&self, players: usize, room_of: usize, wire: Wire) -> Outcome<Crowd> {
+        let guests = Guests { wire, ..Guests::new(&self.server.url, players) };
+        Ok(Crowd::at_server(&guests, room_of).await?)
     }
 
     /// A run of them.
@@ -133,8 +135,9 @@ impl Bare {
     }
 
     /// Connections to it.
-    pub async fn crowd(&self, players: usize) -> Outcome<Crowd> {
-        Ok(Crowd::at_echo(&Guests::new(&self.url, players)).await?)
+    pub async fn crowd(&self, players: usize, wire: Wire) -> Outcome<Crowd> {
+        let guests = Guests { wire, ..Guests::new(&self.url, players) };
+        Ok(Crowd::at_echo(&guests).await?)
     }
 
     /// A run of them.

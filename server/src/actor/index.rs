@@ -43,10 +43,10 @@ const WAITING_MAX: usize = 262_144;
 /// Rows of one call.
 const BATCH_LEN: usize = 512;
 /// How many times as long as a batch took is rested after it.
-const REST: u64 = 3;
+const REST: u64 = 8;
 /// The shortest rest, in which more gather, and the longest.
 const REST_MIN_MS: u64 = 5;
-const REST_MAX_MS: u64 = 100;
+const REST_MAX_MS: u64 = 250;
 /// How long a store that failed is left alone.
 const AGAIN_MS: u64 = 1_000;
 
