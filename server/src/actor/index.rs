@@ -3,9 +3,10 @@
 //!
 //! Activations offer what is durable, each seldom; a newer offer of a player takes the place of the
 //! one that waits. One task writes them, a batch at a time, and after a full one rests for [`REST`]
-//! times as long as the store took, after a smaller one for less: however many sessions change, the index takes a small part of the
-//! store's time and the journal does not wait for it. The rest has a bound, so that a store that
-//! is slow for another reason is not taken for one that the index keeps busy.
+//! times as long as the store took, after a smaller one for less: however many sessions change, the
+//! index takes a small part of the store's time and the journal does not wait for it. The rest has
+//! a bound, so that a store that is slow for another reason is not taken for one that the index
+//! keeps busy.
 //!
 //! Batches go round by partition, those of one partition together: a store that writes a partition
 //! at a time has few of them to write, and nobody waits longer than one round.

@@ -176,7 +176,8 @@ impl Topic {
         let since = before.filter(|since| *since >= self.forgotten);
         let stale = since.is_some_and(|since| since < self.version);
         let full = since.is_none() || (stale && now_ms >= cursor.full_at_ms);
-        let crowd = self.entities.len() > budget.crowd;
+        // Whoever was left out is still to be shown when the others have gone.
+        let crowd = self.entities.len() > budget.crowd || cursor.is_behind();
         if !crowd || full {
             cursor.told = None;
         }

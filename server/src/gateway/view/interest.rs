@@ -204,6 +204,21 @@ mod tests {
     }
 
     #[test]
+    fn who_was_left_out_is_shown_when_the_crowd_has_gone() {
+        let mut topic = line(10);
+        let mut cursor = Cursor::default();
+        shown(&topic, &mut cursor, 9);
+        (0..10).for_each(|entity| put(&mut topic, entity, 500 + entity.cast_signed()));
+        assert_eq!(shown(&topic, &mut cursor, 9), [9, 8, 7, 6, 1]);
+        for entity in [1, 2, 5, 6, 7, 8, 9] {
+            topic.remove(&format!("p{entity}"), entity);
+        }
+        assert_eq!(shown(&topic, &mut cursor, 9), [3, 4, 0]);
+        assert!(!cursor.is_behind());
+        assert!(shown(&topic, &mut cursor, 9).is_empty());
+    }
+
+    #[test]
     fn a_crowd_keeps_to_its_bytes_at_any_pace() {
         for elapsed_ms in [50, 100, 500, 1_000] {
             let budget = Budget::after(elapsed_ms);
