@@ -6,9 +6,10 @@ use std::time::Duration;
 
 use bytes::Bytes;
 use holdfast::actor::activity::Activities;
+use holdfast::actor::connection::Connection;
 use holdfast::actor::contract::{Origin, View};
 use holdfast::actor::envelope::{
-    Answered, Attach, Attached, Call, CallError, Command, Connection, Delivery, Nearby, Outcome,
+    Answered, Attach, Attached, Call, CallError, Command, Delivery, Nearby, Outcome,
 };
 use holdfast::actor::handle::{Config, Parts, Runtime};
 use holdfast::actor::kind::{Kind, Kinds};
@@ -18,8 +19,6 @@ use holdfast::store::Store;
 use holdfast_protocol::client::Verb;
 use holdfast_protocol::edge::{Opening, Proof, Request};
 use holdfast_protocol::ids::{ActorId, PlayerId};
-use tokio::sync::mpsc;
-use tokio_util::sync::CancellationToken;
 
 /// Longest wait for anything that should happen at once.
 pub const SOON: Duration = Duration::from_secs(20);
@@ -86,7 +85,6 @@ pub struct Client {
     runtime: Runtime,
     pub actor: ActorId,
     connection: Connection,
-    lane: mpsc::Receiver<Box<Delivery>>,
     pub session: u64,
     next_id: u64,
 }
@@ -99,12 +97,10 @@ impl Client {
     }
 
     async fn attach(rt: &Runtime, name: &str, attach: Attach) -> (Self, Attached) {
-        let (sender, lane) = mpsc::channel(4096);
-        let slow = CancellationToken::new();
-        let connection = Connection { id: rand::random(), lane: sender, slow };
+        let connection = Connection::new(rand::random(), 4096);
         let (actor, runtime) = (player(name), rt.clone());
         runtime.attach(&actor, connection.clone(), attach).await;
-        let mut client = Self { runtime, actor, connection, lane, session: 0, next_id: 1 };
+        let mut client = Self { runtime, actor, connection, session: 0, next_id: 1 };
         match client.next().await {
             Delivery::Attached(attached) => {
                 client.session = attached.session;
@@ -116,8 +112,8 @@ impl Client {
 
     /// The next delivery.
     pub async fn next(&mut self) -> Delivery {
-        let next = tokio::time::timeout(SOON, self.lane.recv()).await;
-        *next.expect("no delivery in time").expect("the lane is closed")
+        let next = tokio::time::timeout(SOON, self.connection.next()).await;
+        next.expect("no delivery in time")
     }
 
     /// Sends without waiting; returns the id.

@@ -6,14 +6,14 @@ use std::sync::atomic::{AtomicBool, Ordering};
 
 use bytes::Bytes;
 use holdfast::actor::activity::Activities;
-use holdfast::actor::envelope::{Attach, CallError, Connection, Delivery, Refusal};
+use holdfast::actor::connection::Connection;
+use holdfast::actor::envelope::{Attach, CallError, Delivery, Refusal};
 use holdfast::actor::handle::{Config, Runtime};
 use holdfast::clock::Clock;
 use holdfast::store::durability::Durability;
 use holdfast::store::memory::fleet::MemoryFleet;
 use holdfast::store::redis::{Options, Redis};
 use holdfast::store::{Claim, Claimed, Owner, Store, Tip};
-use tokio_util::sync::CancellationToken;
 
 use crate::houses::{City, House, Plan, TTL_MS};
 use crate::support::redis::Aof;
@@ -108,12 +108,11 @@ async fn what_was_acknowledged_before_a_hand_over_comes_back() {
             loaded.tip.history += 1;
         }
     });
-    let (sender, mut lane) = tokio::sync::mpsc::channel(16);
-    let connection = Connection { id: 1, lane: sender, slow: CancellationToken::new() };
+    let connection = Connection::new(1, 16);
     let hello = Attach::Hello { payload: Bytes::new(), creates: true };
-    two.runtime.attach(&toy("a"), connection, hello).await;
-    let heard = tokio::time::timeout(PATIENCE, lane.recv()).await.unwrap().map(|first| *first);
-    let Some(Delivery::Refused(why)) = heard else { panic!("{heard:?}") };
+    two.runtime.attach(&toy("a"), connection.clone(), hello).await;
+    let heard = tokio::time::timeout(PATIENCE, connection.next()).await.unwrap();
+    let Delivery::Refused(why) = heard else { panic!("{heard:?}") };
     assert_eq!(*why, Refusal::Busy);
     back(&city.store, "a", before).await;
     assert_eq!(sum(&two.runtime, "a").await, 20);

@@ -94,7 +94,7 @@ async fn a_frozen_node_does_nothing_and_goes_on_when_its_lease_is_back() {
     });
     // A frozen node still takes mail: this is queued behind the others.
     one.runtime.detach(&toy("c"), 1).await;
-    let quiet = tokio::time::timeout(Duration::from_millis(300), line.lane.recv()).await;
+    let quiet = tokio::time::timeout(Duration::from_millis(300), line.connection.next()).await;
     assert!(quiet.is_err(), "a frozen node has answered: {quiet:?}");
     assert!(!asked.is_finished() && !absent.is_finished(), "a frozen node has answered");
     assert_eq!(seq(&city.store, &toy("a")).await, before, "a frozen node has appended");

@@ -3,13 +3,12 @@
 //! the first in their number only.
 
 use bytes::Bytes;
-use holdfast::actor::envelope::{Attach, CallError, Connection, Delivery, Refusal};
+use holdfast::actor::connection::Connection;
+use holdfast::actor::envelope::{Attach, CallError, Delivery, Refusal};
 use holdfast::actor::handle::Runtime;
 use holdfast::actor::record::Formats;
 use holdfast::store::fleet::Fleet as _;
 use holdfast::store::{Base, Store};
-use tokio::sync::mpsc;
-use tokio_util::sync::CancellationToken;
 
 use crate::houses::{City, House, Plan};
 use crate::inproc::SOON;
@@ -41,12 +40,10 @@ async fn writes(house: &House, format: Option<u8>) {
 
 /// Says hello where it is refused.
 async fn refused(runtime: &Runtime, key: &str) -> Refusal {
-    let (lane, mut heard) = mpsc::channel(8);
-    let connection = Connection { id: rand::random(), lane, slow: CancellationToken::new() };
+    let connection = Connection::new(rand::random(), 8);
     let hello = Attach::Hello { payload: Bytes::new(), creates: true };
-    runtime.attach(&toy(key), connection, hello).await;
-    let answer = tokio::time::timeout(SOON, heard.recv()).await.expect("an answer in time");
-    match *answer.expect("an open lane") {
+    runtime.attach(&toy(key), connection.clone(), hello).await;
+    match tokio::time::timeout(SOON, connection.next()).await.expect("an answer in time") {
         Delivery::Refused(refusal) => *refusal,
         other => panic!("not refused: {other:?}"),
     }

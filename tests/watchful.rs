@@ -6,15 +6,14 @@ use std::sync::atomic::Ordering;
 use bytes::Bytes;
 use futures::StreamExt;
 use futures::stream::iter;
-use holdfast::actor::envelope::{Attach, CallError, Closing, Connection, Delivery, Refusal};
+use holdfast::actor::connection::Connection;
+use holdfast::actor::envelope::{Attach, CallError, Closing, Delivery, Refusal};
 use holdfast::actor::fleet::drive::driver;
 use holdfast::actor::kind::{Facts, Kind};
 use holdfast::actor::record::{Fact, Formats, Record};
 use holdfast::actor::replay::Durable;
 use holdfast::clock::Clock;
 use holdfast::store::{Append, Claim, Claimed, Store};
-use tokio::sync::mpsc;
-use tokio_util::sync::CancellationToken;
 
 use crate::houses::{City, Plan};
 use crate::inproc::SOON;
@@ -73,12 +72,11 @@ async fn a_wiped_partition_is_halted_and_nothing_is_made_anew() {
         let halted = order(&one.runtime, &toy(key), &Order::Add(1)).await;
         assert_eq!(halted, Err(CallError::Quarantined), "{key}");
     }
-    let (lane, mut heard) = mpsc::channel(8);
-    let connection = Connection { id: 9, lane, slow: CancellationToken::new() };
+    let connection = Connection::new(9, 8);
     let hello = Attach::Hello { payload: Bytes::new(), creates: true };
-    one.runtime.attach(&toy("fresh"), connection, hello).await;
-    let answer = tokio::time::timeout(SOON, heard.recv()).await.unwrap().unwrap();
-    assert!(matches!(&*answer, Delivery::Refused(why) if **why == Refusal::Quarantined));
+    one.runtime.attach(&toy("fresh"), connection.clone(), hello).await;
+    let answer = tokio::time::timeout(SOON, connection.next()).await.unwrap();
+    assert!(matches!(answer, Delivery::Refused(why) if *why == Refusal::Quarantined));
     let stats = one.runtime.stats();
     assert_eq!((stats.halted.get(), stats.activations.get()), (4, 0), "two each");
     assert_eq!(stats.alarms.get(), 4);

@@ -160,9 +160,12 @@ mod tests {
     use holdfast_protocol::client::Verb;
     use holdfast_protocol::codes::ErrorCode;
     use holdfast_protocol::frame;
+    use holdfast_protocol::rows::{Room, Rows};
     use holdfast_protocol::server::{EntityRow, ErrorBody};
 
     use super::*;
+
+    const ROW: EntityRow = EntityRow { entity: 3, x: 1, y: 2, health: 100, flags: 0 };
 
     fn hear(text: &str) -> Heard {
         Wire::Json.hear(&Message::text(text))
@@ -176,19 +179,22 @@ mod tests {
         assert_eq!(Wire::Json.input(71, step), whole);
     }
 
+    /// A room frame that says that an input is durable.
+    fn room<B>(tick: u64, input_seq: u64, rows: &Rows<B>) -> Room<'_, B> {
+        Room { tick, input_seq, own: 3, own_row: Some(ROW), rows, gone: &[], full: true }
+    }
+
     #[test]
     fn the_durable_input_is_found_in_what_the_server_sends() {
-        let row = EntityRow { entity: 3, x: 1, y: 2, health: 100, flags: 0 };
-        let text = frame::room(88, 1_204, [row], [], true);
+        let text = frame::room(&room(88, 1_204, &frame::rows(&[ROW])));
         assert_eq!(glance(&text), Some(Heard::Input(1_204)));
         assert_eq!(read(&text), Heard::Input(1_204));
     }
 
     #[test]
     fn both_encodings_say_the_same() {
-        let row = EntityRow { entity: 3, x: 1, y: 2, health: 100, flags: 0 };
         for input in [0, 127, 128, 1_204, 70_000, 1 << 40] {
-            let packed = pack::room(35_906_976_123, input, [row], [], false);
+            let packed = pack::room(&room(35_906_976_123, input, &pack::rows(&[ROW])));
             assert_eq!(glance_packed(&packed), Some(Heard::Input(input)));
             assert_eq!(unpack(&packed), Heard::Input(input));
         }

@@ -14,8 +14,9 @@ use std::time::Duration;
 
 use bytes::Bytes;
 use holdfast::actor::activity::Activities;
+use holdfast::actor::connection::Connection;
 use holdfast::actor::contract::{Origin, View};
-use holdfast::actor::envelope::{Attach, Call, Command, Connection, Delivery, Nearby};
+use holdfast::actor::envelope::{Attach, Call, Command, Delivery, Nearby};
 use holdfast::actor::handle::{Config, Parts, Runtime};
 use holdfast::actor::kind::{Kind, Kinds};
 use holdfast::clock::{Clock, instant};
@@ -26,8 +27,6 @@ use holdfast_protocol::client::{MoveType, Verb};
 use holdfast_protocol::edge::{Opening, Proof, Request};
 use holdfast_protocol::ids::{ActorId, PlayerId};
 use support::{Outcome, median, micros, quantile, verdict};
-use tokio::sync::mpsc;
-use tokio_util::sync::CancellationToken;
 
 const YOUNG_COMMANDS: u64 = 1_000;
 const OLD_COMMANDS: u64 = 1_000_000;
@@ -91,13 +90,12 @@ impl House {
     /// A new player that does `commands`, logs out and hangs up.
     async fn raise(&self, name: &str, commands: u64) -> Outcome<ActorId> {
         let actor = ActorId::player(&PlayerId::new(name)?);
-        let (sender, mut lane) = mpsc::channel(4096);
-        let connection = Connection { id: commands, lane: sender, slow: CancellationToken::new() };
+        let connection = Connection::new(commands, 4096);
         let payload = rmp_serde::to_vec_named(&Opening { name: None, proof: Proof::Open })?;
         let hello = Attach::Hello { payload: payload.into(), creates: true };
-        self.runtime.attach(&actor, connection, hello).await;
-        let attached = match lane.recv().await.map(|delivery| *delivery) {
-            Some(Delivery::Attached(attached)) => attached,
+        self.runtime.attach(&actor, connection.clone(), hello).await;
+        let attached = match connection.next().await {
+            Delivery::Attached(attached) => attached,
             other => return Err(format!("not attached but {other:?}").into()),
         };
         for first in (1..=commands).step_by(usize::try_from(WINDOW)?) {
@@ -108,7 +106,7 @@ impl House {
                 let command = Command { session, connection, id: Some(id), key, payload };
                 self.runtime.command(&actor, command).await;
             }
-            reply(&mut lane, last).await?;
+            reply(&connection, last).await?;
             if last % 100_000 < WINDOW {
                 println!("{name}: {last} of {commands} commands");
             }
@@ -169,9 +167,9 @@ fn heal() -> Outcome<Bytes> {
 }
 
 /// Waits for the reply to `id`.
-async fn reply(lane: &mut mpsc::Receiver<Box<Delivery>>, id: u64) -> Outcome<()> {
+async fn reply(connection: &Connection, id: u64) -> Outcome<()> {
     loop {
-        match *lane.recv().await.ok_or("the lane is closed")? {
+        match connection.next().await {
             Delivery::Reply { id: Some(got), outcome } if got == id => {
                 outcome.result.map_err(|reject| format!("{reject:?}"))?;
                 return Ok(());

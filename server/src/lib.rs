@@ -14,7 +14,7 @@
 //! - [`search`]: attributes of sessions and the language that finds them; pure.
 //! - [`admin`], [`cli`]: what operators see and do.
 //! - [`doctor`]: whether a Redis gives what is promised.
-//! - [`config`], [`telemetry`], [`clock`]: settings, logs and numbers, time.
+//! - [`config`], [`telemetry`], [`clock`], [`msgpack`]: settings, logs and numbers, time, bytes.
 //! - [`node`]: the composition root.
 //!
 //! The invariants, cited by number in code and tests:
@@ -46,6 +46,7 @@ pub mod config;
 pub mod doctor;
 pub mod game;
 pub mod gateway;
+pub mod msgpack;
 pub mod node;
 pub mod search;
 pub mod store;

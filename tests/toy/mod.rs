@@ -10,12 +10,13 @@ use std::sync::Arc;
 
 use bytes::Bytes;
 use holdfast::actor::activity::Activities;
+use holdfast::actor::connection::Connection;
 use holdfast::actor::contract::{
     ActivityCall, ActivityOptions, Actor, Ctx, Decision, Message, Origin, Reject, Reply, Tell,
     TimerChange, View,
 };
 use holdfast::actor::envelope::{
-    Answered, Attach, Call, CallError, Closing, Command, Connection, Delivery, Outcome,
+    Answered, Attach, Call, CallError, Closing, Command, Delivery, Outcome,
 };
 use holdfast::actor::fleet::FleetHandle;
 use holdfast::actor::handle::{Config, Parts, Runtime};
@@ -24,8 +25,6 @@ use holdfast::clock::Clock;
 use holdfast::store::Store;
 use holdfast_protocol::ids::ActorId;
 use serde::{Deserialize, Serialize};
-use tokio::sync::mpsc;
-use tokio_util::sync::CancellationToken;
 
 use crate::inproc::{Nobody, SOON};
 use crate::support::{PATIENCE, eventually};
@@ -225,20 +224,17 @@ pub struct Line {
     pub runtime: Runtime,
     pub actor: ActorId,
     pub connection: Connection,
-    pub lane: mpsc::Receiver<Box<Delivery>>,
     pub session: u64,
 }
 
 impl Line {
     /// Says hello and is welcome.
     pub async fn open(runtime: &Runtime, key: &str) -> Self {
-        let (sender, lane) = mpsc::channel(1024);
-        let slow = CancellationToken::new();
-        let connection = Connection { id: rand::random(), lane: sender, slow };
+        let connection = Connection::new(rand::random(), 1024);
         let (runtime, actor) = (runtime.clone(), toy(key));
         let attach = Attach::Hello { payload: Bytes::new(), creates: true };
         runtime.attach(&actor, connection.clone(), attach).await;
-        let mut line = Self { runtime, actor, connection, lane, session: 0 };
+        let mut line = Self { runtime, actor, connection, session: 0 };
         match line.next().await {
             Delivery::Attached(attached) => line.session = attached.session,
             other => panic!("not attached: {other:?}"),
@@ -247,8 +243,8 @@ impl Line {
     }
 
     pub async fn next(&mut self) -> Delivery {
-        let next = tokio::time::timeout(SOON, self.lane.recv()).await;
-        *next.expect("no delivery in time").expect("the lane is closed")
+        let next = tokio::time::timeout(SOON, self.connection.next()).await;
+        next.expect("no delivery in time")
     }
 
     pub async fn send(&self, id: u64, order: &Order) {

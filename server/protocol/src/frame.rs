@@ -6,6 +6,7 @@
 use serde::Serialize;
 use serde_json::Number;
 
+use crate::rows::{Room, Rows};
 use crate::server::{EntityRow, ErrorBody, Event, Welcome};
 
 /// An entity row's usual length, for the first allocation.
@@ -65,26 +66,43 @@ pub fn event(event: &Event) -> String {
     out
 }
 
-/// A `room` event: the own entity first in `entities`.
+/// The rows of `room` events, as JSON text: each with a comma before it.
 #[must_use]
-pub fn room(
-    tick: u64,
-    input_seq: u64,
-    entities: impl IntoIterator<Item = EntityRow>,
-    gone: impl IntoIterator<Item = u32>,
-    full: bool,
-) -> String {
-    let entities = entities.into_iter();
-    let mut out = String::with_capacity(96 + entities.size_hint().0 * ROW_LEN);
+pub fn rows(rows: &[EntityRow]) -> Rows<String> {
+    let text = String::with_capacity(rows.len() * ROW_LEN);
+    Rows::encode(text, rows, |out, row| {
+        out.push(',');
+        push_row(out, row);
+        out.len()
+    })
+}
+
+/// A `room` event: the own entity first.
+#[must_use]
+pub fn room(room: &Room<'_, String>) -> String {
+    let (_, own) = room.rows.without(room.own);
+    let rows = room.rows.all.as_str();
+    let before = rows.get(..own.start).unwrap_or_default();
+    let after = rows.get(own.end..).unwrap_or_default();
+    let mut out = String::with_capacity(128 + rows.len() + room.gone.len() * 6);
     out.push_str("{\"ev\":\"room\",\"tick\":");
-    push_u64(&mut out, tick);
+    push_u64(&mut out, room.tick);
     out.push_str(",\"in\":");
-    push_u64(&mut out, input_seq);
+    push_u64(&mut out, room.input_seq);
     out.push_str(",\"e\":[");
-    push_list(&mut out, entities, push_row);
+    if let Some(row) = room.own_row {
+        push_row(&mut out, row);
+        out.push_str(before);
+        out.push_str(after);
+    } else if let Some(first) = before.strip_prefix(',') {
+        out.push_str(first);
+        out.push_str(after);
+    } else {
+        out.push_str(after.strip_prefix(',').unwrap_or_default());
+    }
     out.push_str("],\"gone\":[");
-    push_list(&mut out, gone, |out, entity| push_u64(out, u64::from(entity)));
-    out.push_str(if full { "],\"full\":true}" } else { "]}" });
+    push_list(&mut out, room.gone, |out, entity| push_u64(out, u64::from(*entity)));
+    out.push_str(if room.full { "],\"full\":true}" } else { "]}" });
     out
 }
 
@@ -167,18 +185,12 @@ fn push_json<T: Serialize>(out: &mut String, value: &T) {
 }
 
 fn push_i32(out: &mut String, number: i32) {
-    if number < 0 {
-        out.push('-');
-    }
-    push_u64(out, u64::from(number.unsigned_abs()));
+    out.push_str(itoa::Buffer::new().format(number));
 }
 
-/// Decimal digits; at most twenty calls deep.
+/// Decimal digits.
 fn push_u64(out: &mut String, number: u64) {
-    if number >= 10 {
-        push_u64(out, number / 10);
-    }
-    out.push(char::from(b'0' + (number % 10) as u8));
+    out.push_str(itoa::Buffer::new().format(number));
 }
 
 #[cfg(test)]

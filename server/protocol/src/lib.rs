@@ -17,6 +17,7 @@ pub mod ids;
 pub mod movement;
 pub mod near;
 pub mod pack;
+pub mod rows;
 #[cfg(feature = "openapi")]
 mod schema;
 pub mod server;

@@ -28,6 +28,7 @@ use self::read::Reader;
 use crate::client::{self, ClientMessage, DecodeError, Step, Verb};
 use crate::codes::ErrorCode;
 use crate::movement::INPUT_STEPS_MAX;
+use crate::rows::{Room, Rows};
 use crate::server::{EntityRow, RoomEvent, ServerMessage};
 
 /// Deepest nesting that is read, in arrays and maps; the protocol's own messages have six levels
@@ -56,25 +57,35 @@ pub fn message(json: &str) -> Vec<u8> {
     write::transcode(json).unwrap_or_else(|_| UNREADABLE.to_vec())
 }
 
-/// A `room` frame, `[tick, in, [[entity, x, y, health, flags], …], [gone, …], full]`: the own
-/// entity first in `entities`.
+/// The rows of `room` frames, as MessagePack.
 #[must_use]
-pub fn room(
-    tick: u64,
-    input_seq: u64,
-    entities: impl IntoIterator<Item = EntityRow>,
-    gone: impl IntoIterator<Item = u32>,
-    full: bool,
-) -> Vec<u8> {
-    let (entities, gone) = (entities.into_iter(), gone.into_iter());
-    let len = HEAD_LEN + entities.size_hint().0 * ROW_LEN + gone.size_hint().0 * ENTITY_LEN;
+pub fn rows(rows: &[EntityRow]) -> Rows<Vec<u8>> {
+    let bytes = Vec::with_capacity(rows.len() * ROW_LEN);
+    Rows::encode(bytes, rows, |out, row| {
+        push_row(out, row);
+        out.len()
+    })
+}
+
+/// A `room` frame, `[tick, in, [[entity, x, y, health, flags], …], [gone, …], full]`: the own
+/// entity first.
+#[must_use]
+pub fn room(room: &Room<'_, Vec<u8>>) -> Vec<u8> {
+    let (others, own) = room.rows.without(room.own);
+    let rows = room.rows.all.as_slice();
+    let len = HEAD_LEN + ROW_LEN + rows.len() + room.gone.len() * ENTITY_LEN;
     let mut out = Vec::with_capacity(len);
     write::list_head(&mut out, 5);
-    write::uint(&mut out, tick);
-    write::uint(&mut out, input_seq);
-    write::list(&mut out, entities, push_row);
-    write::list(&mut out, gone, |out, entity| write::uint(out, entity.into()));
-    write::flag(&mut out, full);
+    write::uint(&mut out, room.tick);
+    write::uint(&mut out, room.input_seq);
+    write::list_len(&mut out, others + usize::from(room.own_row.is_some()));
+    if let Some(row) = room.own_row {
+        push_row(&mut out, row);
+    }
+    out.extend_from_slice(rows.get(..own.start).unwrap_or_default());
+    out.extend_from_slice(rows.get(own.end..).unwrap_or_default());
+    write::list(&mut out, room.gone, |out, entity| write::uint(out, u64::from(*entity)));
+    write::flag(&mut out, room.full);
     out
 }
 
@@ -94,6 +105,12 @@ pub enum Packed {
     Input(Verb),
     /// A map, as JSON text: [`client::decode`] judges it.
     Text(String),
+}
+
+/// Whether a message can only be an input, by its first byte: it is an array.
+#[must_use]
+pub fn is_input(bytes: &[u8]) -> bool {
+    Reader::new(bytes).is_list()
 }
 
 /// Reads one MessagePack message of a client.

@@ -8,9 +8,10 @@ use futures::FutureExt;
 use holdfast_protocol::ids::ActorId;
 use tracing::{error, warn};
 
+use super::connection::Connection;
 use super::core::{Ask, CallerId, Core, Input, Lost, Output, Tell, Verdict};
 use super::desk::{Born, Desk, Done};
-use super::envelope::{CallError, Closing, Connection, ConnectionId, Delivery};
+use super::envelope::{CallError, Closing, ConnectionId, Delivery};
 use super::index::Offer;
 use super::mail::{Envelope, Mail, Reply};
 use crate::store::attributes::RowAt;

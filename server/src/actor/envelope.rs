@@ -7,8 +7,7 @@ use std::sync::Arc;
 
 use bytes::Bytes;
 use holdfast_protocol::ids::ActorId;
-use tokio::sync::{mpsc, oneshot};
-use tokio_util::sync::CancellationToken;
+use tokio::sync::oneshot;
 
 use super::contract::{Origin, Reject, View};
 
@@ -17,40 +16,6 @@ pub type ConnectionId = u64;
 
 /// A player's session, across reconnects: the seq of the record that opened it.
 pub type SessionId = u64;
-
-/// The runtime's end of one socket: the reliable lane, bounded.
-///
-/// I7: a delivery that finds the lane full marks the connection slow and cancels it; the edge
-/// closes it (4002) and the client resumes.
-#[derive(Clone)]
-pub struct Connection {
-    /// Names the socket.
-    pub id: ConnectionId,
-    /// The reliable lane to the socket's task. Boxed: the channel keeps room for 32 items from the
-    /// start, most of which an idle player never needs.
-    pub lane: mpsc::Sender<Box<Delivery>>,
-    /// Cancelled when the lane overflowed; the socket's task closes as a slow consumer.
-    pub slow: CancellationToken,
-}
-
-impl Connection {
-    /// Hands a delivery to the socket's task without waiting. A full lane cancels `slow`, and
-    /// nothing comes after what was dropped: a resume goes on from there.
-    pub fn deliver(&self, delivery: Delivery) {
-        if self.slow.is_cancelled() {
-            return;
-        }
-        if let Err(mpsc::error::TrySendError::Full(_)) = self.lane.try_send(Box::new(delivery)) {
-            self.slow.cancel();
-        }
-    }
-}
-
-impl fmt::Debug for Connection {
-    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
-        write!(f, "connection {}", self.id)
-    }
-}
 
 /// What an actor sends to its player's socket, in order. I2: durable before it is sent.
 #[derive(Debug)]
@@ -246,23 +211,4 @@ pub trait Nearby: Send + Sync + fmt::Debug + 'static {
     fn view(&self, actor: &ActorId, epoch: u64, seq: u64, view: Option<View>);
     /// Shows `message` (JSON text) to every socket at `topic`, the actor's own included.
     fn broadcast(&self, actor: &ActorId, topic: &Arc<str>, message: Bytes);
-}
-
-#[cfg(test)]
-mod tests {
-    use super::*;
-
-    #[test]
-    fn nothing_follows_a_delivery_that_found_no_room() {
-        let (lane, mut received) = mpsc::channel(1);
-        let connection = Connection { id: 1, lane, slow: CancellationToken::new() };
-        let events = |seq| Delivery::Events { seq, evs: Bytes::new() };
-        connection.deliver(events(1));
-        connection.deliver(events(2));
-        let first = received.try_recv().map(|delivery| *delivery);
-        assert!(matches!(first, Ok(Delivery::Events { seq: 1, .. })));
-        connection.deliver(events(3));
-        assert!(received.try_recv().is_err(), "events after a gap");
-        assert!(connection.slow.is_cancelled());
-    }
 }

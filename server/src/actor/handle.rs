@@ -15,12 +15,11 @@ use tokio_util::sync::CancellationToken;
 use tokio_util::task::TaskTracker;
 
 use super::activity::Activities;
+use super::connection::Connection;
 use super::core::Limits;
 use super::desk::{Checks, Desk};
 use super::due;
-use super::envelope::{
-    Answered, Attach, Call, CallError, Command, Connection, ConnectionId, Nearby,
-};
+use super::envelope::{Answered, Attach, Call, CallError, Command, ConnectionId, Nearby};
 use super::fleet::FleetHandle;
 use super::index::keeper::Keeper;
 use super::index::{Index, IndexHandle};

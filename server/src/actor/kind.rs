@@ -13,6 +13,7 @@ use bytes::Bytes;
 use holdfast_protocol::ids::ActorId;
 
 use super::contract::{Actor, Attributes, Ctx, Decision, Declaration, Message, Reject, View};
+use crate::msgpack;
 use crate::search::Registry;
 use crate::search::attribute::DeclareError;
 
@@ -97,8 +98,7 @@ impl<A: Actor> Behaviour for Typed<A> {
                 .map_err(Fault::Rejected)?;
         let mut events = Vec::with_capacity(decided.events.len());
         for event in &decided.events {
-            let bytes = rmp_serde::to_vec_named(event).map_err(|e| Fault::Apply(e.to_string()))?;
-            events.push(Bytes::from(bytes));
+            events.push(msgpack::named(event).map_err(|e| Fault::Apply(e.to_string()))?);
             catch_unwind(AssertUnwindSafe(|| self.state.apply(event)))
                 .map_err(|cause| Fault::Apply(panic_text(&*cause)))?;
         }
@@ -129,7 +129,7 @@ impl<A: Actor> Behaviour for Typed<A> {
 
     fn save(&self) -> Bytes {
         // A state that can't be written leaves empty bytes, which no restore accepts.
-        rmp_serde::to_vec_named(&self.state).map(Bytes::from).unwrap_or_default()
+        msgpack::named(&self.state).unwrap_or_default()
     }
 
     fn view(&self) -> Option<View> {

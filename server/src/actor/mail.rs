@@ -12,10 +12,9 @@ use holdfast_protocol::ids::ActorId;
 use tokio::sync::mpsc;
 
 use super::activity::Failure;
+use super::connection::Connection;
 use super::core::{Tell, Verdict};
-use super::envelope::{
-    Answered, Attach, Call, CallError, CallReply, Command, Connection, ConnectionId,
-};
+use super::envelope::{Answered, Attach, Call, CallError, CallReply, Command, ConnectionId};
 use super::fleet::{FleetHandle, Post};
 use super::record::{ActivityId, TellId};
 use crate::store::NodeSession;

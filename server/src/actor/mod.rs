@@ -1,7 +1,7 @@
 //! The actor runtime: durable identities that take their messages one at a time.
 //!
 //! Reading order: [`contract`] (what a game author writes), [`envelope`] (what travels in and
-//! out), [`kind`] (rules of any type behind one face), [`record`] (what a journal holds),
+//! out), [`connection`] (a socket's lane and its bell), [`kind`] (rules of any type behind one face), [`record`] (what a journal holds),
 //! [`ledger`] (what is durable besides the rules' state), [`replay`] (both, read back), [`core`]
 //! (the life of one activation, pure), then the driver: `mail`, `cell` (one activation and its
 //! sockets), `desk` (what the cells of a worker share), `bring_up` (from absent to active),
@@ -15,6 +15,7 @@ pub mod activity;
 pub mod archive;
 mod bring_up;
 mod cell;
+pub mod connection;
 pub mod contract;
 pub mod core;
 mod desk;

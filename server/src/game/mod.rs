@@ -39,6 +39,7 @@ use bytes::Bytes;
 use serde::{Serialize, de::DeserializeOwned};
 
 use crate::actor::contract::Reject;
+use crate::msgpack;
 
 /// The kind of a player's actor.
 pub const PLAYER: &str = "player";
@@ -97,7 +98,7 @@ impl Settings {
 #[must_use]
 pub fn pack<T: Serialize>(value: &T) -> Bytes {
     // The types here have no form that MessagePack can't hold; empty bytes decode as nothing.
-    rmp_serde::to_vec_named(value).map(Bytes::from).unwrap_or_default()
+    msgpack::named(value).unwrap_or_default()
 }
 
 /// Reads what [`pack`] wrote.

@@ -3,8 +3,7 @@
 use holdfast_protocol::client::MoveType;
 use holdfast_protocol::ids::{PlayerId, RoomId};
 use holdfast_protocol::server::{Buff, Cooldown, Notification, PlayerState, RoomInfo, Status};
-use serde::Serialize;
-use serde_json::{Map, Value};
+use serde_json::{Map, Value, to_value};
 
 use super::player::{Membership, Player, Presence};
 use super::{combat, inventory, room};
@@ -37,14 +36,11 @@ pub(super) fn room_info(place: &Membership) -> Option<RoomInfo> {
 
 /// The whole state. None where the actor's key is no player id.
 pub(super) fn state(player: &Player) -> Option<PlayerState> {
-    let buff = |until_ms| Buff { kind: combat::DEFEND.to_owned(), until_ms };
-    let cooldown = |until_ms| Cooldown { move_type: MoveType::Special, until_ms };
-    let notices = player.notices.iter().cloned();
     Some(PlayerState {
         player_id: PlayerId::new(&player.id).ok()?,
         display_name: player.name.to_string(),
         status: status(player),
-        current_room: player.room.as_ref().and_then(room_info),
+        current_room: current_room(player),
         inventory: inventory::list(player),
         gold: player.gold,
         health: player.health,
@@ -54,14 +50,31 @@ pub(super) fn state(player: &Player) -> Option<PlayerState> {
         score: player.score,
         x: player.at.x,
         y: player.at.y,
-        buffs: player.defend_until_ms.map(buff).into_iter().collect(),
-        cooldowns: player.special_until_ms.map(cooldown).into_iter().collect(),
+        buffs: buffs(player),
+        cooldowns: cooldowns(player),
         session_actions_count: player.session_actions,
         total_actions_count: player.total_actions,
-        pending_notifications: notices
-            .map(|one| Notification { text: one.text, from: one.from, at_ms: one.at_ms })
-            .collect(),
+        pending_notifications: notifications(player),
     })
+}
+
+fn current_room(player: &Player) -> Option<RoomInfo> {
+    player.room.as_ref().and_then(room_info)
+}
+
+fn buffs(player: &Player) -> Vec<Buff> {
+    let buff = |until_ms| Buff { kind: combat::DEFEND.to_owned(), until_ms };
+    player.defend_until_ms.map(buff).into_iter().collect()
+}
+
+fn cooldowns(player: &Player) -> Vec<Cooldown> {
+    let cooldown = |until_ms| Cooldown { move_type: MoveType::Special, until_ms };
+    player.special_until_ms.map(cooldown).into_iter().collect()
+}
+
+fn notifications(player: &Player) -> Vec<Notification> {
+    let notices = player.notices.iter().cloned();
+    notices.map(|one| Notification { text: one.text, from: one.from, at_ms: one.at_ms }).collect()
 }
 
 fn level(player: &Player) -> u64 {
@@ -102,32 +115,38 @@ pub(super) fn state_at(player: &Player, now_ms: u64) -> Option<PlayerState> {
     Some(state)
 }
 
-/// Fields of the state that changed; never x, y or the action counts.
+/// Fields of the state that changed; never x, y or the action counts. Every command asks, and
+/// most change two or three fields: what did not change is compared, never built.
 pub(super) fn changes(before: &Player, after: &Player) -> Map<String, Value> {
     let mut set = Map::new();
-    let (Some(before), Some(after)) = (state(before), state(after)) else { return set };
-    note(&mut set, "display_name", &before.display_name, &after.display_name);
-    note(&mut set, "status", &before.status, &after.status);
-    note(&mut set, "current_room", &before.current_room, &after.current_room);
-    note(&mut set, "inventory", &before.inventory, &after.inventory);
-    note(&mut set, "gold", &before.gold, &after.gold);
-    note(&mut set, "health", &before.health, &after.health);
-    note(&mut set, "max_health", &before.max_health, &after.max_health);
-    note(&mut set, "xp", &before.xp, &after.xp);
-    note(&mut set, "level", &before.level, &after.level);
-    note(&mut set, "score", &before.score, &after.score);
-    note(&mut set, "buffs", &before.buffs, &after.buffs);
-    note(&mut set, "cooldowns", &before.cooldowns, &after.cooldowns);
-    let (old, new) = (&before.pending_notifications, &after.pending_notifications);
-    note(&mut set, "pending_notifications", old, new);
+    let mut note = |name: &str, changed: bool, field: fn(&Player) -> serde_json::Result<Value>| {
+        if let (true, Ok(value)) = (changed, field(after)) {
+            set.insert(name.to_owned(), value);
+        }
+    };
+    let room = |player: &Player| {
+        player.room.as_ref().map(|place| (place.room.clone(), place.count, place.max))
+    };
+    note("display_name", before.name != after.name, |player| to_value(&*player.name));
+    note("status", status(before) != status(after), |player| to_value(status(player)));
+    note("current_room", room(before) != room(after), |player| to_value(current_room(player)));
+    note("inventory", before.inventory != after.inventory, |player| {
+        to_value(inventory::list(player))
+    });
+    note("gold", before.gold != after.gold, |player| to_value(player.gold));
+    note("health", before.health != after.health, |player| to_value(player.health));
+    note("max_health", before.health_max != after.health_max, |player| to_value(player.health_max));
+    note("xp", before.xp != after.xp, |player| to_value(player.xp));
+    note("level", level(before) != level(after), |player| to_value(level(player)));
+    note("score", before.score != after.score, |player| to_value(player.score));
+    note("buffs", before.defend_until_ms != after.defend_until_ms, |player| {
+        to_value(buffs(player))
+    });
+    note("cooldowns", before.special_until_ms != after.special_until_ms, |player| {
+        to_value(cooldowns(player))
+    });
+    note("pending_notifications", before.notices != after.notices, |player| {
+        to_value(notifications(player))
+    });
     set
-}
-
-fn note<T: PartialEq + Serialize>(set: &mut Map<String, Value>, name: &str, old: &T, new: &T) {
-    if old == new {
-        return;
-    }
-    if let Ok(value) = serde_json::to_value(new) {
-        set.insert(name.to_owned(), value);
-    }
 }

@@ -2,7 +2,8 @@
 
 use std::sync::Arc;
 
-use holdfast_protocol::client::{self, Class, ClientMessage, Verb};
+use axum::extract::ws::Message;
+use holdfast_protocol::client::{self, Class, ClientMessage, DecodeError, Verb};
 use holdfast_protocol::codes::{CloseCode, ErrorCode};
 use holdfast_protocol::edge::{Opening, Proof, Request};
 use holdfast_protocol::frame;
@@ -21,9 +22,10 @@ use super::board::TOP_LEN;
 use super::counters::add;
 use super::lines::Want;
 use super::session::{Admission, Asked, Form, Rules};
-use super::socket::{End, Flow, Socket};
+use super::socket::{Ahead, End, Flow, Heard, Socket};
 use super::standing::Patience;
 use crate::actor::envelope::{Attach, Command};
+use crate::msgpack;
 
 /// After which time a client that was not served may try again, in milliseconds.
 const BUSY_PAUSE_MS: u64 = 500;
@@ -40,13 +42,56 @@ impl Socket {
             return Ok(());
         }
         self.reform(Form::Json);
-        match client::decode(line) {
+        self.judge(line, client::decode(line)).await
+    }
+
+    /// One message as JSON that has been read.
+    pub(super) async fn judge(
+        &mut self,
+        line: &str,
+        read: Result<ClientMessage, DecodeError>,
+    ) -> Flow {
+        match read {
             Ok(message) => {
                 self.last_id = self.last_id.max(message.id.unwrap_or_default());
                 self.consider(line, message.id, message.verb, None).await
             }
             Err(error) => self.refuse(error.id, &ErrorBody::new(error.code, error.message)).await,
         }
+    }
+
+    /// Reads what came, and takes input at once: games send it many times a second.
+    pub(super) fn read_ahead(&mut self, heard: &Heard) -> Ahead {
+        let Some(Ok(message)) = heard else { return Ahead::Unread };
+        self.session.heard(self.edge.clock.now_ms());
+        let read = match message {
+            Message::Text(text) if self.session.rules() == Rules::Json => {
+                client::decode(text.trim_ascii())
+            }
+            Message::Binary(bytes) if self.packs() && pack::is_input(bytes) => {
+                match pack::decode(bytes) {
+                    Ok(Packed::Input(verb)) => Ok(ClientMessage { id: None, verb }),
+                    _ => return Ahead::Unread,
+                }
+            }
+            _ => return Ahead::Unread,
+        };
+        match &read {
+            Ok(ClientMessage { verb, .. }) if self.takes_input(verb) => Ahead::Done,
+            _ if self.packs() => Ahead::Unread,
+            _ => Ahead::Read(read),
+        }
+    }
+
+    /// Takes input that nothing speaks against. False: nothing was done.
+    fn takes_input(&mut self, verb: &Verb) -> bool {
+        let Verb::Input { seq, steps } = verb else { return false };
+        let admitted = self.session.admit(verb) == Admission::Pass;
+        if !admitted || self.gate.check(verb).is_err() || self.push_input(*seq, steps).is_err() {
+            return false;
+        }
+        add(&self.edge.counters.messages_in);
+        true
     }
 
     /// One message as MessagePack. What has to wait, waits as the JSON that it stands for.
@@ -236,8 +281,8 @@ impl Socket {
             _ => None,
         };
         // Opening is plain data: encoding to memory can't fail.
-        let opening = rmp_serde::to_vec_named(&Opening { name, proof: granted.proof });
-        let payload = opening.unwrap_or_default().into();
+        let opening = msgpack::named(&Opening { name, proof: granted.proof });
+        let payload = opening.unwrap_or_default();
         let attach = Attach::Hello { payload, creates: true };
         self.attach(ActorId::player(&player), attach);
         Ok(())
@@ -302,6 +347,15 @@ impl Socket {
     }
 
     async fn input(&mut self, id: Option<u64>, seq: u64, steps: &[Step]) -> Flow {
+        if self.push_input(seq, steps).is_ok() {
+            return Ok(());
+        }
+        let error = ErrorBody::new(ErrorCode::RateLimited, "too many steps wait; slow down");
+        self.refuse(id, &error.after_ms(50)).await
+    }
+
+    /// Has input wait for the beat.
+    fn push_input(&mut self, seq: u64, steps: &[Step]) -> Result<(), Full> {
         let Some(bound) = self.session.bound() else { return Ok(()) };
         let session = bound.session;
         let inbox = match &self.inbox {
@@ -314,19 +368,11 @@ impl Socket {
         };
         let seq = self.number_steps(seq, steps.len());
         add(&self.edge.counters.input_frames);
-        match self.edge.beat.push(&inbox, seq, steps) {
-            Ok(Taken::Waits) => Ok(()),
-            Ok(Taken::Edge) => {
-                let edge = self.edge.clone();
-                self.dispatch(async move { edge.beat.flush(&inbox).await });
-                Ok(())
-            }
-            Err(Full) => {
-                let message = "too many steps wait; slow down";
-                let error = ErrorBody::new(ErrorCode::RateLimited, message);
-                self.refuse(id, &error.after_ms(50)).await
-            }
+        if self.edge.beat.push(&inbox, seq, steps)? == Taken::Edge {
+            let edge = self.edge.clone();
+            self.dispatch(async move { edge.beat.flush(&inbox).await });
         }
+        Ok(())
     }
 
     /// The number of the first step; a human line's walk has none yet.

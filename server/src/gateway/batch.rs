@@ -10,6 +10,9 @@ use holdfast_protocol::movement::{INPUT_STEPS_MAX, Step};
 /// Most steps that wait for a beat.
 pub const WAITING_STEPS_MAX: usize = 4 * INPUT_STEPS_MAX;
 
+/// Steps that a beat usually has at most, at 20 frames a second.
+const BEAT_STEPS: usize = 8;
+
 /// Steps with consecutive numbers, at most [`INPUT_STEPS_MAX`].
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub struct Run {
@@ -74,7 +77,7 @@ impl Batch {
             let room = match self.runs.last_mut() {
                 Some(last) if last.end() == first && last.steps.len() < INPUT_STEPS_MAX => last,
                 _ => {
-                    self.runs.push(Run { first, steps: Vec::new() });
+                    self.runs.push(Run { first, steps: Vec::with_capacity(BEAT_STEPS) });
                     continue;
                 }
             };

@@ -22,6 +22,7 @@ use super::tempo::Tempo;
 use crate::actor::envelope::{Command, ConnectionId, SessionId};
 use crate::actor::handle::Runtime;
 use crate::clock::Clock;
+use crate::msgpack;
 
 /// One connection's input. Made with its first frame.
 #[derive(Debug)]
@@ -115,5 +116,5 @@ impl Beat {
 /// A request as the rules read it: MessagePack with names.
 pub(super) fn encode(request: &Request) -> Bytes {
     // Requests are plain data: encoding to memory can't fail.
-    rmp_serde::to_vec_named(request).map(Bytes::from).unwrap_or_default()
+    msgpack::named(request).unwrap_or_default()
 }

@@ -24,6 +24,7 @@ use super::exchange::Exchange;
 use super::seat::{Mark, Seat, Sight};
 use super::tempo::Tempo;
 use super::view::interest::Budget;
+use super::view::shown::Rows;
 use super::view::{Cursor, Member, Topic};
 use crate::actor::contract::View;
 use crate::actor::envelope::{Attached, Attachment, ConnectionId, Delivery, Nearby};
@@ -136,7 +137,7 @@ pub(super) struct Frame {
     /// The last durable input.
     pub(super) input: u64,
     /// Changed entities, the own one first.
-    pub(super) rows: Vec<EntityRow>,
+    pub(super) rows: Rows,
     /// Entities that left.
     pub(super) gone: Vec<u32>,
     /// Not a delta.
@@ -195,7 +196,9 @@ impl Hub {
         }
         for place in changed {
             place.changed.store(false, Ordering::Release);
-            for seat in lock(&place.inside).seats.values() {
+            let mut inside = lock(&place.inside);
+            inside.topic.publish();
+            for seat in inside.seats.values() {
                 self.wake(seat, now_ms);
             }
         }

@@ -469,6 +469,6 @@ async fn drain(edge: &Edge) {
     let deadline = Duration::from_millis(edge.limits.drain_deadline_ms);
     if tokio::time::timeout(deadline, edge.sockets.wait()).await.is_err() {
         tracing::warn!(sockets = edge.door.len(), "gave up waiting for sockets");
-        edge.hub.seats().iter().for_each(|seat| seat.connection.slow.cancel());
+        edge.hub.seats().iter().for_each(|seat| seat.connection.cut());
     }
 }

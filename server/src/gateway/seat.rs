@@ -1,41 +1,57 @@
 //! One socket as the hub sees it: what woke it, and what it has been told of its room.
 //!
-//! The hub marks what is due and wakes the socket's task; the task builds the frame when its
-//! socket can take one. Latest wins: a mark is a bit, never a queue.
+//! Whatever the socket's task waits for is a mark: a bit of its connection's bell, never a queue.
+//! The hub marks what is to be shown, and the task builds the frame when its socket can take one:
+//! latest wins.
 
 use std::fmt;
-use std::sync::atomic::{AtomicBool, AtomicU8, AtomicU64, Ordering};
+use std::sync::atomic::{AtomicBool, AtomicU64, Ordering};
 use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
+use std::task::Wake;
 
 use holdfast_protocol::ids::PlayerId;
 use holdfast_protocol::movement::Position;
-use tokio::sync::Notify;
 
 use super::hub::Place;
 use super::view::Cursor;
+use crate::actor::connection::{self, Connection};
 use crate::actor::contract::View;
-use crate::actor::envelope::Connection;
 
-/// What may be due on a socket.
+/// What may be due on a socket: bits of its connection's bell.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
+#[repr(u32)]
 pub(super) enum Mark {
+    /// Its actor has something for it.
+    Delivery = connection::DELIVERY,
+    /// It has to go.
+    Cut = connection::CUT,
     /// A room frame or a roster.
-    Room = 1,
+    Room = connection::EDGE,
     /// The leaderboard.
-    Board = 2,
+    Board = connection::EDGE << 1,
     /// The node stops.
-    Drain = 4,
+    Drain = connection::EDGE << 2,
     /// The node serves again, or has not for too long.
-    Standing = 8,
+    Standing = connection::EDGE << 3,
+    /// The client may have said something, or the runtime has room again.
+    Socket = connection::EDGE << 4,
+    /// The time for which the socket waits has come.
+    Timer = connection::EDGE << 5,
 }
 
 /// What was due when a socket looked.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
-pub(super) struct Marks(u8);
+pub(super) struct Marks(u32);
 
 impl Marks {
     pub(super) fn has(self, mark: Mark) -> bool {
-        self.0 & mark as u8 != 0
+        self.0 & mark as u32 != 0
+    }
+
+    /// There is something to show that the hub or the node marked.
+    pub(super) fn shows(self) -> bool {
+        let shown = [Mark::Room, Mark::Board, Mark::Drain, Mark::Standing];
+        shown.into_iter().any(|mark| self.has(mark))
     }
 }
 
@@ -92,8 +108,6 @@ impl Sight {
 /// One socket.
 pub(super) struct Seat {
     pub(super) connection: Connection,
-    marks: AtomicU8,
-    wake: Notify,
     /// Room frames are wanted.
     watching: AtomicBool,
     /// The own input is waited for, though room frames may not be wanted.
@@ -117,8 +131,6 @@ impl Seat {
     pub(super) fn new(connection: Connection) -> Arc<Self> {
         Arc::new(Self {
             connection,
-            marks: AtomicU8::new(0),
-            wake: Notify::new(),
             watching: AtomicBool::new(false),
             walking: AtomicBool::new(false),
             pace_ms: AtomicU64::new(0),
@@ -133,26 +145,16 @@ impl Seat {
         let wanted = match mark {
             Mark::Room => self.wants_room(),
             Mark::Board => self.is_watching(),
-            Mark::Drain | Mark::Standing => true,
+            _ => true,
         };
-        if !wanted {
-            return;
-        }
-        let bit = mark as u8;
-        if self.marks.fetch_or(bit, Ordering::AcqRel) & bit == 0 {
-            self.wake.notify_one();
+        if wanted {
+            self.connection.ring(mark as u32);
         }
     }
 
-    /// Waits until something is due, and takes all of it.
-    pub(super) async fn due(&self) -> Marks {
-        loop {
-            let marks = self.marks.swap(0, Ordering::AcqRel);
-            if marks != 0 {
-                return Marks(marks);
-            }
-            self.wake.notified().await;
-        }
+    /// Takes all that is due, and waits for it first if it `waits`.
+    pub(super) async fn due(&self, waits: bool) -> Marks {
+        Marks(if waits { self.connection.listen().await } else { self.connection.rung() })
     }
 
     pub(super) fn is_watching(&self) -> bool {
@@ -189,5 +191,29 @@ impl Seat {
 
     pub(super) fn sight(&self) -> MutexGuard<'_, Sight> {
         self.sight.lock().unwrap_or_else(PoisonError::into_inner)
+    }
+}
+
+/// As the waker of its WebSocket.
+impl Wake for Seat {
+    fn wake(self: Arc<Self>) {
+        self.wake_by_ref();
+    }
+
+    fn wake_by_ref(self: &Arc<Self>) {
+        self.mark(Mark::Socket);
+    }
+}
+
+/// A socket's timer, as the waker of what it waits for.
+pub(super) struct Alarm(pub(super) Arc<Seat>);
+
+impl Wake for Alarm {
+    fn wake(self: Arc<Self>) {
+        self.wake_by_ref();
+    }
+
+    fn wake_by_ref(self: &Arc<Self>) {
+        self.0.mark(Mark::Timer);
     }
 }

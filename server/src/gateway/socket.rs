@@ -1,41 +1,43 @@
 //! One task a connection: everything that one client says and is told, in order.
 //!
-//! Two lanes lead out. The reliable one (a bounded channel) carries replies and events; when it
-//! is full the runtime cancels `slow` and the socket closes with 4002. The other is a set of
-//! marks: room frames and the leaderboard are made here, when the socket can take one.
-//! A send never waits longer than a heartbeat, and not at all once the socket is slow. Nor does
+//! Two lanes lead out. The reliable one (a bounded queue) carries replies and events; when it is
+//! full the connection is cut and the socket closes with 4002. The other is a set of marks: room
+//! frames and the leaderboard are made here, when the socket can take one. All that the task
+//! waits for is such a mark, the client and the clock too, so that it looks only at what rang.
+//! A send never waits longer than a heartbeat, and not at all once the connection is cut. Nor does
 //! the task wait for the runtime: where its queue is full the message is sent on beside all other
 //! duties, and what the client says next waits behind it (I7: then the socket is not read), but
 //! for pings.
 
 use std::convert::Infallible;
 use std::future::Future;
+use std::pin::pin;
 use std::sync::Arc;
 use std::sync::atomic::Ordering;
+use std::task::{Context, Poll, Waker};
 
 use axum::extract::ws::{CloseFrame, Message, Utf8Bytes, WebSocket};
 use bytes::Bytes;
 use futures::future::BoxFuture;
-use futures::{FutureExt, SinkExt};
+use futures::{FutureExt, SinkExt, StreamExt};
+use holdfast_protocol::client::{ClientMessage, DecodeError};
 use holdfast_protocol::codes::{CloseCode, ErrorCode};
 use holdfast_protocol::frame;
 use holdfast_protocol::ids::{ActorId, PlayerId};
 use holdfast_protocol::pack;
 use holdfast_protocol::server::ErrorBody;
 use holdfast_protocol::text::render;
-use tokio::sync::mpsc;
-use tokio_util::sync::CancellationToken;
 
 use super::Edge;
 use super::beat::Inbox;
 use super::counters::add;
 use super::limit::{Gate, Place};
 use super::lines::{Lines, WATCH_HZ_DEFAULT};
-use super::seat::Seat;
+use super::seat::{Alarm, Mark, Seat};
 use super::session::{self, Bounds, Due, Form, Rules, Session};
 use super::standing::Patience;
 use super::strain::Strain;
-use crate::actor::envelope::{Connection, Delivery};
+use crate::actor::connection::Connection;
 
 /// Deliveries that are written before one flush.
 const BURST_LEN: usize = 64;
@@ -57,11 +59,23 @@ pub(super) enum End {
 /// Goes on, or ends.
 pub(super) type Flow = Result<(), End>;
 
+/// What came from the client; `None`: it is gone.
+pub(super) type Heard = Option<Result<Message, axum::Error>>;
+
+/// What a message is found to be before it gets a future of its own.
+pub(super) enum Ahead {
+    /// It is done with.
+    Done,
+    /// It has been read.
+    Read(Result<ClientMessage, DecodeError>),
+    /// It has still to be read.
+    Unread,
+}
+
 /// One client's connection.
 pub(super) struct Socket {
     pub(super) edge: Arc<Edge>,
     websocket: WebSocket,
-    lane: mpsc::Receiver<Box<Delivery>>,
     pub(super) seat: Arc<Seat>,
     pub(super) session: Session,
     pub(super) gate: Gate,
@@ -129,10 +143,8 @@ fn bounds(edge: &Edge, rules: Rules) -> Bounds {
 
 impl Socket {
     fn new(edge: Arc<Edge>, websocket: WebSocket, rules: Rules, url: Box<str>) -> Self {
-        let (sender, lane) = mpsc::channel(edge.limits.lane_len_max);
         let id = edge.connections.fetch_add(1, Ordering::Relaxed) + 1;
-        let slow = CancellationToken::new();
-        let seat = Seat::new(Connection { id, lane: sender, slow });
+        let seat = Seat::new(Connection::new(id, edge.limits.lane_len_max));
         let session = Session::new(rules, bounds(&edge, rules), edge.clock.now_ms());
         let gate = Gate::new(&edge.limits);
         let lines = (rules == Rules::Text).then(Box::default);
@@ -140,7 +152,6 @@ impl Socket {
         Self {
             edge,
             websocket,
-            lane,
             seat,
             session,
             gate,
@@ -160,35 +171,68 @@ impl Socket {
             Box::pin(self.send(render::greeting(&self.edge.node))).await?;
         }
         let clock = self.edge.clock.clone();
-        let slow = self.seat.connection.slow.clone();
-        let timer = clock.sleep_until(self.session.next_due_ms());
-        tokio::pin!(timer);
-        let slow = slow.cancelled();
-        tokio::pin!(slow);
+        let mut timer = pin!(clock.sleep_until(self.session.next_due_ms()));
+        let client = Waker::from(self.seat.clone());
+        let alarm = Waker::from(Arc::new(Alarm(self.seat.clone())));
+        // Neither has been asked to ring yet.
+        let mut readable = true;
+        self.sooner = true;
+        // What is done is boxed, so that an idle connection keeps only the waiting in memory.
         loop {
-            let hears = self.session.can_hold();
-            // The reliable lane first: what it owes is older than what the client says now. What
-            // is done is boxed, so that an idle connection keeps only the waiting in memory.
-            tokio::select! {
-                biased;
-                () = slow.as_mut() => return Err(End::Close(CloseCode::SlowConsumer)),
-                Some(delivery) = self.lane.recv() => Box::pin(self.tell_all(*delivery)).await?,
-                heard = self.websocket.recv(), if hears => Box::pin(self.hear(heard)).await?,
-                () = sent(&mut self.sending), if self.sending.is_some() => {
-                    self.sending = None;
-                    self.session.stuck(false);
+            let marks = self.seat.due(!(readable && self.session.can_hold())).await;
+            if marks.has(Mark::Cut) {
+                return Err(End::Close(CloseCode::SlowConsumer));
+            }
+            // The reliable lane first: what it owes is older than what the client says now.
+            if marks.has(Mark::Delivery) {
+                Box::pin(self.tell_all()).await?;
+            }
+            if marks.shows() {
+                Box::pin(self.show(marks)).await?;
+            }
+            if marks.has(Mark::Socket) {
+                readable = true;
+                if self.has_sent(&client) {
                     Box::pin(self.catch_up()).await?;
                 }
-                marks = self.seat.due() => Box::pin(self.show(marks)).await?,
-                () = timer.as_mut() => {
+            }
+            if readable && self.session.can_hold() {
+                match self.poll_client(&client) {
+                    Poll::Pending => readable = false,
+                    Poll::Ready(heard) => match self.read_ahead(&heard) {
+                        Ahead::Done => {}
+                        ahead => Box::pin(self.hear(heard, ahead)).await?,
+                    },
+                }
+            }
+            let mut rang = marks.has(Mark::Timer);
+            while rang || self.sooner {
+                if std::mem::take(&mut self.sooner) {
+                    timer.set(clock.sleep_until(self.session.next_due_ms()));
+                }
+                rang = timer.as_mut().poll(&mut Context::from_waker(&alarm)).is_ready();
+                if rang {
                     Box::pin(self.look_at_clock()).await?;
                     self.sooner = true;
                 }
             }
-            if std::mem::take(&mut self.sooner) {
-                timer.set(clock.sleep_until(self.session.next_due_ms()));
-            }
         }
+    }
+
+    /// Looks whether the runtime has taken what it had no room for. True when it has just now.
+    fn has_sent(&mut self, waker: &Waker) -> bool {
+        let Some(sending) = &mut self.sending else { return false };
+        if sending.as_mut().poll(&mut Context::from_waker(waker)).is_pending() {
+            return false;
+        }
+        self.sending = None;
+        self.session.stuck(false);
+        true
+    }
+
+    /// What the client has said since the last look.
+    fn poll_client(&mut self, waker: &Waker) -> Poll<Heard> {
+        self.websocket.poll_next_unpin(&mut Context::from_waker(waker))
     }
 
     async fn look_at_clock(&mut self) -> Flow {
@@ -229,14 +273,21 @@ impl Socket {
         if (&mut sending).now_or_never().is_none() {
             self.sending = Some(sending);
             self.session.stuck(true);
+            // It was polled without a waker.
+            self.seat.mark(Mark::Socket);
         }
     }
 
-    async fn tell_all(&mut self, first: Delivery) -> Flow {
-        self.tell(first).await?;
-        for _ in 1..BURST_LEN {
-            let Ok(next) = self.lane.try_recv() else { break };
-            self.tell(*next).await?;
+    async fn tell_all(&mut self) -> Flow {
+        let mut told = 0;
+        while let Some(next) = self.seat.connection.take() {
+            self.tell(next).await?;
+            told += 1;
+            if told == BURST_LEN {
+                // The rest after what else is due.
+                self.seat.mark(Mark::Delivery);
+                break;
+            }
         }
         self.flush().await?;
         self.catch_up().await
@@ -250,13 +301,16 @@ impl Socket {
         Ok(())
     }
 
-    async fn hear(&mut self, heard: Option<Result<Message, axum::Error>>) -> Flow {
+    async fn hear(&mut self, heard: Heard, ahead: Ahead) -> Flow {
         let message = match heard {
             None => return Err(End::Gone),
             Some(Err(error)) => return Err(fault(&error)),
             Some(Ok(message)) => message,
         };
-        self.session.heard(self.edge.clock.now_ms());
+        if let (Message::Text(text), Ahead::Read(read)) = (&message, ahead) {
+            add(&self.edge.counters.messages_in);
+            return self.judge(text.trim_ascii(), read).await;
+        }
         match message {
             Message::Binary(bytes) if self.packs() => self.packed(&bytes).await,
             Message::Text(text) if !self.packs() => self.read(&text).await,
@@ -279,9 +333,6 @@ impl Socket {
     }
 
     async fn read(&mut self, text: &Utf8Bytes) -> Flow {
-        if self.session.rules() == Rules::Json {
-            return self.line(text.trim_ascii()).await;
-        }
         for line in session::lines(text) {
             self.line(line).await?;
         }
@@ -353,7 +404,7 @@ impl Socket {
 
     /// Lets the runtime and the hub go, then closes as the protocol asks.
     async fn finish(mut self: Box<Self>, end: End) {
-        self.lane.close();
+        self.seat.connection.close();
         self.edge.hub.close(&self.seat);
         let bound = self.session.bound().map(|bound| &bound.player);
         let player = bound.or_else(|| self.session.asked().map(|asked| &asked.player));
@@ -414,13 +465,6 @@ impl Socket {
     }
 }
 
-/// Waits for what the runtime has no room for yet.
-async fn sent(sending: &mut Option<BoxFuture<'static, ()>>) {
-    if let Some(sending) = sending {
-        sending.await;
-    }
-}
-
 /// Says to the runtime that a socket is gone, after all that came by it.
 fn let_go(
     edge: &Arc<Edge>,
@@ -442,7 +486,7 @@ fn let_go(
     }
 }
 
-/// Waits for a send: not once the socket is slow, and never longer than a heartbeat.
+/// Waits for a send: not once the connection is cut, and never longer than a heartbeat.
 async fn within(
     edge: &Edge,
     seat: &Seat,
@@ -451,7 +495,7 @@ async fn within(
     tokio::select! {
         biased;
         sent = send => sent.map_err(|_| End::Gone),
-        () = seat.connection.slow.cancelled() => Err(End::Close(CloseCode::SlowConsumer)),
+        () = seat.connection.until_cut() => Err(End::Close(CloseCode::SlowConsumer)),
         () = edge.clock.sleep_ms(edge.limits.dead_ms) => {
             Err(End::Close(CloseCode::HeartbeatTimeout))
         }

@@ -8,6 +8,7 @@ use holdfast_protocol::codes::{CloseCode, ErrorCode};
 use holdfast_protocol::frame;
 use holdfast_protocol::movement::STEP_MS;
 use holdfast_protocol::pack;
+use holdfast_protocol::rows::Room;
 use holdfast_protocol::server::{
     DrainEvent, ErrorBody, Event, PlayerState, RoomEvent, RosterEvent, RosterRow, Welcome,
     WelcomeKind,
@@ -23,6 +24,7 @@ use super::session::{Asked, Form};
 use super::socket::{End, Flow, Socket};
 use super::speak::{self, utf8};
 use super::standing::Patience;
+use super::view::shown::Rows;
 use crate::actor::envelope::{Attached, Attachment, Closing, Delivery, Outcome, Refusal};
 use crate::clock::instant;
 
@@ -374,14 +376,21 @@ impl Socket {
         add(&self.edge.counters.room_frames);
         let tick = now_ms / STEP_MS;
         if lines {
-            let room = RoomEvent { tick, input_seq: input, e: rows, gone, full };
+            let room = RoomEvent { tick, input_seq: input, e: rows.to_vec(), gone, full };
             return self.event_words(&Event::Room(room)).await;
         }
-        if self.packs() {
-            let packed = pack::room(tick, input, rows, gone, full);
-            return self.feed_message(Message::Binary(packed.into())).await;
-        }
-        self.feed(frame::room(tick, input, rows, gone, full)).await
+        let Rows { own, own_row, shown } = rows;
+        let (input_seq, gone) = (input, &gone[..]);
+        let message = if self.packs() {
+            let rows = shown.packed();
+            let room = Room { tick, input_seq, own, own_row, rows, gone, full };
+            Message::Binary(pack::room(&room).into())
+        } else {
+            let rows = shown.json();
+            let room = Room { tick, input_seq, own, own_row, rows, gone, full };
+            Message::Text(frame::room(&room).into())
+        };
+        self.feed_message(message).await
     }
 
     /// Says where a walk ended.

@@ -3,19 +3,24 @@
 //! Each change of an entity gets the topic's next version. A socket remembers one number, the
 //! version of its last frame, so that a watcher costs no copy of what was sent; in a crowd, where
 //! a frame can't hold everybody, one for each entity ([`interest`]).
+//! Outside a crowd frames go up to the version that was published last, once a tick: who is as
+//! far as the others is shown the same rows, which are encoded once ([`shown`]).
 //! Invariant: a client that applies every frame in order holds what the topic holds, in a crowd
 //! once its cursor is not behind.
 //! I7: at most [`ENTITIES_MAX`] entities (a newer one is not shown) and [`GONE_MAX`] remembered
 //! departures (a socket that is further behind gets a full frame).
 
 pub mod interest;
+pub mod shown;
 
+use std::cell::OnceCell;
 use std::collections::{BTreeMap, VecDeque};
 use std::sync::Arc;
 
 use holdfast_protocol::server::EntityRow;
 
 use interest::{Budget, Told};
+use shown::{Rows, Shown};
 
 /// Most entities of one topic.
 pub const ENTITIES_MAX: usize = 1_024;
@@ -43,6 +48,13 @@ pub struct Topic {
     gone: VecDeque<(u64, u32)>,
     /// Newest version whose departure is forgotten.
     forgotten: u64,
+    /// Newest version in which somebody got a name.
+    named: u64,
+    /// The version of the last tick, and of the one before.
+    published: u64,
+    published_before: u64,
+    /// What changed between them, once somebody has asked.
+    shown: OnceCell<Arc<Shown>>,
 }
 
 /// One member, for people.
@@ -81,7 +93,7 @@ impl Cursor {
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub struct Delta {
     /// Changed entities, the own one first.
-    pub rows: Vec<EntityRow>,
+    pub rows: Rows,
     /// Entities that left.
     pub gone: Vec<u32>,
     /// No delta: who is not in `rows` is gone.
@@ -122,6 +134,7 @@ impl Topic {
             Some(known) if !named => known.named,
             _ => version,
         };
+        self.named = self.named.max(named);
         let (player, name) = (player.clone(), name.clone());
         self.entities.insert(row.entity, Entity { player, name, row, changed: version, named });
         true
@@ -162,6 +175,14 @@ impl Topic {
         })
     }
 
+    /// Begins a tick: frames go up to here from now on.
+    pub fn publish(&mut self) {
+        if self.published != self.version {
+            (self.published_before, self.published) = (self.published, self.version);
+            self.shown = OnceCell::new();
+        }
+    }
+
     /// What changed since `cursor`, which moves on. Everything when the cursor is new, or too far
     /// behind, or a full frame is due at `now_ms`: in a crowd that much later as it is larger.
     pub fn delta(
@@ -181,18 +202,22 @@ impl Topic {
         if !crowd || full {
             cursor.told = None;
         }
+        let upto = match since {
+            Some(since) if !full && !crowd => since.max(self.published),
+            _ => self.version,
+        };
         // In a full frame too: a client's roster outlives it.
-        let gone = before.map_or_else(Vec::new, |before| self.gone_since(before));
+        let gone = before.map_or_else(Vec::new, |before| self.gone_between(before, upto));
         let rows = match since {
-            Some(since) if !full && !crowd => self.changed_since(since, own),
+            Some(since) if !full && !crowd => self.rows_since(since, own),
             Some(since) if !full => {
                 let told = cursor.told.get_or_insert_with(|| Box::new(Told::until(self, since)));
                 gone.iter().for_each(|entity| told.forget(*entity));
-                self.choose(told, own, budget.rows)
+                Rows::chosen(own, self.choose(told, own, budget.rows))
             }
-            _ => self.changed_since(0, own),
+            _ => Rows::chosen(own, self.changed_since(0)),
         };
-        cursor.version = Some(self.version);
+        cursor.version = Some(upto);
         if full {
             let crowds = (self.entities.len() / budget.crowd.max(1)).max(1) as u64;
             cursor.full_at_ms = now_ms.saturating_add(full_every_ms.saturating_mul(crowds));
@@ -201,22 +226,37 @@ impl Topic {
         Delta { rows, gone, full }
     }
 
-    /// The rows of those that changed after a version, the own entity first.
-    fn changed_since(&self, since: u64, own: u32) -> Vec<EntityRow> {
+    /// The rows for somebody who was told up to a version. The own row is as new as it can be:
+    /// it goes with the newest input. Others may be newer than what was published, and are
+    /// told again then.
+    fn rows_since(&self, since: u64, own: u32) -> Rows {
+        let changed = |known: &&Entity| known.changed > since;
+        let own_row = self.entities.get(&own).filter(changed).map(|known| known.row);
+        let shown = if since == self.published_before {
+            let shown = self.shown.get_or_init(|| Arc::new(Shown::new(self.changed_since(since))));
+            shown.clone()
+        } else if since < self.published {
+            Arc::new(Shown::new(self.changed_since(since)))
+        } else {
+            Arc::default()
+        };
+        Rows { own, own_row, shown }
+    }
+
+    /// The rows of those that changed after a version.
+    fn changed_since(&self, since: u64) -> Vec<EntityRow> {
+        let mut rows = Vec::with_capacity(self.entities.len());
         let changed = self.entities.values().filter(|entity| entity.changed > since);
-        let mut rows: Vec<EntityRow> = changed.map(|entity| entity.row).collect();
-        if let Some(at) = rows.iter().position(|row| row.entity == own)
-            && let Some(before) = rows.get_mut(..=at)
-        {
-            before.rotate_right(1);
-        }
+        rows.extend(changed.map(|entity| entity.row));
         rows
     }
 
-    /// Who left since, once each, without numbers that are taken again.
-    fn gone_since(&self, since: u64) -> Vec<u32> {
-        let newest_first = self.gone.iter().rev().take_while(|(version, _)| *version > since);
+    /// Who left after one version and up to another, once each, without numbers that are taken
+    /// again.
+    fn gone_between(&self, since: u64, upto: u64) -> Vec<u32> {
+        let newest_first = self.gone.iter().rev().skip_while(|(version, _)| *version > upto);
         let mut gone: Vec<u32> = newest_first
+            .take_while(|(version, _)| *version > since)
             .map(|(_, entity)| *entity)
             .filter(|entity| !self.entities.contains_key(entity))
             .collect();
@@ -229,6 +269,10 @@ impl Topic {
     /// behind that departures are forgotten. `None`: it knows all.
     pub fn names(&self, cursor: &mut Cursor) -> Option<Names> {
         let since = cursor.roster.filter(|since| *since >= self.forgotten);
+        if since.is_some_and(|since| since >= self.named) {
+            cursor.roster = Some(self.version);
+            return None;
+        }
         let fresh = |entity: &&Entity| since.is_none_or(|since| entity.named > since);
         let row = |entity: &Entity| (entity.row.entity, entity.player.clone(), entity.name.clone());
         let rows: Vec<_> = self.entities.values().filter(fresh).map(row).collect();
@@ -252,8 +296,18 @@ mod tests {
         topic.put(&player.into(), &player.to_uppercase().into(), row(entity, x))
     }
 
-    fn delta(topic: &Topic, cursor: &mut Cursor, own: u32) -> Delta {
-        topic.delta(cursor, own, ROOMY, 0, 5_000)
+    fn delta(topic: &mut Topic, cursor: &mut Cursor, own: u32) -> Delta {
+        at(topic, cursor, own, 0)
+    }
+
+    /// The frame of a tick.
+    fn at(topic: &mut Topic, cursor: &mut Cursor, own: u32, now_ms: u64) -> Delta {
+        topic.publish();
+        topic.delta(cursor, own, ROOMY, now_ms, 5_000)
+    }
+
+    fn some(rows: Vec<EntityRow>, gone: Vec<u32>, full: bool) -> Delta {
+        Delta { rows: Rows::chosen(9, rows), gone, full }
     }
 
     #[test]
@@ -262,12 +316,58 @@ mod tests {
         put(&mut topic, "alice", 1, 10);
         put(&mut topic, "bob", 2, 20);
         let mut cursor = Cursor::default();
-        let first = delta(&topic, &mut cursor, 2);
-        assert_eq!((first.rows, first.full), (vec![row(2, 20), row(1, 10)], true));
-        assert!(delta(&topic, &mut cursor, 2).is_empty());
+        let first = delta(&mut topic, &mut cursor, 2);
+        assert_eq!((first.rows.to_vec(), first.full), (vec![row(2, 20), row(1, 10)], true));
+        assert!(delta(&mut topic, &mut cursor, 2).is_empty());
         put(&mut topic, "alice", 1, 11);
-        let second = delta(&topic, &mut cursor, 2);
-        assert_eq!(second, Delta { rows: vec![row(1, 11)], gone: vec![], full: false });
+        let second = delta(&mut topic, &mut cursor, 2);
+        assert_eq!(second, some(vec![row(1, 11)], vec![], false));
+    }
+
+    #[test]
+    fn who_is_as_far_as_the_others_is_shown_the_same() {
+        let mut topic = Topic::default();
+        for entity in 0..4 {
+            put(&mut topic, "x", entity, 0);
+        }
+        let mut cursors: Vec<Cursor> = vec![Cursor::default(); 4];
+        let mut frames = |topic: &mut Topic, x: i32| -> Vec<Rows> {
+            for entity in 0..4 {
+                put(topic, "x", entity, x);
+            }
+            topic.publish();
+            // In the middle of the tick somebody moves.
+            let frame = |(own, cursor): (usize, &mut Cursor)| {
+                put(topic, "x", 2, x + own as i32);
+                topic.delta(cursor, own as u32, ROOMY, 0, 5_000).rows
+            };
+            cursors.iter_mut().enumerate().map(frame).collect()
+        };
+        frames(&mut topic, 10);
+        frames(&mut topic, 20);
+        let rows = frames(&mut topic, 30);
+        assert!(rows.iter().all(|rows| Arc::ptr_eq(&rows.shown, &rows_of(&topic))));
+        assert_eq!(rows[0].to_vec()[2], row(2, 30));
+        assert_eq!(rows[2].to_vec()[0], row(2, 32), "the own row is not kept for others");
+    }
+
+    fn rows_of(topic: &Topic) -> Arc<Shown> {
+        topic.shown.get().unwrap().clone()
+    }
+
+    #[test]
+    fn between_two_ticks_only_the_own_row_is_told() {
+        let mut topic = Topic::default();
+        put(&mut topic, "alice", 1, 10);
+        put(&mut topic, "bob", 2, 20);
+        let mut cursor = Cursor::default();
+        delta(&mut topic, &mut cursor, 1);
+        put(&mut topic, "alice", 1, 11);
+        put(&mut topic, "bob", 2, 21);
+        topic.remove("bob", 2);
+        let early = topic.delta(&mut cursor, 1, ROOMY, 0, 5_000);
+        assert_eq!(early, some(vec![row(1, 11)], vec![], false));
+        assert_eq!(delta(&mut topic, &mut cursor, 1), some(vec![row(1, 11)], vec![2], false));
     }
 
     #[test]
@@ -283,12 +383,12 @@ mod tests {
         put(&mut topic, "alice", 1, 10);
         let mut cursor = Cursor::default();
         topic.names(&mut cursor);
-        delta(&topic, &mut cursor, 9);
+        delta(&mut topic, &mut cursor, 9);
         assert!(topic.remove("alice", 1));
         put(&mut topic, "bob", 1, 10);
         assert!(!topic.remove("alice", 1), "the number is bob's now");
-        let next = delta(&topic, &mut cursor, 9);
-        assert_eq!(next, Delta { rows: vec![row(1, 10)], gone: vec![], full: false });
+        let next = delta(&mut topic, &mut cursor, 9);
+        assert_eq!(next, some(vec![row(1, 10)], vec![], false));
         let names = topic.names(&mut cursor).unwrap();
         assert_eq!((names.rows.len(), names.full), (1, false));
         assert_eq!(topic.names(&mut cursor), None);
@@ -298,15 +398,15 @@ mod tests {
     fn a_socket_too_far_behind_gets_everything() {
         let mut topic = Topic::default();
         let mut cursor = Cursor::default();
-        delta(&topic, &mut cursor, 0);
+        delta(&mut topic, &mut cursor, 0);
         for entity in 0..=GONE_MAX as u32 {
             put(&mut topic, "alice", entity, 0);
             topic.remove("alice", entity);
         }
         let names = topic.names(&mut cursor).unwrap();
         assert_eq!((names.rows.len(), names.full), (0, true));
-        let next = delta(&topic, &mut cursor, 0);
-        assert_eq!((next.rows.len(), next.full), (0, true));
+        let next = delta(&mut topic, &mut cursor, 0);
+        assert_eq!((next.rows.to_vec().len(), next.full), (0, true));
     }
 
     #[test]
@@ -315,10 +415,10 @@ mod tests {
         put(&mut topic, "alice", 1, 10);
         put(&mut topic, "bob", 2, 20);
         let mut cursor = Cursor::default();
-        topic.delta(&mut cursor, 1, ROOMY, 1_000, 5_000);
+        at(&mut topic, &mut cursor, 1, 1_000);
         topic.remove("bob", 2);
-        let next = topic.delta(&mut cursor, 1, ROOMY, 9_000, 5_000);
-        assert_eq!(next, Delta { rows: vec![row(1, 10)], gone: vec![2], full: true });
+        let next = at(&mut topic, &mut cursor, 1, 9_000);
+        assert_eq!(next, some(vec![row(1, 10)], vec![2], true));
     }
 
     #[test]
@@ -326,10 +426,10 @@ mod tests {
         let mut topic = Topic::default();
         put(&mut topic, "alice", 1, 10);
         let mut cursor = Cursor::default();
-        topic.delta(&mut cursor, 1, ROOMY, 1_000, 5_000);
-        assert!(topic.delta(&mut cursor, 1, ROOMY, 9_000, 5_000).is_empty());
+        at(&mut topic, &mut cursor, 1, 1_000);
+        assert!(at(&mut topic, &mut cursor, 1, 9_000).is_empty());
         put(&mut topic, "alice", 1, 11);
-        assert!(topic.delta(&mut cursor, 1, ROOMY, 9_000, 5_000).full);
+        assert!(at(&mut topic, &mut cursor, 1, 9_000).full);
         assert_eq!(cursor.full_at_ms, 14_000);
     }
 
@@ -348,6 +448,7 @@ mod tests {
         Put(u8, u8, i32),
         Remove(u8, u8),
         Frame(bool),
+        Tick,
     }
 
     fn act() -> impl Strategy<Value = Act> {
@@ -356,6 +457,7 @@ mod tests {
                 .prop_map(|(player, entity, x)| Act::Put(player, entity, x)),
             (0_u8..4, 0_u8..6).prop_map(|(player, entity)| Act::Remove(player, entity)),
             any::<bool>().prop_map(Act::Frame),
+            Just(Act::Tick),
         ]
     }
 
@@ -379,7 +481,7 @@ mod tests {
             if delta.full {
                 self.rows.clear();
             }
-            self.rows.extend(delta.rows.into_iter().map(|row| (row.entity, row)));
+            self.rows.extend(delta.rows.to_vec().into_iter().map(|row| (row.entity, row)));
             for entity in delta.gone {
                 self.names.remove(&entity);
                 assert!(
@@ -394,7 +496,7 @@ mod tests {
         fn a_client_that_applies_every_frame_holds_the_topic(acts in prop::collection::vec(act(), 1..200)) {
             let mut topic = Topic::default();
             let (mut prompt, mut slow) = (Client::default(), Client::default());
-            for (now_ms, act) in acts.into_iter().chain([Act::Frame(true)]).enumerate() {
+            for (now_ms, act) in acts.into_iter().chain([Act::Tick, Act::Frame(true)]).enumerate() {
                 match act {
                     Act::Put(player, entity, x) => {
                         put(&mut topic, &format!("p{player}"), u32::from(entity), x);
@@ -402,6 +504,7 @@ mod tests {
                     Act::Remove(player, entity) => {
                         topic.remove(&format!("p{player}"), u32::from(entity));
                     }
+                    Act::Tick => topic.publish(),
                     Act::Frame(both) => {
                         prompt.apply(&topic, now_ms as u64);
                         if both {

@@ -59,11 +59,17 @@ fn numbered_events_share_a_frame() {
     assert_eq!(events(9, []), r#"{"seq":9,"evs":[]}"#);
 }
 
+/// A room frame whose first row is the own one.
+fn plain_room(tick: u64, input_seq: u64, all: &[EntityRow], gone: &[u32], full: bool) -> String {
+    let (own, own_row) = (all.first().map_or(0, |row| row.entity), all.first().copied());
+    room(&Room { tick, input_seq, own, own_row, rows: &rows(all), gone, full })
+}
+
 #[test]
 fn a_room_frame_is_read_back() {
     let own = EntityRow { entity: 3, x: 2048, y: 0, health: 100, flags: 5 };
     let other = EntityRow { entity: 12, x: -1, y: 4095, health: 0, flags: 2 };
-    let text = room(77, 40, [own, other], [4, 5], false);
+    let text = plain_room(77, 40, &[own, other], &[4, 5], false);
     assert_eq!(
         text,
         r#"{"ev":"room","tick":77,"in":40,"e":[[3,2048,0,100,5],[12,-1,4095,0,2]],"gone":[4,5]}"#
@@ -72,8 +78,29 @@ fn a_room_frame_is_read_back() {
         RoomEvent { tick: 77, input_seq: 40, e: vec![own, other], gone: vec![4, 5], full: false };
     assert_eq!(read_event(&text), Event::Room(expected.clone()));
     assert_eq!(event(&Event::Room(expected)), text);
-    let text = room(1, 0, [], [], true);
+    let text = plain_room(1, 0, &[], &[], true);
     assert_eq!(text, r#"{"ev":"room","tick":1,"in":0,"e":[],"gone":[],"full":true}"#);
+}
+
+#[test]
+fn rows_are_encoded_once_for_everybody_in_a_room() {
+    let row = |entity, x| EntityRow { entity, x, y: 0, health: 100, flags: 0 };
+    let all = [row(1, 10), row(2, 20), row(3, 30)];
+    let shared = rows(&all);
+    let now = |own, own_row| {
+        let (tick, input_seq, gone, full) = (1, 2, &[][..], false);
+        let text = room(&Room { tick, input_seq, own, own_row, rows: &shared, gone, full });
+        let Event::Room(read) = read_event(&text) else { panic!("{text}") };
+        read.e.into_iter().map(|row| (row.entity, row.x)).collect::<Vec<_>>()
+    };
+    for own in 1..=3 {
+        let others = all.iter().filter(|row| row.entity != own).map(|row| (row.entity, row.x));
+        let others: Vec<_> = others.collect();
+        assert_eq!(now(own, None), others);
+        assert_eq!(now(own, Some(row(own, 99))), [vec![(own, 99)], others].concat());
+    }
+    assert_eq!(now(9, None), [(1, 10), (2, 20), (3, 30)]);
+    assert_eq!(now(9, Some(row(9, 99)))[0], (9, 99));
 }
 
 #[test]

@@ -81,28 +81,51 @@ fn what_is_no_json_is_an_event_that_clients_ignore() {
     }
 }
 
+/// A room frame whose first row is the own one.
+fn plain_room(tick: u64, input_seq: u64, all: &[EntityRow], gone: &[u32], full: bool) -> Vec<u8> {
+    let (own, own_row) = (all.first().map_or(0, |row| row.entity), all.first().copied());
+    room(&Room { tick, input_seq, own, own_row, rows: &rows(all), gone, full })
+}
+
 #[test]
 fn a_room_frame_is_an_array_that_is_read_back() {
-    let rows = [row(3, 2048, 0, 100, 5), row(300, -1, 4095, 0, 2)];
-    let packed = room(77, 40, rows, [4, 5], false);
+    let all = [row(3, 2048, 0, 100, 5), row(300, -1, 4095, 0, 2)];
+    let packed = plain_room(77, 40, &all, &[4, 5], false);
     let expected = json!([77, 40, [[3, 2048, 0, 100, 5], [300, -1, 4095, 0, 2]], [4, 5], false]);
     assert_eq!((value(&packed), &packed), (expected.clone(), &bytes(&expected)));
     let room_event =
-        RoomEvent { tick: 77, input_seq: 40, e: rows.into(), gone: vec![4, 5], full: false };
+        RoomEvent { tick: 77, input_seq: 40, e: all.into(), gone: vec![4, 5], full: false };
     assert_eq!(read(&packed), Ok(Told::Room(room_event.clone())));
     let ServerMessage::Event(event) = read(&packed).unwrap().decode().unwrap() else { panic!() };
     assert_eq!(event, Event::Room(room_event));
-    assert_eq!(value(&room(1, 0, [], [], true)), json!([1, 0, [], [], true]));
+    assert_eq!(value(&plain_room(1, 0, &[], &[], true)), json!([1, 0, [], [], true]));
 }
 
 #[test]
 fn a_room_frame_is_allocated_once() {
     for count in [0, 1, 15, 16, 20, 1000] {
-        let rows: Vec<_> = (0..count).map(|at| row(at + 60_000, 4095, 4095, 127, 15)).collect();
+        let all: Vec<_> = (0..count).map(|at| row(at + 60_000, 4095, 4095, 127, 15)).collect();
         let gone: Vec<_> = (60_000..60_000 + count).collect();
-        let reserved = HEAD_LEN + rows.len() * (ROW_LEN + ENTITY_LEN);
-        let packed = room(u64::MAX, u64::MAX, rows, gone, true);
+        assert_eq!(rows(&all).all.capacity(), all.len() * ROW_LEN, "{count} rows");
+        let reserved = HEAD_LEN + ROW_LEN + all.len() * (ROW_LEN + ENTITY_LEN);
+        let packed = plain_room(u64::MAX, u64::MAX, &all, &gone, true);
         assert_eq!(packed.capacity(), reserved, "{count} rows in {} bytes", packed.len());
+    }
+}
+
+#[test]
+fn rows_are_encoded_once_for_everybody_in_a_room() {
+    for count in [1, 15, 16, 17, 70_000] {
+        let all: Vec<_> = (0..count).map(|at| row(at, 10, 0, 100, 0)).collect();
+        let shared = rows(&all);
+        for (own, own_row) in [(0, None), (count / 2, None), (count / 2, Some(99)), (count, None)] {
+            let own_row = own_row.map(|x| row(own, x, 0, 100, 0));
+            let (tick, input_seq, gone, full) = (1, 2, &[][..], false);
+            let packed = room(&Room { tick, input_seq, own, own_row, rows: &shared, gone, full });
+            let Ok(Told::Room(told)) = read(&packed) else { panic!("{count} rows, own {own}") };
+            let others = all.iter().copied().filter(|row| row.entity != own);
+            assert_eq!(told.e, own_row.into_iter().chain(others).collect::<Vec<_>>());
+        }
     }
 }
 
@@ -129,7 +152,7 @@ fn what_is_no_room_frame_is_not_read() {
     ] {
         assert_eq!(read(&bytes(&told)), Err(PackError::Room), "{told}");
     }
-    let mut packed = room(1, 2, [], [], true);
+    let mut packed = plain_room(1, 2, &[], &[], true);
     packed.push(0);
     assert_eq!(read(&packed), Err(PackError::Trailing(1)));
 }
@@ -306,8 +329,9 @@ fn every_beginning_of_a_message_is_refused() {
             }
         }
     }
-    for len in 1..room(300, 0, [row(1, 2048, 3, 4, 5)], [6], true).len() {
-        assert!(read(&room(300, 0, [row(1, 2048, 3, 4, 5)], [6], true)[..len]).is_err());
+    let packed = plain_room(300, 0, &[row(1, 2048, 3, 4, 5)], &[6], true);
+    for len in 1..packed.len() {
+        assert!(read(&packed[..len]).is_err());
     }
 }
 
@@ -375,7 +399,7 @@ proptest! {
         full: bool,
     ) {
         let e: Vec<EntityRow> = rows.into_iter().map(EntityRow::from).collect();
-        let packed = room(tick, input_seq, e.iter().copied(), gone.iter().copied(), full);
+        let packed = plain_room(tick, input_seq, &e, &gone, full);
         prop_assert_eq!(&packed, &bytes(&json!([tick, input_seq, e, gone, full])));
         let sent = RoomEvent { tick, input_seq, e, gone, full };
         prop_assert_eq!(read(&packed), Ok(Told::Room(sent)));

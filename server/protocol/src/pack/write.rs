@@ -22,6 +22,15 @@ pub(super) fn list_head(out: &mut Vec<u8>, len: u8) {
     out.push(LIST.fix | (len & 0x0f));
 }
 
+/// The head of a list of `len` elements. Beyond 2^32 − 1 they would need 4 GiB.
+pub(super) fn list_len(out: &mut Vec<u8>, len: usize) {
+    match len {
+        ..16 => out.push(LIST.fix | len as u8),
+        16..0x1_0000 => head(out, LIST.short, &(len as u16).to_be_bytes()),
+        _ => head(out, LIST.long, &(len as u32).to_be_bytes()),
+    }
+}
+
 /// A list, its elements written by `push`.
 pub(super) fn list<T>(
     out: &mut Vec<u8>,

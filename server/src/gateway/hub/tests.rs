@@ -2,9 +2,8 @@
 
 use std::time::Duration;
 
-use tokio::sync::mpsc;
-
 use super::*;
+use crate::actor::connection::Connection;
 
 fn actor(name: &str) -> ActorId {
     ActorId::player(&PlayerId::new(name).unwrap())
@@ -25,7 +24,6 @@ fn view(room: Option<&str>, entity: u32, x: i32, input: u64) -> Option<View> {
 
 struct Client {
     seat: Arc<Seat>,
-    lane: mpsc::Receiver<Box<Delivery>>,
 }
 
 fn attached(how: Attachment, epoch: u64, seq: u64) -> Attached {
@@ -33,16 +31,11 @@ fn attached(how: Attachment, epoch: u64, seq: u64) -> Attached {
 }
 
 fn client(hub: &Hub, id: ConnectionId, name: &str) -> Client {
-    let (sender, lane) = mpsc::channel(4);
-    let seat = Seat::new(crate::actor::envelope::Connection {
-        id,
-        lane: sender,
-        slow: CancellationToken::new(),
-    });
+    let seat = Seat::new(Connection::new(id, 4));
     hub.open(&seat);
     hub.attach(&seat, &PlayerId::new(name).unwrap(), &attached(Attachment::Welcome, 1, 1));
     seat.watch(true);
-    Client { seat, lane }
+    Client { seat }
 }
 
 fn frame(hub: &Hub, client: &Client) -> Option<Frame> {
@@ -51,11 +44,11 @@ fn frame(hub: &Hub, client: &Client) -> Option<Frame> {
 }
 
 fn xs(frame: &Frame) -> Vec<(u32, i32)> {
-    frame.rows.iter().map(|row| (row.entity, row.x)).collect()
+    frame.rows.to_vec().iter().map(|row| (row.entity, row.x)).collect()
 }
 
 async fn is_due(client: &Client) -> bool {
-    tokio::time::timeout(Duration::from_millis(1), client.seat.due()).await.is_ok()
+    tokio::time::timeout(Duration::from_millis(1), client.seat.due(true)).await.is_ok()
 }
 
 #[test]
@@ -97,7 +90,7 @@ fn leaving_a_room_empties_the_picture_once() {
     frame(&hub, &alice).unwrap();
     hub.view(&actor("alice"), 1, 3, view(None, 0, 10, 0));
     let left = frame(&hub, &alice).unwrap();
-    assert_eq!((left.rows.len(), left.full), (0, true));
+    assert_eq!((left.rows.to_vec().len(), left.full), (0, true));
     assert_eq!(frame(&hub, &alice), None);
     assert!(hub.rooms().is_empty());
 }
@@ -111,7 +104,7 @@ async fn durable_input_is_told_in_no_room_too() {
     hub.tick(0);
     assert!(is_due(&alice).await);
     let told = hub.frame(&alice.seat, 0, 5_000).unwrap();
-    assert_eq!((told.input, told.full, told.rows.len()), (7, false, 0));
+    assert_eq!((told.input, told.full, told.rows.to_vec().len()), (7, false, 0));
     assert_eq!(frame(&hub, &alice), None);
 }
 
@@ -119,9 +112,7 @@ async fn durable_input_is_told_in_no_room_too() {
 fn a_new_session_does_not_see_the_input_of_the_one_before() {
     let hub = Hub::new();
     hub.view(&actor("alice"), 1, 5, view(Some("arena"), 1, 10, 99));
-    let (sender, _lane) = mpsc::channel(4);
-    let slow = CancellationToken::new();
-    let seat = Seat::new(crate::actor::envelope::Connection { id: 1, lane: sender, slow });
+    let seat = Seat::new(Connection::new(1, 4));
     let alice = PlayerId::new("alice").unwrap();
     hub.attach(&seat, &alice, &attached(Attachment::Welcome, 1, 6));
     assert_eq!(hub.frame(&seat, 0, 5_000).unwrap().input, 0);
@@ -158,7 +149,7 @@ async fn in_a_crowd_a_socket_is_woken_until_it_holds_everybody() {
     };
     all(2);
     let first = frame(&hub, &alice).unwrap();
-    assert_eq!((first.rows.len(), first.full), (100, true));
+    assert_eq!((first.rows.to_vec().len(), first.full), (100, true));
     assert!(is_due(&alice).await);
     all(3);
     let (mut told, mut frames, mut now_ms) = (0, 0, 0);
@@ -169,8 +160,8 @@ async fn in_a_crowd_a_socket_is_woken_until_it_holds_everybody() {
             break;
         }
         let Some(next) = hub.frame(&alice.seat, now_ms, 5_000) else { continue };
-        assert!(next.rows.len() <= 13 && !next.full, "{}", next.rows.len());
-        (told, frames) = (told + next.rows.len(), frames + 1);
+        assert!(next.rows.to_vec().len() <= 13 && !next.full, "{}", next.rows.to_vec().len());
+        (told, frames) = (told + next.rows.to_vec().len(), frames + 1);
     }
     assert_eq!(told, 100, "everybody once");
     assert!(frames >= 100 / 13, "{frames}");
@@ -179,13 +170,13 @@ async fn in_a_crowd_a_socket_is_woken_until_it_holds_everybody() {
 #[test]
 fn a_broadcast_reaches_everybody_at_the_topic() {
     let hub = Hub::new();
-    let mut alice = client(&hub, 1, "alice");
-    let mut bob = client(&hub, 2, "bob");
+    let alice = client(&hub, 1, "alice");
+    let bob = client(&hub, 2, "bob");
     hub.view(&actor("alice"), 1, 2, view(Some("arena"), 1, 10, 0));
     hub.view(&actor("bob"), 1, 2, view(Some("cave"), 1, 10, 0));
     hub.broadcast(&actor("alice"), &"arena".into(), Bytes::from_static(b"{}"));
-    assert!(matches!(alice.lane.try_recv().as_deref(), Ok(Delivery::Transient(_))));
-    assert!(bob.lane.try_recv().is_err());
+    assert!(matches!(alice.seat.connection.take(), Some(Delivery::Transient(_))));
+    assert!(bob.seat.connection.take().is_none());
 }
 
 #[test]

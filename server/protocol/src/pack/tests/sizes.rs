@@ -100,12 +100,16 @@ fn lists() -> Vec<Size> {
 
 fn rooms() -> Vec<Size> {
     let size = |kind, count: u32, full| {
-        let rows = (1..=count).map(|entity| {
+        let row = |entity: u32| {
             let at = entity as i32 * 37;
             row(entity, 1800 + at, 2400 - at, 100, 0)
-        });
-        let json = frame::room(TICK, 40_123, rows.clone(), [], full);
-        (kind, json.len(), room(TICK, 40_123, rows, [], full).len())
+        };
+        let all: Vec<_> = (1..=count).map(row).collect();
+        let (tick, input_seq, own, own_row, gone) = (TICK, 40_123, 0, None, &[][..]);
+        let (text, packed) = (frame::rows(&all), rows(&all));
+        let json = Room { tick, input_seq, own, own_row, rows: &text, gone, full };
+        let packed = Room { tick, input_seq, own, own_row, rows: &packed, gone, full };
+        (kind, frame::room(&json).len(), room(&packed).len())
     };
     vec![
         size("room, full, of 20", 20, true),
@@ -153,11 +157,11 @@ fn sizes_are_those_that_are_kept() {
 /// The arithmetic of the module's head: what rows cost that are arrays of their own.
 #[test]
 fn a_row_of_its_own_costs_a_byte() {
-    let rows = |count: u32| (1..=count).map(|entity| row(entity, 2048, 2048, 100, 0));
+    let all = |count: u32| (1..=count).map(|entity| row(entity, 2048, 2048, 100, 0));
     for count in [1, 20] {
-        let flat: Vec<u32> = rows(count).flat_map(|r| [r.entity, 2048, 2048, 100, 0]).collect();
+        let flat: Vec<u32> = all(count).flat_map(|r| [r.entity, 2048, 2048, 100, 0]).collect();
         let flat = bytes(&json!([TICK, 40_123, flat, [], true])).len();
-        let nested = room(TICK, 40_123, rows(count), [], true).len();
+        let nested = plain_room(TICK, 40_123, &all(count).collect::<Vec<_>>(), &[], true).len();
         assert_eq!(nested - flat, count as usize, "{nested} bytes nested, {flat} flat");
     }
 }

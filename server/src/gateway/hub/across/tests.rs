@@ -5,10 +5,10 @@ use std::collections::HashMap;
 use bytes::Bytes;
 
 use super::*;
-use crate::actor::envelope::{Attached, Attachment, Connection, Delivery, Nearby};
+use crate::actor::connection::Connection;
+use crate::actor::envelope::{Attached, Attachment, Delivery, Nearby};
 use crate::gateway::relay::Peer;
 use crate::gateway::seat::Seat;
-use tokio_util::sync::CancellationToken;
 
 const FRAME_MS: u64 = 100;
 const FULL_MS: u64 = 1_000;
@@ -129,21 +129,20 @@ fn run(nodes: &mut [&mut Node], mut now_ms: u64, beats: u64) -> u64 {
     now_ms
 }
 
-fn lane(node: &Node, id: u64, name: &str) -> (Arc<Seat>, mpsc::Receiver<Box<Delivery>>) {
-    let (sender, lane) = mpsc::channel(8);
-    let seat = Seat::new(Connection { id, lane: sender, slow: CancellationToken::new() });
+fn seat(node: &Node, id: u64, name: &str) -> Arc<Seat> {
+    let seat = Seat::new(Connection::new(id, 8));
     node.hub.open(&seat);
     let (how, state) = (Attachment::Welcome, Bytes::new());
     let attached =
         Attached { how, session: 1, watermark: 0, epoch: 1, seq: 1, state, replay: vec![] };
     node.hub.attach(&seat, &PlayerId::new(name).unwrap(), &attached);
-    (seat, lane)
+    seat
 }
 
-fn heard(lane: &mut mpsc::Receiver<Box<Delivery>>) -> Vec<Bytes> {
+fn heard(seat: &Seat) -> Vec<Bytes> {
     let mut out = Vec::new();
-    while let Ok(delivery) = lane.try_recv() {
-        match *delivery {
+    while let Some(delivery) = seat.connection.take() {
+        match delivery {
             Delivery::Transient(message) => out.push(message),
             other => panic!("{other:?}"),
         }
@@ -186,7 +185,7 @@ fn one_message_a_room_and_a_beat() {
 #[test]
 fn chat_is_heard_across_nodes_in_order_and_once() {
     let (mut one, mut two, now_ms) = pair();
-    let (_bob, mut lane) = lane(&two, 5, "bob");
+    let bob = seat(&two, 5, "bob");
     let say = |text: &'static str| {
         one.hub.broadcast(&actor("alice"), &"arena".into(), Bytes::from_static(text.as_bytes()));
     };
@@ -198,7 +197,7 @@ fn chat_is_heard_across_nodes_in_order_and_once() {
     // The relay may bring the same once more.
     lock(&two.wire.boxes)[two.at].extend(again);
     run(&mut [&mut one, &mut two], now_ms, 2);
-    assert_eq!(heard(&mut lane), [&b"1"[..], b"2", b"3"]);
+    assert_eq!(heard(&bob), [&b"1"[..], b"2", b"3"]);
 }
 
 #[test]
@@ -284,18 +283,18 @@ fn a_node_that_was_declared_dead_shows_its_actors_under_its_new_name() {
 #[test]
 fn a_player_who_comes_over_sees_the_room_with_the_own_place() {
     let (mut one, mut two, now_ms) = pair();
-    let (seat, _lane) = lane(&two, 5, "alice");
+    let seat = seat(&two, 5, "alice");
     seat.watch(true);
     assert!(seat.sight().place.is_none(), "another node's view is not the session's");
     two.show("alice", 30, 2, Some("arena"), 7);
     run(&mut [&mut one, &mut two], now_ms, 1);
     let frame = two.hub.frame(&seat, now_ms, 5_000).unwrap();
-    let xs: Vec<_> = frame.rows.iter().map(|row| row.x).collect();
+    let xs: Vec<_> = frame.rows.to_vec().iter().map(|row| row.x).collect();
     assert_eq!((xs, frame.full), (vec![7, 2], true), "the own entity first");
     // Its new moves reach the socket.
     two.show("bob", 20, 2, Some("arena"), 3);
     two.hub.tick(now_ms);
-    assert_eq!(two.hub.frame(&seat, now_ms, 5_000).unwrap().rows.len(), 1);
+    assert_eq!(two.hub.frame(&seat, now_ms, 5_000).unwrap().rows.to_vec().len(), 1);
 }
 
 #[test]
