@@ -161,3 +161,47 @@ async fn a_resume_is_complete_or_a_resync() {
         assert!(matches!(&message, ServerMessage::Events(e) if e.seq > near), "{text}");
     }
 }
+
+/// What comes until a message says `what`, that one included.
+async fn until(socket: &mut Socket, what: &str) -> Vec<String> {
+    let mut heard = Vec::new();
+    loop {
+        match socket.next(PATIENCE).await.unwrap() {
+            Incoming::Text(text) => heard.push(text.to_string()),
+            other => panic!("{other:?} before {what}, after {heard:?}"),
+        }
+        if heard.last().is_some_and(|text| text.contains(what)) {
+            return heard;
+        }
+    }
+}
+
+#[tokio::test(flavor = "multi_thread")]
+async fn whoever_asks_is_shown_the_whole_room_again() {
+    let server = Server::start().await;
+    let (alice, mut bob) = (in_den(&server, "alice").await, in_den(&server, "bob").await);
+    let here = |bot: &Bot| bot.mirror().room.row_of("alice").is_some();
+    bob.wait_for("alice in the room", here).await.unwrap();
+    let session = alice.mirror().welcome.clone().unwrap();
+    let (mut socket, _) = resume_beside(&server, &session.resume, session.seq).await;
+    until(&mut socket, r#""ev":"room""#).await;
+    // Nobody moves, and yet there is a frame.
+    for id in 1..=2 {
+        socket.send_text(format!(r#"{{"id":{id},"do":"look"}}"#)).await.unwrap();
+        let heard = until(&mut socket, r#""ev":"room""#).await;
+        assert!(heard.contains(&format!(r#"{{"id":{id},"ok":{{}}}}"#)), "{heard:?}");
+        let full = |ev: &str| {
+            let is = |text: &&String| text.contains(ev) && text.ends_with(r#""full":true}"#);
+            heard.iter().find(is).cloned().unwrap_or_else(|| panic!("no {ev} in {heard:?}"))
+        };
+        let roster = full(r#""ev":"roster""#);
+        assert!(roster.contains("alice") && roster.contains("bob"), "{roster}");
+        full(r#""ev":"room""#);
+    }
+    socket.send_text(r#"{"id":3,"do":"leave_room"}"#).await.unwrap();
+    until(&mut socket, r#""id":3"#).await;
+    socket.send_text(r#"{"id":4,"do":"look"}"#).await.unwrap();
+    until(&mut socket, r#""id":4"#).await;
+    let nowhere = until(&mut socket, r#""ev":"room""#).await;
+    assert!(nowhere.last().is_some_and(|text| text.contains(r#""e":[],"#)), "{nowhere:?}");
+}

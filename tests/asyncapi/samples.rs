@@ -147,6 +147,7 @@ fn verbs() -> Vec<(Verb, &'static str)> {
         (Verb::Who {}, "Asks who is connected."),
         (Verb::Rooms {}, "Asks which rooms there are."),
         (Verb::Top {}, "Asks for the leaderboard."),
+        (Verb::Look {}, "Asks for the whole room: the next frame is full."),
         (Verb::Refresh { token: token() }, "Prolongs the connection."),
         (Verb::Ping { t: 17.into() }, "Asks for a sign of life; needs no id."),
         (Verb::Logout {}, "Ends the session."),

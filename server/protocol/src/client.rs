@@ -137,6 +137,8 @@ pub enum Verb {
     Rooms {},
     /// Asks for the leaderboard.
     Top {},
+    /// Asks for the whole room: the next room frame and roster are full.
+    Look {},
     /// Prolongs the connection with a fresh token.
     Refresh {
         /// A signed token of the same player.
@@ -152,7 +154,7 @@ pub enum Verb {
 }
 
 /// Every verb's name on the wire.
-pub const VERBS: [&str; 17] = [
+pub const VERBS: [&str; 18] = [
     "hello",
     "resume",
     "join_room",
@@ -167,6 +169,7 @@ pub const VERBS: [&str; 17] = [
     "who",
     "rooms",
     "top",
+    "look",
     "refresh",
     "ping",
     "logout",
@@ -191,6 +194,7 @@ impl Verb {
             Self::Who {} => "who",
             Self::Rooms {} => "rooms",
             Self::Top {} => "top",
+            Self::Look {} => "look",
             Self::Refresh { .. } => "refresh",
             Self::Ping { .. } => "ping",
             Self::Logout {} => "logout",
@@ -213,7 +217,8 @@ impl Verb {
             | Self::GetStatus {}
             | Self::Who {}
             | Self::Rooms {}
-            | Self::Top {} => Class::Query,
+            | Self::Top {}
+            | Self::Look {} => Class::Query,
             Self::Input { .. } => Class::Input,
             Self::Refresh { .. } | Self::Ping { .. } => Class::Control,
         }

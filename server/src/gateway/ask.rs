@@ -13,7 +13,7 @@ use holdfast_protocol::pack::{self, Packed};
 use holdfast_protocol::server::{ErrorBody, Pong, RefreshBody, RoomsBody, TopBody, WhoBody};
 use holdfast_protocol::text::{self, Line, render};
 use serde::Serialize;
-use serde_json::Number;
+use serde_json::{Number, json};
 
 use super::auth::AuthError;
 use super::batch::{Full, Taken};
@@ -257,6 +257,10 @@ impl Socket {
                 self.answer_here(id, &RoomsBody { rooms }).await
             }
             Verb::Top {} => Box::pin(self.top(id)).await,
+            Verb::Look {} => {
+                self.seat.look_again();
+                self.answer_here(id, &json!({})).await
+            }
             verb => {
                 self.pass(id, verb);
                 Ok(())

@@ -184,6 +184,15 @@ impl Seat {
         }
     }
 
+    /// Shows everything once more, also that there is nothing to show.
+    pub(super) fn look_again(&self) {
+        let mut sight = self.sight();
+        sight.cursor = Cursor::default();
+        sight.left = sight.place.is_none();
+        drop(sight);
+        self.mark(Mark::Room);
+    }
+
     /// Wants no room frame before then.
     pub(super) fn hold_until(&self, at_ms: u64) {
         self.next_ms.fetch_max(at_ms, Ordering::AcqRel);

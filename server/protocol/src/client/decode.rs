@@ -245,6 +245,7 @@ fn read_args(name: &str, fields: &Fields<'_>) -> Result<Verb, VerbError> {
         "who" => Verb::Who {},
         "rooms" => Verb::Rooms {},
         "top" => Verb::Top {},
+        "look" => Verb::Look {},
         "refresh" => Verb::Refresh { token: need("token", fields.token)? },
         "ping" => Verb::Ping { t: need("t", fields.t)? },
         "logout" => Verb::Logout {},

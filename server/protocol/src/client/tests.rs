@@ -41,6 +41,7 @@ pub(crate) fn all_verbs() -> Vec<Verb> {
         Verb::Who {},
         Verb::Rooms {},
         Verb::Top {},
+        Verb::Look {},
         Verb::Refresh { token: "t".into() },
         Verb::Ping { t: Number::from_f64(1.5).unwrap() },
         Verb::Logout {},

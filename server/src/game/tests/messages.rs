@@ -12,7 +12,7 @@ use crate::game::{pack, unpack};
 #[test]
 fn what_is_no_command_is_an_unknown_verb() {
     let mut world = World::with(&["alice"]);
-    for verb in [Verb::Who {}, Verb::GetState {}, Verb::Rooms {}, Verb::Top {}] {
+    for verb in [Verb::Who {}, Verb::GetState {}, Verb::Rooms {}, Verb::Top {}, Verb::Look {}] {
         assert_eq!(world.refusal("alice", verb), "unknown_verb");
     }
     assert_eq!(world.query("alice", join("r")).unwrap_err().code, "unknown_verb");
