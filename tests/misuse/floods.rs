@@ -101,6 +101,16 @@ async fn what_goes_too_far_closes_with_its_code_and_keeps_the_player() {
         }
         held_kib.push(server.rss_kib());
     }
+    assert_eq!(server.get("/v1/nothing").await.status, 404);
+    let metrics = admin.get("/metrics").await.unwrap().body;
+    let count = |line: &str| -> f64 {
+        let value = metrics.lines().find_map(|one| one.strip_prefix(line)?.strip_prefix(' '));
+        value.unwrap_or_else(|| panic!("no {line}")).parse().unwrap()
+    };
+    // Four rounds under two rules, and all but the first messages of each are refused.
+    assert!(count(r#"holdfast_limited_total{limit="inputs"}"#) >= 8.0 * 90.0);
+    assert_eq!(count(r#"holdfast_limited_total{limit="address_connections"}"#), 0.0);
+    assert_eq!(count(r#"holdfast_http_refused_total{status="404"}"#), 1.0);
     holds_no_more_than(&server, held_kib[1], "going too far").await;
 }
 

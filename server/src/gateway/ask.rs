@@ -20,6 +20,7 @@ use super::batch::{Full, Taken};
 use super::beat::{Inbox, encode};
 use super::board::TOP_LEN;
 use super::counters::add;
+use super::limit::{Limit, TooMuch};
 use super::lines::Want;
 use super::session::{Admission, Asked, Form, Rules};
 use super::socket::{Ahead, End, Flow, Heard, Socket};
@@ -205,9 +206,11 @@ impl Socket {
             // I4: `rate_limited` would say that it was not executed, which is not known here. The
             // actor answers a repeat from memory; too many of them are a flood.
             if !self.gate.takes_repeat() {
+                self.edge.counters.count_limit(Limit::Repeats);
                 return Err(End::Close(CloseCode::TooManyErrors));
             }
-        } else if let Err(wait_ms) = self.gate.check(&verb) {
+        } else if let Err(TooMuch { limit, wait_ms }) = self.gate.check(&verb) {
+            self.edge.counters.count_limit(limit);
             let error = ErrorBody::new(ErrorCode::RateLimited, "too many messages; slow down");
             return self.refuse(id, &error.after_ms(wait_ms)).await;
         }
@@ -354,6 +357,7 @@ impl Socket {
         if self.push_input(seq, steps).is_ok() {
             return Ok(());
         }
+        self.edge.counters.count_limit(Limit::Steps);
         let error = ErrorBody::new(ErrorCode::RateLimited, "too many steps wait; slow down");
         self.refuse(id, &error.after_ms(50)).await
     }

@@ -4,6 +4,8 @@ use std::sync::atomic::{AtomicU64, Ordering};
 
 use holdfast_protocol::codes::{CloseCode, ErrorCode};
 
+use super::limit::Limit;
+
 /// Counts since the process started.
 #[derive(Debug, Default)]
 pub struct Counters {
@@ -31,6 +33,22 @@ pub struct Counters {
     pub lost: AtomicU64,
     closed: [AtomicU64; CloseCode::ALL.len()],
     refused: [AtomicU64; ErrorCode::ALL.len()],
+    limited: [AtomicU64; Limit::ALL.len()],
+    http_refused: Statuses,
+}
+
+/// Answers of HTTP by status, from 400 on.
+#[derive(Debug)]
+struct Statuses([AtomicU64; STATUSES]);
+
+/// 400 to 599.
+const STATUSES: usize = 200;
+const STATUS_MIN: u16 = 400;
+
+impl Default for Statuses {
+    fn default() -> Self {
+        Self(std::array::from_fn(|_| AtomicU64::new(0)))
+    }
 }
 
 /// Adds one.
@@ -49,6 +67,33 @@ impl Counters {
     #[must_use]
     pub fn refused(&self, code: ErrorCode) -> u64 {
         read(&self.refused, ErrorCode::ALL.iter().position(|known| *known == code))
+    }
+
+    /// What was refused for a limit: messages, handshakes, calls or sockets.
+    #[must_use]
+    pub fn limited(&self, limit: Limit) -> u64 {
+        read(&self.limited, Limit::ALL.iter().position(|known| *known == limit))
+    }
+
+    /// Refusals by HTTP so far: status and number.
+    pub fn http_refused(&self) -> impl Iterator<Item = (u16, u64)> {
+        let counts = self.http_refused.0.iter().map(|count| count.load(Ordering::Relaxed));
+        (STATUS_MIN..).zip(counts).filter(|(_, count)| *count > 0)
+    }
+
+    pub(super) fn count_limit(&self, limit: Limit) {
+        let at = Limit::ALL.iter().position(|known| *known == limit);
+        if let Some(count) = at.and_then(|at| self.limited.get(at)) {
+            add(count);
+        }
+    }
+
+    /// Counts an answer by HTTP, if it is a refusal.
+    pub(super) fn count_answer(&self, status: u16) {
+        let at = status.checked_sub(STATUS_MIN).map(usize::from);
+        if let Some(count) = at.and_then(|at| self.http_refused.0.get(at)) {
+            add(count);
+        }
     }
 
     pub(super) fn count_close(&self, code: CloseCode) {

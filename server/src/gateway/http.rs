@@ -72,6 +72,7 @@ pub(super) fn router(edge: Arc<Edge>) -> Router {
         .method_not_allowed_fallback(|| async { Failure::not_allowed() })
         .layer(Extension(document::Document::new(&document)))
         .layer(from_fn_with_state(edge.clone(), share))
+        .layer(from_fn_with_state(edge.clone(), count))
         .layer(DefaultBodyLimit::max(BODY_LEN_MAX))
         .with_state(edge)
 }
@@ -83,6 +84,13 @@ async fn page(method: Method, request: Request) -> Response {
     }
     let found = assets::get(path, request.headers());
     found.unwrap_or_else(|| Failure::not_found().into_response())
+}
+
+/// Counts what is refused, by whichever route.
+async fn count(State(edge): State<Arc<Edge>>, request: Request, next: Next) -> Response {
+    let response = next.run(request).await;
+    edge.counters.count_answer(response.status().as_u16());
+    response
 }
 
 /// Below `/v1`: lets pages of allowed origins ask, answers their preflights, and keeps everybody's pace.

@@ -7,6 +7,7 @@ use std::collections::HashMap;
 use std::net::{IpAddr, Ipv6Addr};
 use std::num::NonZeroU32;
 use std::sync::{Arc, LazyLock, Mutex, PoisonError};
+use std::time::Duration;
 
 use governor::clock::{Clock as _, DefaultClock};
 use governor::middleware::NoOpMiddleware;
@@ -103,6 +104,75 @@ impl Limits {
     }
 }
 
+/// A limit that somebody met. What is refused for it is counted by it.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub enum Limit {
+    /// Input frames and pings of a connection.
+    Inputs,
+    /// Commands and queries of a connection.
+    Commands,
+    /// Chat messages of a connection.
+    Says,
+    /// Repeats of commands of a connection.
+    Repeats,
+    /// Steps of a connection that wait for the beat.
+    Steps,
+    /// Handshakes and session calls of an address.
+    Handshakes,
+    /// Other calls by HTTP of an address.
+    Calls,
+    /// Commands by HTTP for a player.
+    HttpCommands,
+    /// Chat messages by HTTP for a player.
+    HttpSays,
+    /// Sockets of this node.
+    Connections,
+    /// Sockets of an address.
+    AddressConnections,
+}
+
+impl Limit {
+    /// Every one, in a fixed order.
+    pub const ALL: [Self; 11] = [
+        Self::Inputs,
+        Self::Commands,
+        Self::Says,
+        Self::Repeats,
+        Self::Steps,
+        Self::Handshakes,
+        Self::Calls,
+        Self::HttpCommands,
+        Self::HttpSays,
+        Self::Connections,
+        Self::AddressConnections,
+    ];
+
+    /// Its name among the node's metrics.
+    #[must_use]
+    pub const fn as_str(self) -> &'static str {
+        match self {
+            Self::Inputs => "inputs",
+            Self::Commands => "commands",
+            Self::Says => "says",
+            Self::Repeats => "repeats",
+            Self::Steps => "steps",
+            Self::Handshakes => "handshakes",
+            Self::Calls => "calls",
+            Self::HttpCommands => "http_commands",
+            Self::HttpSays => "http_says",
+            Self::Connections => "connections",
+            Self::AddressConnections => "address_connections",
+        }
+    }
+}
+
+/// Too much: which limit was met, and after how many milliseconds there is room again.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub(super) struct TooMuch {
+    pub(super) limit: Limit,
+    pub(super) wait_ms: u64,
+}
+
 fn quota(per_s: u32) -> Quota {
     let rate = NonZeroU32::new(per_s).unwrap_or(NonZeroU32::MIN);
     Quota::per_second(rate).allow_burst(rate.saturating_add(rate.get()))
@@ -140,21 +210,24 @@ impl Gate {
         self.repeats.check().is_ok()
     }
 
-    /// Lets one message pass, or says after how many milliseconds it may come again.
-    pub(super) fn check(&self, verb: &Verb) -> Result<(), u64> {
+    /// Lets one message pass, or says when it may come again.
+    pub(super) fn check(&self, verb: &Verb) -> Result<(), TooMuch> {
+        let commands = || check(&self.commands, Limit::Commands);
         match (verb, verb.class()) {
-            (Verb::Ping { .. }, _) | (_, Class::Input) => check(&self.inputs),
-            (Verb::Say { .. }, _) => check(&self.commands).and_then(|()| check(&self.says)),
-            _ => check(&self.commands),
+            (Verb::Ping { .. }, _) | (_, Class::Input) => check(&self.inputs, Limit::Inputs),
+            (Verb::Say { .. }, _) => commands().and_then(|()| check(&self.says, Limit::Says)),
+            _ => commands(),
         }
     }
 }
 
-fn check(limiter: &Direct) -> Result<(), u64> {
-    limiter.check().map_err(|until| {
-        let wait = until.wait_time_from(limiter.clock().now());
-        u64::try_from(wait.as_millis()).unwrap_or(u64::MAX).saturating_add(1)
-    })
+fn check(limiter: &Direct, limit: Limit) -> Result<(), TooMuch> {
+    limiter.check().map_err(|until| too_much(limit, until.wait_time_from(limiter.clock().now())))
+}
+
+fn too_much(limit: Limit, wait: Duration) -> TooMuch {
+    let wait_ms = u64::try_from(wait.as_millis()).unwrap_or(u64::MAX).saturating_add(1);
+    TooMuch { limit, wait_ms }
 }
 
 /// Who commands whom by HTTP: a service by its number, or the player itself.
@@ -201,42 +274,43 @@ impl Door {
         from.is_loopback() || self.asks.check_key(&network(from)).is_ok()
     }
 
-    /// Lets a command by HTTP pass at the rates of a socket, or says after how many milliseconds
-    /// it may come again.
+    /// Lets a command by HTTP pass at the rates of a socket, or says when it may come again.
     pub(super) fn command(
         &self,
         service: Option<usize>,
         player: &PlayerId,
         says: bool,
-    ) -> Result<(), u64> {
+    ) -> Result<(), TooMuch> {
         let speaker = (service, player.clone());
-        let check = |limiter: &DefaultKeyedRateLimiter<Speaker>| {
-            limiter.check_key(&speaker).map_err(|until| {
-                let wait = until.wait_time_from(limiter.clock().now());
-                u64::try_from(wait.as_millis()).unwrap_or(u64::MAX).saturating_add(1)
-            })
+        let check = |limiter: &DefaultKeyedRateLimiter<Speaker>, limit| {
+            limiter
+                .check_key(&speaker)
+                .map_err(|until| too_much(limit, until.wait_time_from(limiter.clock().now())))
         };
-        check(&self.commands)?;
-        if says { check(&self.says) } else { Ok(()) }
+        check(&self.commands, Limit::HttpCommands)?;
+        if says { check(&self.says, Limit::HttpSays) } else { Ok(()) }
     }
 
-    /// A place for one more socket; `None` when there are too many.
-    pub(super) fn enter(self: &Arc<Self>, from: IpAddr) -> Option<Place> {
+    /// A place for one more socket.
+    ///
+    /// # Errors
+    /// Of what there are too many.
+    pub(super) fn enter(self: &Arc<Self>, from: IpAddr) -> Result<Place, Limit> {
         let mut open = self.open.lock().unwrap_or_else(PoisonError::into_inner);
         if open.all >= self.connections_max {
-            return None;
+            return Err(Limit::Connections);
         }
         let address = (!from.is_loopback()).then(|| network(from));
         if let Some(address) = address {
             let here = open.by_address.entry(address).or_default();
             if *here >= self.per_address_max {
-                return None;
+                return Err(Limit::AddressConnections);
             }
             *here += 1;
         }
         open.all += 1;
         drop(open);
-        Some(Place { door: self.clone(), address })
+        Ok(Place { door: self.clone(), address })
     }
 
     /// Sockets that are open.
@@ -296,8 +370,8 @@ mod tests {
         for _ in 0..6 {
             assert_eq!(gate.check(&Verb::LeaveRoom {}), Ok(()));
         }
-        let wait = gate.check(&Verb::LeaveRoom {}).unwrap_err();
-        assert!((1..=335).contains(&wait), "{wait}");
+        let TooMuch { limit, wait_ms } = gate.check(&Verb::LeaveRoom {}).unwrap_err();
+        assert!(limit == Limit::Commands && (1..=335).contains(&wait_ms), "{wait_ms}");
         assert_eq!(gate.check(&Verb::Input { seq: 1, steps: vec![] }), Ok(()));
     }
 
@@ -306,8 +380,14 @@ mod tests {
         let gate = Gate::new(&Limits::default());
         let say = Verb::Say { text: "hi".into() };
         assert_eq!((gate.check(&say), gate.check(&say)), (Ok(()), Ok(())));
-        assert!(gate.check(&say).is_err());
+        assert_eq!(gate.check(&say).map_err(|met| met.limit), Err(Limit::Says));
         assert_eq!(gate.check(&Verb::LeaveRoom {}), Ok(()));
+    }
+
+    #[test]
+    fn limits_have_names_of_their_own() {
+        let names: std::collections::BTreeSet<_> = Limit::ALL.map(Limit::as_str).into();
+        assert_eq!(names.len(), Limit::ALL.len());
     }
 
     #[test]
@@ -318,12 +398,12 @@ mod tests {
         let far: IpAddr = "192.0.2.1".parse().unwrap();
         let mapped: IpAddr = "::ffff:192.0.2.1".parse().unwrap();
         let (first, _second) = (door.enter(far).unwrap(), door.enter(mapped).unwrap());
-        assert!(door.enter(far).is_none());
+        assert_eq!(door.enter(far).err(), Some(Limit::AddressConnections));
         drop(first);
         let _third = door.enter(far).unwrap();
         let near: IpAddr = "127.0.0.1".parse().unwrap();
         let _places = (door.enter(near).unwrap(), door.enter(near).unwrap());
-        assert!(door.enter(near).is_none(), "the node is full");
+        assert_eq!(door.enter(near).err(), Some(Limit::Connections), "the node is full");
         assert_eq!(door.len(), 4);
     }
 
@@ -342,11 +422,12 @@ mod tests {
         let door = Door::new(&Limits { commands_per_s: 2, ..Limits::default() });
         let [alice, bob] = ["alice", "bob"].map(|name| PlayerId::new(name).unwrap());
         assert!((0..4).all(|_| door.command(None, &alice, false).is_ok()));
-        let wait = door.command(None, &alice, false).unwrap_err();
-        assert!((1..=501).contains(&wait), "{wait}");
+        let TooMuch { limit, wait_ms } = door.command(None, &alice, false).unwrap_err();
+        assert!(limit == Limit::HttpCommands && (1..=501).contains(&wait_ms), "{wait_ms}");
         assert!(door.command(Some(0), &alice, false).is_ok(), "a service has its own");
         assert!((0..2).all(|_| door.command(None, &bob, true).is_ok()));
-        assert!(door.command(None, &bob, true).is_err(), "chat has its own");
+        let met = door.command(None, &bob, true).map_err(|met| met.limit);
+        assert_eq!(met, Err(Limit::HttpSays), "chat has its own");
     }
 
     #[test]

@@ -7,6 +7,7 @@ use tokio::sync::watch;
 
 use super::shared::Shared;
 use crate::gateway;
+use crate::gateway::limit::Limit;
 use crate::telemetry::metrics::Metrics;
 
 /// Reads one of the edge's counters.
@@ -51,6 +52,16 @@ pub(super) fn watch_edge(metrics: &Metrics, edge: &gateway::Handle) {
     metrics.counters("messages_refused", "Messages that the edge refused", "code", move || {
         let count = |code: &ErrorCode| (code.to_string(), refused.counters().refused(*code));
         ErrorCode::ALL.iter().map(count).collect()
+    });
+    let limited = edge.clone();
+    metrics.counters("limited", "What the edge refused for a limit", "limit", move || {
+        let count = |limit: &Limit| (limit.as_str().to_owned(), limited.counters().limited(*limit));
+        Limit::ALL.iter().map(count).collect()
+    });
+    let http = edge.clone();
+    metrics.counters("http_refused", "Answers by HTTP from 400 on", "status", move || {
+        let refused = http.counters().http_refused();
+        refused.map(|(status, count)| (status.to_string(), count)).collect()
     });
 }
 

@@ -24,6 +24,7 @@ use super::failure::{Failure, text};
 use crate::actor::envelope::CallError;
 use crate::gateway::Edge;
 use crate::gateway::auth::{AuthError, Bearer, Guests};
+use crate::gateway::limit::Limit;
 use crate::gateway::standing::Patience;
 
 /// Beyond the hold: until a command is `pending`, and its way between nodes; in milliseconds.
@@ -69,6 +70,7 @@ pub(super) fn pace(edge: &Edge, from: IpAddr, headers: &HeaderMap) -> Result<(),
     if is_service || edge.door.ask(from) {
         return Ok(());
     }
+    edge.counters.count_limit(Limit::Calls);
     let message = "too many calls a second from this address";
     Err(Failure::of(ErrorCode::RateLimited, message).retry_after_s(1))
 }

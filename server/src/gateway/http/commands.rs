@@ -27,6 +27,7 @@ use crate::actor::envelope::{Answered, Call, CallError};
 use crate::gateway::Edge;
 use crate::gateway::auth::AuthError;
 use crate::gateway::beat::encode;
+use crate::gateway::limit::TooMuch;
 
 /// The header that names a command.
 const KEY: &str = "idempotency-key";
@@ -274,7 +275,8 @@ pub(super) async fn command(
     }
     let key = key(&headers, event_id)?;
     let says = matches!(request, Ask::Verb(Verb::Say { .. }));
-    edge.door.command(service, &player, says).map_err(|wait_ms| {
+    edge.door.command(service, &player, says).map_err(|TooMuch { limit, wait_ms }| {
+        edge.counters.count_limit(limit);
         let failure = Failure::of(ErrorCode::RateLimited, "too many commands; slow down");
         failure.retry_after_s(wait_ms.div_ceil(1_000))
     })?;

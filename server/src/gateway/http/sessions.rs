@@ -22,6 +22,7 @@ use crate::gateway::Edge;
 use crate::gateway::accept::Peer;
 use crate::gateway::auth::{AuthError, Guests};
 use crate::gateway::beat::encode;
+use crate::gateway::limit::Limit;
 
 /// Who wants a token.
 #[derive(Deserialize, ToSchema)]
@@ -62,6 +63,7 @@ pub(super) async fn open_session(
 ) -> Result<Response, Failure> {
     let caller = caller(&edge, &headers)?;
     if !matches!(caller, Caller::Service(_)) && !edge.door.knock(peer.ip()) {
+        edge.counters.count_limit(Limit::Handshakes);
         let message = "too many calls a second from this address";
         return Err(Failure::of(ErrorCode::RateLimited, message).retry_after_s(1));
     }

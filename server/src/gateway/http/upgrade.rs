@@ -12,6 +12,7 @@ use holdfast_protocol::codes::ErrorCode;
 use super::failure::{Failure, SocketRefused, text};
 use crate::gateway::accept::Peer;
 use crate::gateway::counters::add;
+use crate::gateway::limit::Limit;
 use crate::gateway::session::Rules;
 use crate::gateway::{Edge, socket};
 
@@ -74,6 +75,7 @@ fn admit(
         return Err(Failure::of(ErrorCode::Busy, "this node stops").retry_after_s(1));
     }
     if !edge.door.knock(peer.ip()) {
+        edge.counters.count_limit(Limit::Handshakes);
         let message = "too many connections a second from this address";
         return Err(Failure::of(ErrorCode::RateLimited, message).retry_after_s(1));
     }
@@ -81,6 +83,9 @@ fn admit(
     let host = text(headers, &HOST).unwrap_or(&edge.node);
     let url: Box<str> = edge.advertise.clone().unwrap_or_else(|| format!("ws://{host}/ws")).into();
     let place = edge.door.enter(peer.ip());
+    if let Err(limit) = &place {
+        edge.counters.count_limit(*limit);
+    }
     let mut asked = asked
         .read_buffer_size(edge.limits.read_buffer_len)
         .write_buffer_size(WRITE_BUFFER_LEN)
@@ -94,7 +99,7 @@ fn admit(
     Ok(asked.on_upgrade(async move |websocket| {
         // A task of its own: the one that upgraded would keep its larger future for good.
         let sockets = edge.sockets.clone();
-        sockets.spawn(socket::serve(edge, websocket, rules, place, url));
+        sockets.spawn(socket::serve(edge, websocket, rules, place.ok(), url));
     }))
 }
 
