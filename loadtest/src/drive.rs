@@ -11,6 +11,8 @@ pub mod connection;
 pub mod schedule;
 pub mod tally;
 
+use std::collections::BTreeMap;
+use std::fmt;
 use std::time::Duration;
 
 use futures::{StreamExt, TryStreamExt, stream};
@@ -142,6 +144,42 @@ impl Guests {
     }
 }
 
+/// What a run lost that went on without it; see [`Crowd::run_on`].
+#[derive(Debug, Clone, Default, PartialEq, Eq)]
+pub struct Lost {
+    /// Connections that broke or were closed, by what was said of them.
+    pub broken: BTreeMap<String, usize>,
+    /// Connections that still had no answer when patience ended.
+    pub silent: usize,
+}
+
+impl Lost {
+    /// Connections in all.
+    #[must_use]
+    pub fn len(&self) -> usize {
+        self.silent + self.broken.values().sum::<usize>()
+    }
+
+    /// Whether none was lost.
+    #[must_use]
+    pub fn is_empty(&self) -> bool {
+        self.len() == 0
+    }
+}
+
+impl fmt::Display for Lost {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        write!(f, "{} sockets lost", self.broken.values().sum::<usize>())?;
+        for (why, count) in &self.broken {
+            write!(f, " ({count}: {why})")?;
+        }
+        write!(f, ", {} still without an answer", self.silent)
+    }
+}
+
+/// The tasks of a run, each of which gives its connection back.
+type Playing = JoinSet<Result<(usize, Connection), Error>>;
+
 /// Connections that are driven together.
 #[derive(Debug, Default)]
 pub struct Crowd {
@@ -191,24 +229,60 @@ impl Crowd {
     /// # Errors
     /// The first of any connection's; the crowd is empty then.
     pub async fn run(&mut self, plan: Plan, tally: &Tally) -> Result<(), Error> {
-        let began = Instant::now();
         let of = self.connections.len();
-        let mut playing = JoinSet::new();
-        for (nth, connection) in self.connections.drain(..).enumerate() {
-            let turn = connection::Turn { plan, began, nth, of };
-            playing.spawn(connection.play(turn, tally.clone()));
-        }
+        let deadline = Instant::now() + plan.span + PATIENCE;
+        let mut playing = self.begin(plan, false, tally);
         let mut back = Vec::with_capacity(of);
-        let deadline = began + plan.span + PATIENCE;
         while let Some(done) = timeout_at(deadline, playing.join_next())
             .await
             .map_err(|_| Error::Silent { left: of - back.len(), of })?
         {
             back.push(done??);
         }
+        self.gather(back);
+        Ok(())
+    }
+
+    /// As [`Crowd::run`], of a peer that may be overrun: an input that is refused is counted, and
+    /// a connection that is lost, or has no answer for `patience` after the last was asked, is
+    /// left out of the crowd. Whoever was refused an input is not waited for in the end.
+    ///
+    /// # Errors
+    /// [`Error::Task`].
+    pub async fn run_on(
+        &mut self,
+        plan: Plan,
+        tally: &Tally,
+        patience: Duration,
+    ) -> Result<Lost, Error> {
+        let of = self.connections.len();
+        let deadline = Instant::now() + plan.span + patience;
+        let mut playing = self.begin(plan, true, tally);
+        let (mut back, mut broken) = (Vec::with_capacity(of), BTreeMap::new());
+        while let Ok(Some(done)) = timeout_at(deadline, playing.join_next()).await {
+            match done? {
+                Ok(connection) => back.push(connection),
+                Err(error) => *broken.entry(error.to_string()).or_insert(0) += 1,
+            }
+        }
+        let silent = playing.len();
+        self.gather(back);
+        Ok(Lost { broken, silent })
+    }
+
+    fn begin(&mut self, plan: Plan, goes_on: bool, tally: &Tally) -> Playing {
+        let (began, of) = (Instant::now(), self.connections.len());
+        let mut playing = JoinSet::new();
+        for (nth, connection) in self.connections.drain(..).enumerate() {
+            let turn = connection::Turn { plan, goes_on, began, nth, of };
+            playing.spawn(connection.play(turn, tally.clone()));
+        }
+        playing
+    }
+
+    fn gather(&mut self, mut back: Vec<(usize, Connection)>) {
         back.sort_by_key(|(nth, _)| *nth);
         self.connections = back.into_iter().map(|(_, connection)| connection).collect();
-        Ok(())
     }
 }
 

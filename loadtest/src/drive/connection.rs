@@ -47,6 +47,8 @@ pub enum Fate {
 #[derive(Debug, Clone, Copy)]
 pub(super) struct Turn {
     pub plan: Plan,
+    /// Whether it goes on where an input is refused.
+    pub goes_on: bool,
     pub began: Instant,
     pub nth: usize,
     pub of: usize,
@@ -61,6 +63,8 @@ pub struct Connection {
     player: String,
     /// Input frames of one step sent.
     steps: u64,
+    /// Inputs that were refused.
+    refused: u64,
     /// Command ids used.
     ids: u64,
     /// When each that has no answer yet was due, oldest first.
@@ -78,7 +82,8 @@ impl Connection {
         let (url, wire) = (guests.url.clone(), guests.wire);
         let socket = opened.map_err(|source| Error::Open { nth, url, source })?;
         let player = format!("p{nth}");
-        Ok(Self { socket, wire, peer, player, steps: 0, ids: 0, under_way: VecDeque::new() })
+        let (steps, refused, ids, under_way) = (0, 0, 0, VecDeque::new());
+        Ok(Self { socket, wire, peer, player, steps, refused, ids, under_way })
     }
 
     /// A connection of an echo.
@@ -114,6 +119,12 @@ impl Connection {
     #[must_use]
     pub const fn steps(&self) -> u64 {
         self.steps
+    }
+
+    /// Of those refused, which only a run that goes on survives.
+    #[must_use]
+    pub const fn refused(&self) -> u64 {
+        self.refused
     }
 
     /// Where the player stands if the server took every step.
@@ -162,10 +173,10 @@ impl Connection {
                 return Ok(());
             }
             let message = self.socket.hear().await?;
-            self.take(turn.plan.ask, &message, tally)?;
+            self.take(turn, &message, tally)?;
             for _ in 1..BURST_LEN {
                 let Some(message) = self.socket.hear().now_or_never() else { break };
-                self.take(turn.plan.ask, &message?, tally)?;
+                self.take(turn, &message?, tally)?;
             }
         }
     }
@@ -177,11 +188,11 @@ impl Connection {
         tokio::pin!(timer);
         loop {
             let goes_on = schedule.due(frame) < until;
-            if !goes_on && self.under_way.is_empty() {
+            if !goes_on && (self.under_way.is_empty() || self.refused > 0) {
                 return Ok(());
             }
             tokio::select! {
-                message = self.socket.hear() => self.take(turn.plan.ask, &message?, tally)?,
+                message = self.socket.hear() => self.take(turn, &message?, tally)?,
                 () = timer.as_mut(), if goes_on => {
                     let now = turn.began.elapsed();
                     while schedule.due(frame) <= now && schedule.due(frame) < until {
@@ -232,7 +243,8 @@ impl Connection {
     }
 
     /// Takes a message, and counts what it answers.
-    fn take(&mut self, ask: Ask, message: &Message, tally: &Tally) -> Result<(), Error> {
+    fn take(&mut self, turn: Turn, message: &Message, tally: &Tally) -> Result<(), Error> {
+        let ask = turn.plan.ask;
         let asked = match ask {
             Ask::Input => self.steps,
             Ask::Heal => self.ids,
@@ -241,6 +253,11 @@ impl Connection {
         let answer = match (self.peer, ask, self.heard(message)) {
             (_, _, Heard::Closed(code)) => return Err(Error::Closed(code)),
             (Peer::Echo, ..) => answered + 1,
+            (_, Ask::Input, Heard::Refused(_)) if turn.goes_on => {
+                self.refused += 1;
+                tally.refused();
+                answered
+            }
             (_, _, Heard::Refused(why)) => return Err(Error::Refused { what: ask.name(), why }),
             (_, _, Heard::Unreadable(what)) => return Err(Error::Unreadable(what)),
             (_, Ask::Input, Heard::Input(number)) | (_, Ask::Heal, Heard::Done(number)) => number,

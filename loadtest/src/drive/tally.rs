@@ -26,6 +26,9 @@ pub struct Report {
     pub sent: u64,
     /// Of those, or of earlier ones: answered.
     pub answered: u64,
+    /// Inputs that were refused, in a run that goes on then. An answer to a later input counts
+    /// them as answered too.
+    pub refused: u64,
     /// Messages received, answers or not.
     pub heard: u64,
     /// The bytes in them, without the frames' heads.
@@ -46,6 +49,7 @@ impl Tally {
             span: Duration::ZERO,
             sent: 0,
             answered: 0,
+            refused: 0,
             heard: 0,
             heard_bytes: 0,
             latency: Histogram::new_with_max(MICROS_MAX, DIGITS)?,
@@ -61,7 +65,8 @@ impl Tally {
     pub fn restart(&self) {
         let mut counts = self.counts();
         counts.latency.reset();
-        (counts.sent, counts.answered, counts.heard, counts.heard_bytes) = (0, 0, 0, 0);
+        (counts.sent, counts.answered, counts.refused) = (0, 0, 0);
+        (counts.heard, counts.heard_bytes) = (0, 0);
         counts.began = Instant::now();
     }
 
@@ -82,6 +87,11 @@ impl Tally {
     /// So many messages were sent.
     pub(super) fn sent(&self, messages: u64) {
         self.counts().sent += messages;
+    }
+
+    /// An input was refused.
+    pub(super) fn refused(&self) {
+        self.counts().refused += 1;
     }
 
     /// One message came, of so many bytes, and it answered what was due at these times.
@@ -113,6 +123,13 @@ impl Report {
     #[expect(clippy::cast_precision_loss, reason = "counts of minutes, far below 2^52")]
     fn a_second(&self, count: u64) -> f64 {
         count as f64 / self.span.as_secs_f64().max(f64::EPSILON)
+    }
+
+    /// Answers that came within this time.
+    #[must_use]
+    pub fn answered_within(&self, limit: Duration) -> u64 {
+        let micros = u64::try_from(limit.as_micros()).unwrap_or(u64::MAX);
+        self.latency.count_between(0, micros.min(MICROS_MAX))
     }
 
     /// The milliseconds within which this share of the answers came.

@@ -2,7 +2,7 @@
 
 use super::*;
 use crate::echo;
-use crate::fake::{Fake, Hear, say, welcome};
+use crate::fake::{Act, Close, Fake, Hear, say, welcome};
 
 async fn start_echo() -> String {
     let listener = echo::bind(([127, 0, 0, 1], 0).into()).unwrap();
@@ -73,6 +73,41 @@ async fn a_refusal_ends_the_run_in_the_servers_words() {
     let error = r#"{"id":null,"err":{"code":"rate_limited","message":"slow down","retry":true}}"#;
     let said = answered_by(error).await.to_string();
     assert_eq!(said, "the server refused input: rate_limited: slow down");
+}
+
+/// A run that goes on, of one player of a server that answers its first input so.
+async fn gone_on(answer: Vec<Act>) -> (Lost, Report, Crowd) {
+    let mut script = vec![
+        Hear("hello"),
+        welcome("welcome", 1, None),
+        Hear("join_room"),
+        say(r#"{"id":1,"ok":{},"seq":2}"#),
+        Hear("input"),
+    ];
+    script.extend(answer);
+    let fake = Fake::start(vec![script]).await;
+    let mut crowd = Crowd::at_server(&Guests::new(&fake.url, 1), 1).await.unwrap();
+    let (tally, patience) = (Tally::new().unwrap(), Duration::from_millis(200));
+    let lost = crowd.run_on(plan(Pace::Open { hz: 20.0 }), &tally, patience).await.unwrap();
+    (lost, tally.report(), crowd)
+}
+
+#[tokio::test]
+async fn a_run_that_goes_on_counts_what_is_refused() {
+    let error = r#"{"id":null,"err":{"code":"rate_limited","message":"slow down","retry":true}}"#;
+    let (lost, report, crowd) = gone_on(vec![say(error)]).await;
+    assert!(lost.is_empty(), "{lost}");
+    assert_eq!((report.sent, report.answered, report.refused), (6, 0, 1));
+    assert_eq!(crowd.connections().iter().map(Connection::refused).sum::<u64>(), 1);
+}
+
+#[tokio::test]
+async fn a_run_that_goes_on_counts_who_is_lost() {
+    let (lost, _, crowd) = gone_on(vec![Close(4503)]).await;
+    assert_eq!((lost.len(), lost.silent, crowd.connections().len()), (1, 0, 0));
+    assert!(lost.to_string().contains("(1: the server closed a socket with 4503)"), "{lost}");
+    let (lost, _, crowd) = gone_on(vec![]).await;
+    assert_eq!((lost.len(), lost.silent, crowd.connections().len()), (1, 1, 0));
 }
 
 #[tokio::test]
