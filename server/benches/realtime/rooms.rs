@@ -12,7 +12,7 @@ pub const HZ: f64 = 20.0;
 /// Most times the echo's CPU.
 const GOAL: f64 = 1.3;
 /// Rounds are longer than those of closed loops: CPU is read in steps of 10 ms.
-const STRETCH: u32 = 2;
+pub const STRETCH: u32 = 2;
 
 /// All rounds on one store.
 pub async fn run(args: &Args, kind: Kind, table: &mut Table) -> Outcome<()> {

@@ -6,7 +6,7 @@ use std::time::Duration;
 use futures::future::try_join;
 use holdfast_protocol::movement::Position;
 use holdfast_protocol::server::MetricsBody;
-use loadtest::drive::{Ask, Crowd, Guests, Pace, Plan, Report, Tally};
+use loadtest::drive::{Ask, Crowd, Guests, Lost, Pace, Plan, Report, Tally};
 use loadtest::wire::Wire;
 use serde::Deserialize;
 use tokio::time::sleep;
@@ -19,6 +19,8 @@ use super::support::{self, Outcome, Process, Server};
 
 /// Before a run is counted.
 const WARM_UP: Duration = Duration::from_secs(1);
+/// How long a full machine may take to answer what was asked during a run.
+const DRAINING: Duration = Duration::from_secs(60);
 
 /// The limits that a loop without pauses would meet, and the movement clock with them.
 pub const RAISED: [&str; 6] =
@@ -51,6 +53,8 @@ pub struct Stage {
     /// The server; it ends before its store.
     pub server: Server,
     redis: Option<RedisServer>,
+    /// Bytes of the server's memory before anybody came.
+    empty: u64,
 }
 
 impl Stage {
@@ -59,7 +63,8 @@ impl Stage {
         let redis = (kind == Kind::Redis).then(RedisServer::start).transpose()?;
         let args = [&["--admin-listen", "127.0.0.1:0"], args].concat();
         let server = Server::start_on(redis.as_ref().map(RedisServer::url), &args)?;
-        Ok(Self { server, redis })
+        let empty = server.process.resident()?;
+        Ok(Self { server, redis, empty })
     }
 
     /// Players of it, in rooms of so many.
@@ -68,19 +73,36 @@ impl Stage {
         Ok(Crowd::at_server(&guests, room_of).await?)
     }
 
-    /// A run of them.
-    pub async fn run(&self, crowd: &mut Crowd, ask: Ask, pace: Pace, span: Duration) -> Ran {
-        let meters = Meters { server: &self.server.process, redis: self.redis.as_ref() };
-        meters.run(crowd, ask, pace, span).await
+    fn meters(&self) -> Meters<'_> {
+        Meters { server: &self.server.process, redis: self.redis.as_ref() }
     }
 
-    /// Asks where everybody is. A step that was dropped was counted though no player made it: the
-    /// table says so, and the program fails in the end.
+    /// A run of them.
+    pub async fn run(&self, crowd: &mut Crowd, ask: Ask, pace: Pace, span: Duration) -> Ran {
+        self.meters().run(crowd, ask, pace, span).await
+    }
+
+    /// A run of input frames that may be more than the machine can take.
+    pub async fn run_on(&self, crowd: &mut Crowd, pace: Pace, span: Duration) -> Ran {
+        self.meters().run_on(crowd, pace, span).await
+    }
+
+    /// What the server's memory has grown by since nobody was there, at a run's end; bytes for
+    /// each of so many players.
+    pub fn grown(&self, done: &Measured, players: usize) -> f64 {
+        #[expect(clippy::cast_precision_loss, reason = "memory, far below 2^52")]
+        let [grown, players] =
+            [done.resident.saturating_sub(self.empty), players as u64].map(|count| count as f64);
+        grown / players
+    }
+
+    /// Asks where everybody is who was refused nothing. A step that was dropped was counted
+    /// though no player made it: the table says so, and the program fails in the end.
     pub fn check_steps(&self, what: &str, crowd: &Crowd, table: &mut Table) -> Outcome<()> {
         let host = self.server.url.trim_start_matches("ws://").trim_end_matches("/ws");
         let mut http = Http::open(host)?;
         let (mut dropped, mut astray, mut steps) = (0, 0, 0);
-        for connection in crowd.connections() {
+        for connection in crowd.connections().iter().filter(|one| one.refused() == 0) {
             let path = format!("/v1/players/{}", connection.player());
             let PlayerPage { state } = serde_json::from_str(&http.get(&path)?)?;
             astray += u64::from(state != connection.place());
@@ -142,8 +164,16 @@ impl Bare {
 
     /// A run of them.
     pub async fn run(&self, crowd: &mut Crowd, ask: Ask, pace: Pace, span: Duration) -> Ran {
-        let meters = Meters { server: &self.process, redis: None };
-        meters.run(crowd, ask, pace, span).await
+        self.meters().run(crowd, ask, pace, span).await
+    }
+
+    /// A run of input frames that may be more than the machine can take.
+    pub async fn run_on(&self, crowd: &mut Crowd, pace: Pace, span: Duration) -> Ran {
+        self.meters().run_on(crowd, pace, span).await
+    }
+
+    fn meters(&self) -> Meters<'_> {
+        Meters { server: &self.process, redis: None }
     }
 }
 
@@ -161,6 +191,10 @@ pub struct Measured {
     pub redis: f64,
     /// Cores that the driver kept busy; it has one thread.
     pub driver: f64,
+    /// Bytes of the server's memory at the end of the span, everybody still at it.
+    pub resident: u64,
+    /// What did not come to the end; only [`Stage::run_on`] loses any without failing.
+    pub lost: Lost,
 }
 
 #[expect(clippy::cast_precision_loss, reason = "counts of minutes, far below 2^52")]
@@ -207,23 +241,37 @@ impl Meters<'_> {
     async fn run(&self, crowd: &mut Crowd, ask: Ask, pace: Pace, span: Duration) -> Ran {
         let tally = Tally::new()?;
         let plan = Plan { ask, pace, span: WARM_UP + span };
-        let watch = async || -> Outcome<Counted> {
+        let run = async { Ok(crowd.run(plan, &tally).await.map(|()| Lost::default())?) };
+        self.watch(run, &tally, span).await
+    }
+
+    async fn run_on(&self, crowd: &mut Crowd, pace: Pace, span: Duration) -> Ran {
+        let tally = Tally::new()?;
+        let plan = Plan { ask: Ask::Input, pace, span: WARM_UP + span };
+        let run = async { Ok(crowd.run_on(plan, &tally, DRAINING).await?) };
+        self.watch(run, &tally, span).await
+    }
+
+    /// Reads before and after what counts of a run.
+    async fn watch(
+        &self,
+        run: impl Future<Output = Outcome<Lost>>,
+        tally: &Tally,
+        span: Duration,
+    ) -> Ran {
+        let watch = async {
             sleep(WARM_UP).await;
             tally.restart();
             let before = self.read()?;
             sleep(span).await;
-            Ok((tally.report(), before, self.read()?))
+            Ok((tally.report(), before, self.read()?, self.server.resident()?))
         };
-        let run = async { crowd.run(plan, &tally).await.map_err(Into::into) };
-        let ((), (report, before, after)) = try_join(run, watch()).await?;
+        let (lost, (report, before, after, resident)) = try_join(run, watch).await?;
         let driver = (after.driver - before.driver) / 1e6 / report.span.as_secs_f64();
         let (server, redis) = (after.server - before.server, after.redis - before.redis);
-        Ok(Measured { report, server, redis, driver })
+        Ok(Measured { report, server, redis, driver, resident, lost })
     }
 }
-
-/// What the driver saw, and the CPU before and after.
-type Counted = (Report, Cpu, Cpu);
 
 /// The middle of several rounds.
 pub fn middle(rounds: &[f64]) -> f64 {

@@ -2,6 +2,7 @@
 
 use std::fmt::Write as _;
 
+use super::growth;
 use super::stage::{Measured, middle};
 use super::support::{Outcome, verdict};
 
@@ -10,6 +11,7 @@ use super::support::{Outcome, verdict};
 pub struct Table {
     goals: String,
     costs: String,
+    growth: String,
     faults: usize,
 }
 
@@ -73,6 +75,11 @@ impl Table {
         );
     }
 
+    /// What one number of players cost on one store: a line of cells.
+    pub fn grow(&mut self, cells: &[String]) {
+        let _ = writeln!(self.growth, "| {} |", cells.join(" | "));
+    }
+
     /// Prints all.
     ///
     /// # Errors
@@ -80,14 +87,20 @@ impl Table {
     pub fn print(&self) -> Outcome<()> {
         println!("\n| what | measured (least to most by round) | goal | |\n|---|---|---|---|");
         print!("{}", self.goals);
-        println!(
-            "\n| each: input frame, command, or the echo's round trip | a second | server CPU µs \
-             | Redis CPU µs | driver, cores | p50 ms | p99 ms |\n|---|---|---|---|---|---|---|"
-        );
-        print!("{}", self.costs);
+        if !self.costs.is_empty() {
+            println!(
+                "\n| each: input frame, command, or the echo's round trip | a second \
+                 | server CPU µs | Redis CPU µs | driver, cores | p50 ms | p99 ms |\n\
+                 |---|---|---|---|---|---|---|"
+            );
+            print!("{}", self.costs);
+        }
+        if !self.growth.is_empty() {
+            print!("\n{}{}", growth::head(), self.growth);
+        }
         match self.faults {
             0 => Ok(()),
-            _ => Err("steps were counted that no player made: see the table".into()),
+            faults => Err(format!("{faults} findings must not be: see the table").into()),
         }
     }
 }
