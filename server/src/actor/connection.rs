@@ -242,4 +242,36 @@ mod tests {
         connection.deliver(events(7));
         assert!(matches!(reader.await.unwrap(), Delivery::Events { seq: 7, .. }));
     }
+
+    /// A ring that falls between the look and the wait must not be missed: nobody rings again.
+    #[test]
+    fn no_ring_is_missed_between_a_look_and_a_wait() {
+        const ROUNDS: u32 = 30_000;
+        let (there, back) = (Connection::new(1, 1), Connection::new(2, 1));
+        let alone = || tokio::runtime::Builder::new_current_thread().build().unwrap();
+        let answerer = {
+            let (there, back) = (there.clone(), back.clone());
+            std::thread::spawn(move || {
+                alone().block_on(async {
+                    for _ in 0..ROUNDS {
+                        there.listen().await;
+                        back.ring(EDGE);
+                    }
+                });
+            })
+        };
+        let (done, all_done) = std::sync::mpsc::channel();
+        std::thread::spawn(move || {
+            alone().block_on(async {
+                for _ in 0..ROUNDS {
+                    there.ring(EDGE);
+                    back.listen().await;
+                }
+            });
+            let _ = done.send(());
+        });
+        let heard = all_done.recv_timeout(std::time::Duration::from_secs(60));
+        assert!(heard.is_ok(), "somebody waits for a ring that has been");
+        answerer.join().unwrap();
+    }
 }
