@@ -298,6 +298,8 @@ async fn a_tampered_index_is_found_and_mended_on_redis() {
     let (addr, admin) = (gateways.all[0].addr(), gateways.all[0].admin());
     play(addr).await;
     finds(addr, "CurrentRoom = 'dungeon-7' AND Score = 35", &["alice"]).await;
+    // What is taken away below has been written.
+    finds(addr, "CurrentRoom = 'dungeon-7'", &["alice", "bob"]).await;
     let rows: Vec<String> = redis.ask(&["KEYS", "hf:{p*}:r"]).await;
     assert_eq!(rows.len(), 3, "alice, bob and carol lie in three partitions: {rows:?}");
     let partition = |name: &str| {
