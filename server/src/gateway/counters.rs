@@ -82,32 +82,27 @@ impl Counters {
     }
 
     pub(super) fn count_limit(&self, limit: Limit) {
-        let at = Limit::ALL.iter().position(|known| *known == limit);
-        if let Some(count) = at.and_then(|at| self.limited.get(at)) {
-            add(count);
-        }
+        add_at(&self.limited, Limit::ALL.iter().position(|known| *known == limit));
     }
 
     /// Counts an answer by HTTP, if it is a refusal.
     pub(super) fn count_answer(&self, status: u16) {
-        let at = status.checked_sub(STATUS_MIN).map(usize::from);
-        if let Some(count) = at.and_then(|at| self.http_refused.0.get(at)) {
-            add(count);
-        }
+        add_at(&self.http_refused.0, status.checked_sub(STATUS_MIN).map(usize::from));
     }
 
     pub(super) fn count_close(&self, code: CloseCode) {
-        let at = CloseCode::ALL.iter().position(|known| *known == code);
-        if let Some(count) = at.and_then(|at| self.closed.get(at)) {
-            add(count);
-        }
+        add_at(&self.closed, CloseCode::ALL.iter().position(|known| *known == code));
     }
 
     pub(super) fn count_refusal(&self, code: ErrorCode) {
-        let at = ErrorCode::ALL.iter().position(|known| *known == code);
-        if let Some(count) = at.and_then(|at| self.refused.get(at)) {
-            add(count);
-        }
+        add_at(&self.refused, ErrorCode::ALL.iter().position(|known| *known == code));
+    }
+}
+
+/// Adds one to one of several, if there is that one.
+fn add_at(counts: &[AtomicU64], at: Option<usize>) {
+    if let Some(count) = at.and_then(|at| counts.get(at)) {
+        add(count);
     }
 }
 

@@ -12,6 +12,7 @@ use super::wire;
 use crate::actor::core::{Tell, Verdict};
 use crate::actor::envelope::{Answered, Call, CallError};
 use crate::actor::record::TellId;
+use crate::msgpack;
 use crate::store::NodeSession;
 
 /// The version of a batch. Another one is not read at all.
@@ -139,8 +140,7 @@ pub struct Batch {
 /// # Errors
 /// A sentence, when its payload can't be encoded: a bug.
 pub fn encode_post(post: &Post) -> Result<Bytes, String> {
-    let bytes = rmp_serde::to_vec_named(&wire::Post::from(post));
-    bytes.map(Bytes::from).map_err(|error| error.to_string())
+    msgpack::named(&wire::Post::from(post)).map_err(|error| error.to_string())
 }
 
 /// A batch of posts that [`encode_post`] made.
@@ -149,7 +149,7 @@ pub fn encode_post(post: &Post) -> Result<Bytes, String> {
 /// A sentence: a bug.
 pub fn encode_batch(from: NodeSession, number: u64, posts: &[Bytes]) -> Result<Bytes, String> {
     let batch = wire::Batch { v: VERSION, from, n: number, posts: posts.to_vec() };
-    rmp_serde::to_vec_named(&batch).map(Bytes::from).map_err(|error| error.to_string())
+    msgpack::named(&batch).map_err(|error| error.to_string())
 }
 
 /// Reads a batch.
