@@ -7,7 +7,7 @@ use std::time::Duration;
 use holdfast_protocol::client::Verb;
 use holdfast_protocol::ids::RoomId;
 use holdfast_protocol::server::PlayerState;
-use loadtest::scenario::Pace;
+use loadtest::trial::Pace;
 use rand::rngs::StdRng;
 use rand::{RngExt, SeedableRng};
 use tokio::time::sleep;

@@ -13,8 +13,8 @@ use holdfast_protocol::server::PlayerState;
 use loadtest::bot::{Bot, Error};
 use loadtest::expect::Expected;
 use loadtest::player::{RandomPlayer, World};
-use loadtest::scenario::{Pace, Tally, play};
 use loadtest::socket::{JSON, PACKED};
+use loadtest::trial::{Pace, Tally, play};
 use tokio::sync::watch;
 use tokio::task::JoinSet;
 

@@ -253,6 +253,21 @@ impl Ledger {
         recent.map(|(id, _)| id).collect()
     }
 
+    /// Takes out the oldest commands that have an outcome, as far as there is no open one among
+    /// them, and leaves the newest `keep` of all.
+    pub fn forget(&mut self, keep: usize) -> Vec<(u64, Entry)> {
+        let mut forgotten = Vec::new();
+        while self.entries.len() > keep {
+            match self.entries.first_entry() {
+                Some(oldest) if oldest.get().answer.is_some() => {
+                    forgotten.push(oldest.remove_entry());
+                }
+                _ => break,
+            }
+        }
+        forgotten
+    }
+
     /// Starts afresh: a new session counts its ids from 1.
     pub fn clear(&mut self) {
         *self = Self::default();

@@ -1,178 +1,404 @@
-//! Plays a bot by its random player's wishes through whatever happens to the server, until told
-//! to stop; then every command has an outcome.
+//! A scenario: who plays, for how long, what is done to the servers meanwhile, and what must hold
+//! afterwards. Pure.
+//!
+//! Scenarios are TOML; docs/loadtest.md says how to write one. The ready-made ones are built into
+//! the binary ([`BUILT_IN`]). A file that can't be used is refused with a sentence that says what
+//! to change, before anything is started.
+
+pub mod action;
+pub mod threshold;
 
 use std::time::Duration;
 
-use holdfast_protocol::client::{Class, MoveType, Verb};
-use holdfast_protocol::codes::ErrorCode;
-use tokio::sync::watch;
-use tokio::time::{Instant, MissedTickBehavior, interval};
+use serde::Deserialize;
 
-use crate::bot::{Bot, Error};
-use crate::player::{RandomPlayer, Wish};
+use self::action::Action;
+use self::threshold::Threshold;
+use crate::span;
 
-/// How a bot is played.
-#[derive(Debug, Clone, Copy)]
-pub struct Pace {
-    /// From one breath to the next.
-    pub every: Duration,
-    /// How long a server may be away.
-    pub absence: Duration,
-    /// After a resume: how many done commands to repeat, to see the same replies.
-    pub repeats: usize,
-    /// A gateway that owes an answer for so long is given up: the next one is resumed at.
-    pub silence: Option<Duration>,
+/// The version of the form that is read.
+pub const VERSION: u32 = 1;
+
+/// The ready-made scenarios: name and TOML.
+pub const BUILT_IN: [(&str, &str); 8] = [
+    ("smoke", include_str!("../scenarios/smoke.toml")),
+    ("arena-5000", include_str!("../scenarios/arena-5000.toml")),
+    ("hot-room", include_str!("../scenarios/hot-room.toml")),
+    ("reconnect-storm", include_str!("../scenarios/reconnect-storm.toml")),
+    ("kill-a-gateway", include_str!("../scenarios/kill-a-gateway.toml")),
+    ("rolling-restart", include_str!("../scenarios/rolling-restart.toml")),
+    ("slow-readers", include_str!("../scenarios/slow-readers.toml")),
+    ("week-long", include_str!("../scenarios/week-long.toml")),
+];
+
+/// Why a scenario can't be used. Reacts: whoever wrote or named it.
+#[derive(Debug, Clone, PartialEq, Eq, thiserror::Error)]
+pub enum ScenarioError {
+    /// It is no TOML of this form.
+    #[error("{0}")]
+    Form(String),
+    /// A newer program is meant.
+    #[error("it has version {0} of the scenarios' form, and this loadtest reads up to {VERSION}")]
+    Newer(u32),
+    /// A value can't be used.
+    #[error("{what}: {why}")]
+    Value {
+        /// Which.
+        what: String,
+        /// What is wrong with it, and what is allowed.
+        why: String,
+    },
 }
 
-impl Default for Pace {
-    fn default() -> Self {
-        Self {
-            every: Duration::from_millis(250),
-            absence: Duration::from_secs(30),
-            repeats: 2,
-            silence: None,
+/// See the module.
+#[derive(Debug, Clone, PartialEq)]
+pub struct Scenario {
+    /// Its name.
+    pub name: String,
+    /// What it is for.
+    pub about: String,
+    /// Players in all.
+    pub players: u32,
+    /// Players that share a room.
+    pub room_of: u32,
+    /// From the first player's connection to the last one's.
+    pub ramp: Duration,
+    /// How long all play.
+    pub hold: Duration,
+    /// How long a bare echo is measured first; 0: it is not.
+    pub echo: Duration,
+    /// Gateways that are started.
+    pub gateways: u32,
+    /// On which store they are.
+    pub store: Store,
+    /// Whether the store has a replica and a sentinel, for failovers.
+    pub replicated: bool,
+    /// Whether a proxy stands before each gateway.
+    pub proxied: bool,
+    /// Whether bots and servers speak MessagePack.
+    pub packed: bool,
+    /// Further settings of the gateways, as on their command line.
+    pub server: Vec<String>,
+    /// Who plays.
+    pub bots: Vec<Bots>,
+    /// What happens meanwhile, in order.
+    pub chaos: Vec<Blow>,
+    /// What must hold.
+    pub thresholds: Vec<Threshold>,
+}
+
+/// A store that the harness can start.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Deserialize)]
+#[serde(rename_all = "lowercase")]
+pub enum Store {
+    /// Within the one gateway.
+    Embedded,
+    /// A Redis.
+    Redis,
+}
+
+impl Store {
+    /// The word for it.
+    #[must_use]
+    pub const fn name(self) -> &'static str {
+        match self {
+            Self::Embedded => "embedded",
+            Self::Redis => "redis",
         }
     }
 }
 
-/// What happened.
-#[derive(Debug, Clone, Default, PartialEq, Eq)]
-pub struct Tally {
-    /// Connections lost and taken up again.
-    pub resumes: u64,
-    /// Commands whose outcome was learnt only after a resume.
-    pub learnt_late: u64,
-    /// Done commands repeated, their replies the same.
-    pub repeated: u64,
-    /// Longest time from a loss to the resumed session.
-    pub longest_absence: Duration,
-    /// Each time from a loss to the next acknowledged command.
-    pub recoveries: Vec<Duration>,
-    /// Longest time from a breath's wishes to the last of their outcomes, losses included.
-    pub longest_wait: Duration,
+/// Players of one kind.
+#[derive(Debug, Clone, PartialEq)]
+pub struct Bots {
+    /// What they do.
+    pub kind: Kind,
+    /// How many, as a share of the sum of all shares.
+    pub share: u32,
+    /// Input frames a second; 0: none.
+    pub input_hz: u32,
+    /// Mean time from one command to the next, exponentially distributed.
+    pub think: Duration,
+    /// Commands that each may have unanswered.
+    pub in_flight: u32,
+    /// After how many commands each is done; 0: never.
+    pub commands: u64,
 }
 
-/// How far back a repeat goes: well within the 64 replies that are kept.
-const REPEAT_AMONG: usize = 24;
-
-/// Plays until `stop` is true and every command has an outcome.
-///
-/// # Errors
-/// Every error that resuming does not mend.
-pub async fn play(
-    bot: &mut Bot,
-    player: &mut RandomPlayer,
-    pace: Pace,
-    mut stop: watch::Receiver<bool>,
-) -> Result<Tally, Error> {
-    let mut tally = Tally::default();
-    bot.patience = pace.silence.unwrap_or(bot.patience);
-    let mut beat = interval(pace.every);
-    beat.set_missed_tick_behavior(MissedTickBehavior::Delay);
-    loop {
-        let stopped = *stop.borrow_and_update();
-        let began = Instant::now();
-        let turn = if stopped { settle(bot).await } else { breathe(bot, player).await };
-        match turn {
-            Ok(()) if stopped => return Ok(tally),
-            Ok(()) => {}
-            Err(error) if error.is_lost() => come_back(bot, pace, &mut tally).await?,
-            Err(Error::Deadline { .. }) if pace.silence.is_some() => {
-                bot.kill();
-                bot.turn();
-                come_back(bot, pace, &mut tally).await?;
-            }
-            Err(error) => return Err(error),
-        }
-        tally.longest_wait = tally.longest_wait.max(began.elapsed());
-        if !stopped {
-            tokio::select! {
-                _ = beat.tick() => {}
-                _ = stop.changed() => {}
-            }
-        }
-    }
+/// What players of a kind do.
+#[derive(
+    Debug, Clone, Copy, PartialEq, Eq, PartialOrd, Ord, Hash, Deserialize, serde::Serialize,
+)]
+#[serde(rename_all = "kebab-case")]
+pub enum Kind {
+    /// Walks.
+    Mover,
+    /// Walks and strikes other brawlers of its room, heals, defends, uses potions.
+    Brawler,
+    /// Says things.
+    Chatter,
+    /// Joins and leaves rooms.
+    Churner,
+    /// Drops its connection every now and then, and resumes.
+    Flaky,
+    /// Reads too slowly.
+    SlowReader,
+    /// Sends what is refused: nonsense, and more than is allowed.
+    Abuser,
+    /// Commands over HTTP, without a socket.
+    Caller,
+    /// As many commands as it can.
+    Grinder,
 }
 
-/// Some wishes at once, then their outcomes.
-async fn breathe(bot: &mut Bot, player: &mut RandomPlayer) -> Result<(), Error> {
-    for _ in 0..player.breath() {
-        match player.wish() {
-            Wish::Ask(verb) => {
-                bot.send(verb).await?;
-            }
-            Wish::Walk(steps) => {
-                bot.input(steps).await?;
-            }
+impl Kind {
+    /// All.
+    pub const ALL: [Self; 9] = [
+        Self::Mover,
+        Self::Brawler,
+        Self::Chatter,
+        Self::Churner,
+        Self::Flaky,
+        Self::SlowReader,
+        Self::Abuser,
+        Self::Caller,
+        Self::Grinder,
+    ];
+
+    const fn input_hz(self) -> u32 {
+        match self {
+            Self::Mover | Self::Brawler => 20,
+            _ => 0,
         }
     }
-    settle(bot).await
-}
 
-/// Waits until every command has an outcome.
-async fn settle(bot: &mut Bot) -> Result<(), Error> {
-    if !bot.is_connected() {
-        return Err(Error::NotConnected);
-    }
-    for id in bot.ledger().open() {
-        let answer = bot.reply(id).await?;
-        if answer.code() == Some(ErrorCode::OutcomeUnknown) {
-            let what = format!("the outcome of {id}, which was among the last 64");
-            return Err(Error::Deadline { what, after: bot.patience });
-        }
-    }
-    bot.pump()
-}
-
-/// Resumes, learns what is owed, repeats some of what is done.
-async fn come_back(bot: &mut Bot, pace: Pace, tally: &mut Tally) -> Result<(), Error> {
-    let lost_at = Instant::now();
-    let is_command = |verb: &Verb| verb.class() == Class::Command;
-    let owed = bot.ledger().iter().filter(|(_, e)| e.answer.is_none() && is_command(&e.verb));
-    let owed = owed.count() as u64;
-    let mut recovery = None;
-    loop {
-        match resume_and_repeat(bot, pace, lost_at, &mut recovery).await {
-            Ok(repeated) => {
-                tally.resumes += 1;
-                tally.repeated += repeated;
-                tally.learnt_late += owed;
-                tally.longest_absence = tally.longest_absence.max(lost_at.elapsed());
-                tally.recoveries.extend(recovery);
-                return Ok(());
-            }
-            // Killed again meanwhile: the time allowed counts from the first loss.
-            Err(error) if error.is_lost() && lost_at.elapsed() < pace.absence => {}
-            Err(Error::Deadline { .. })
-                if pace.silence.is_some() && lost_at.elapsed() < pace.absence =>
-            {
-                bot.kill();
-                bot.turn();
-            }
-            Err(error) => return Err(error),
+    const fn think(self) -> Duration {
+        match self {
+            Self::Mover | Self::SlowReader => Duration::ZERO,
+            Self::Grinder => Duration::ZERO,
+            Self::Brawler | Self::Abuser | Self::Caller | Self::Flaky => Duration::from_secs(1),
+            Self::Chatter | Self::Churner => Duration::from_secs(5),
         }
     }
 }
 
-async fn resume_and_repeat(
-    bot: &mut Bot,
-    pace: Pace,
-    lost_at: Instant,
-    recovery: &mut Option<Duration>,
-) -> Result<u64, Error> {
-    bot.resume_within(pace.absence).await?;
-    let probe =
-        Verb::ExecuteMove { move_type: MoveType::Defend, target_player_id: None, event_id: None };
-    let probe = bot.send(probe).await?;
-    bot.reply(probe).await?;
-    recovery.get_or_insert_with(|| lost_at.elapsed());
-    settle(bot).await?;
-    let mut done = bot.ledger().recent_done(REPEAT_AMONG);
-    done.truncate(pace.repeats);
-    for &id in &done {
-        bot.repeat(id).await?;
+/// Something that is done to the servers.
+#[derive(Debug, Clone, PartialEq)]
+pub struct Blow {
+    /// After the hold has begun.
+    pub at: Duration,
+    /// What.
+    pub action: Action,
+}
+
+/// The file, as it stands.
+#[derive(Debug, Deserialize)]
+#[serde(deny_unknown_fields)]
+struct File {
+    version: u32,
+    name: String,
+    #[serde(default)]
+    about: String,
+    players: u32,
+    #[serde(default = "room_of")]
+    room_of: u32,
+    ramp: String,
+    hold: String,
+    #[serde(default)]
+    echo: Option<String>,
+    #[serde(default = "one")]
+    gateways: u32,
+    #[serde(default = "embedded")]
+    store: Store,
+    #[serde(default)]
+    replicated: bool,
+    #[serde(default)]
+    proxied: bool,
+    #[serde(default)]
+    packed: bool,
+    #[serde(default)]
+    server: Vec<String>,
+    bots: Vec<FileBots>,
+    #[serde(default)]
+    chaos: Vec<FileBlow>,
+    #[serde(default)]
+    thresholds: Vec<String>,
+}
+
+#[derive(Debug, Deserialize)]
+#[serde(deny_unknown_fields)]
+struct FileBots {
+    kind: Kind,
+    #[serde(default = "one")]
+    share: u32,
+    input_hz: Option<u32>,
+    think: Option<String>,
+    #[serde(default = "one")]
+    in_flight: u32,
+    #[serde(default)]
+    commands: u64,
+}
+
+#[derive(Debug, Deserialize)]
+#[serde(deny_unknown_fields)]
+struct FileBlow {
+    at: String,
+    #[serde(rename = "do")]
+    action: String,
+}
+
+const fn room_of() -> u32 {
+    20
+}
+
+const fn one() -> u32 {
+    1
+}
+
+const fn embedded() -> Store {
+    Store::Embedded
+}
+
+/// Most of each, and why there is a limit: none of these is met by a machine that can do more.
+const PLAYERS_MAX: u32 = 1_000_000;
+const INPUT_HZ_MAX: u32 = 60;
+const IN_FLIGHT_MAX: u32 = 60;
+const GATEWAYS_MAX: u32 = 16;
+
+fn value(what: impl Into<String>, why: impl Into<String>) -> ScenarioError {
+    ScenarioError::Value { what: what.into(), why: why.into() }
+}
+
+fn within(what: &str, number: u32, least: u32, most: u32) -> Result<u32, ScenarioError> {
+    if (least..=most).contains(&number) {
+        return Ok(number);
     }
-    Ok(done.len() as u64)
+    Err(value(what, format!("{number} is not from {least} to {most}")))
+}
+
+fn time(what: &str, text: &str) -> Result<Duration, ScenarioError> {
+    span::parse(text).map_err(|why| value(what, why))
+}
+
+impl Scenario {
+    /// The TOML of a ready-made one.
+    #[must_use]
+    pub fn built_in(name: &str) -> Option<&'static str> {
+        BUILT_IN.into_iter().find(|(known, _)| *known == name).map(|(_, text)| text)
+    }
+
+    /// Reads TOML.
+    ///
+    /// # Errors
+    /// [`ScenarioError`].
+    pub fn parse(text: &str) -> Result<Self, ScenarioError> {
+        let form = |error: toml::de::Error| ScenarioError::Form(error.to_string());
+        let file: File = toml::from_str(text).map_err(form)?;
+        if file.version > VERSION {
+            return Err(ScenarioError::Newer(file.version));
+        }
+        let mut bots = Vec::new();
+        for one in &file.bots {
+            bots.push(one.read()?);
+        }
+        let mut chaos = Vec::new();
+        for blow in &file.chaos {
+            let at = time("chaos.at", &blow.at)?;
+            let action = blow.action.parse().map_err(|why: String| value("chaos.do", why))?;
+            chaos.push(Blow { at, action });
+        }
+        chaos.sort_by_key(|blow| blow.at);
+        let mut thresholds = Vec::new();
+        for text in &file.thresholds {
+            thresholds.push(text.parse().map_err(|why: String| value("thresholds", why))?);
+        }
+        let scenario = Self {
+            players: within("players", file.players, 1, PLAYERS_MAX)?,
+            room_of: within("room_of", file.room_of, 1, PLAYERS_MAX)?,
+            ramp: time("ramp", &file.ramp)?,
+            hold: time("hold", &file.hold)?,
+            echo: file.echo.map_or(Ok(Duration::ZERO), |text| time("echo", &text))?,
+            gateways: within("gateways", file.gateways, 1, GATEWAYS_MAX)?,
+            name: file.name,
+            about: file.about,
+            store: file.store,
+            replicated: file.replicated,
+            proxied: file.proxied,
+            packed: file.packed,
+            server: file.server,
+            bots,
+            chaos,
+            thresholds,
+        };
+        scenario.check()?;
+        Ok(scenario)
+    }
+
+    /// Whether its parts go together; also after the command line has changed some.
+    ///
+    /// # Errors
+    /// [`ScenarioError::Value`].
+    pub fn check(&self) -> Result<(), ScenarioError> {
+        if self.bots.iter().all(|bots| bots.share == 0) {
+            return Err(value("bots", "nobody plays: give at least one kind a share"));
+        }
+        if self.gateways > 1 && self.store == Store::Embedded {
+            let why = "the embedded store serves one gateway; write store = \"redis\"";
+            return Err(value("gateways", why));
+        }
+        if self.replicated && self.store == Store::Embedded {
+            return Err(value("replicated", "only a Redis has a replica; write store = \"redis\""));
+        }
+        for blow in &self.chaos {
+            blow.action.check(self).map_err(|why| value("chaos.do", why))?;
+            if blow.at > self.hold {
+                let (at, hold) = (span::show(blow.at), span::show(self.hold));
+                return Err(value("chaos.at", format!("{at} is after the hold of {hold}")));
+            }
+        }
+        Ok(())
+    }
+
+    /// What the player `nth` does: kinds are dealt in turn, so that every stretch of players has
+    /// its share of each.
+    #[must_use]
+    pub fn bots_of(&self, nth: u32) -> Option<&Bots> {
+        let sum: u64 = self.bots.iter().map(|bots| u64::from(bots.share)).sum();
+        if sum == 0 {
+            return None;
+        }
+        // A stride that shares no factor with the sum visits every place once a round; one near the
+        // golden section of it spreads every kind evenly.
+        let section = (sum * 618 / 1_000).max(1);
+        let stride = (section..=sum).find(|stride| gcd(*stride, sum) == 1).unwrap_or(1);
+        let mut place = u64::from(nth) % sum * stride % sum;
+        for bots in &self.bots {
+            match place.checked_sub(bots.share.into()) {
+                None => return Some(bots),
+                Some(rest) => place = rest,
+            }
+        }
+        None
+    }
+}
+
+const fn gcd(a: u64, b: u64) -> u64 {
+    if b == 0 { a } else { gcd(b, a % b) }
+}
+
+impl FileBots {
+    fn read(&self) -> Result<Bots, ScenarioError> {
+        let think = self.think.as_deref().map_or(Ok(self.kind.think()), |t| time("bots.think", t));
+        let hz = self.input_hz.unwrap_or(self.kind.input_hz());
+        Ok(Bots {
+            kind: self.kind,
+            share: self.share,
+            input_hz: within("bots.input_hz", hz, 0, INPUT_HZ_MAX)?,
+            think: think?,
+            in_flight: within("bots.in_flight", self.in_flight, 1, IN_FLIGHT_MAX)?,
+            commands: self.commands,
+        })
+    }
 }
 
 #[cfg(test)]

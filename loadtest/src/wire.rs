@@ -72,6 +72,38 @@ impl Wire {
         }
     }
 
+    /// The number up to which input is durable, if it is a room frame in the usual order.
+    #[must_use]
+    pub fn room_input(self, message: &Message) -> Option<u64> {
+        let heard = match (self, message) {
+            (Self::Json, Message::Text(text)) => glance_room(text),
+            (Self::Packed, Message::Binary(bytes)) => glance_packed(bytes),
+            _ => None,
+        };
+        match heard {
+            Some(Heard::Input(through)) => Some(through),
+            _ => None,
+        }
+    }
+
+    /// A message as a whole.
+    ///
+    /// # Errors
+    /// A sentence when it is none of this subprotocol.
+    pub fn read(self, message: &Message) -> Result<ServerMessage, String> {
+        match (self, message) {
+            (Self::Json, Message::Text(text)) => {
+                ServerMessage::decode(text).map_err(|error| format!("{error}: {text}"))
+            }
+            (Self::Packed, Message::Binary(bytes)) => {
+                let told = pack::read(bytes).map_err(|error| error.to_string());
+                told.and_then(|told| told.decode().map_err(|error| error.to_string()))
+                    .map_err(|why| format!("{why}: {bytes:02x?}"))
+            }
+            (_, other) => Err(format!("{other:?} under {}", self.subprotocol())),
+        }
+    }
+
     /// What a message means.
     #[must_use]
     pub fn hear(self, message: &Message) -> Heard {
@@ -89,12 +121,20 @@ impl Wire {
     }
 }
 
+/// How a room frame begins.
+const ROOM_HEAD: &str = r#"{"ev":"room","tick":"#;
+
+/// What the first numbers of a room frame say.
+fn glance_room(text: &str) -> Option<Heard> {
+    let (_, rest) = number(text.strip_prefix(ROOM_HEAD)?)?;
+    let (input, _) = number(rest.strip_prefix(r#","in":"#)?)?;
+    Some(Heard::Input(input))
+}
+
 /// What the words at the places where the server puts them say.
 fn glance(text: &str) -> Option<Heard> {
-    if let Some(rest) = text.strip_prefix(r#"{"ev":"room","tick":"#) {
-        let (_, rest) = number(rest)?;
-        let (input, _) = number(rest.strip_prefix(r#","in":"#)?)?;
-        return Some(Heard::Input(input));
+    if text.starts_with(ROOM_HEAD) {
+        return glance_room(text);
     }
     if let Some(rest) = text.strip_prefix(r#"{"id":"#) {
         let (id, rest) = number(rest)?;

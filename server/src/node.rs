@@ -273,12 +273,16 @@ fn activities(
     })
 }
 
+/// The players' listener with its address, and the operators'.
+type Bound = (TcpListener, SocketAddr, Option<TcpListener>);
+
 /// Opens the players' port, and the operators'.
-fn bind(settings: &Settings) -> io::Result<(TcpListener, Option<TcpListener>)> {
+fn bind(settings: &Settings) -> io::Result<Bound> {
     let backlog = small(settings.backlog);
     let players = gateway::listen(settings.listen, backlog)?;
     let operators = settings.admin_listen.map(|at| gateway::listen(at, backlog)).transpose()?;
-    Ok((players, operators))
+    let address = players.local_addr()?;
+    Ok((players, address, operators))
 }
 
 /// A store, and what goes between the nodes that share it.
@@ -384,14 +388,36 @@ impl Node {
     /// # Errors
     /// [`StartError`], for the operator; nothing is left running.
     pub async fn start(settings: &Settings, clock: Clock) -> Result<Self, StartError> {
-        let (listener, admin_listener) = bind(settings).map_err(StartError::Listen)?;
-        let address = listener.local_addr().map_err(StartError::Listen)?;
+        let bound = bind(settings).map_err(StartError::Listen)?;
+        let opened = open_store(settings, &clock).await?;
+        Self::assemble(settings, bound, opened, clock).await
+    }
+
+    /// Starts every part on a store that is open already and that no other node writes to; the
+    /// store that the settings name is left alone.
+    ///
+    /// # Errors
+    /// As [`Node::start`].
+    pub async fn start_on(
+        settings: &Settings,
+        store: Arc<dyn Store>,
+        clock: Clock,
+    ) -> Result<Self, StartError> {
+        let bound = bind(settings).map_err(StartError::Listen)?;
+        Self::assemble(settings, bound, (store, None), clock).await
+    }
+
+    /// Puts the parts together, in the order in which they need each other.
+    async fn assemble(
+        settings: &Settings,
+        (listener, address, admin_listener): Bound,
+        (inner, port): Opened,
+        clock: Clock,
+    ) -> Result<Self, StartError> {
         let metrics = Metrics::default();
-        let (inner, port) = open_store(settings, &clock).await?;
         let (store, troubled) = measure(inner, &metrics, &clock);
         let key = token_key(settings, &*store).await?;
         let mut config = edge_config(settings, listener, key, &clock)?;
-
         let (edge, rest) = (CancellationToken::new(), CancellationToken::new());
         let (edge_tasks, rest_tasks) = (TaskTracker::new(), TaskTracker::new());
         let (busy, watch) = (Busy::default(), rebuild::Watch::default());
@@ -423,7 +449,6 @@ impl Node {
             index,
         };
         let runtime = Runtime::start(&runtime_config(settings), parts);
-
         let gateway = open_edge(config, &runtime, hub, board, &metrics);
         // Nobody else fills it.
         let _ = busy.set((runtime.clone(), gateway.handle()));

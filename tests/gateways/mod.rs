@@ -12,7 +12,7 @@ mod zombie;
 
 use std::time::Duration;
 
-use loadtest::scenario::Pace;
+use loadtest::trial::Pace;
 
 use crate::storm::options;
 use crate::support::gateways::Gateways;

@@ -113,6 +113,11 @@ enum Turn {
     Alone(RwLockWriteGuard<'static, ()>),
 }
 
+/// No server of another test runs until this is dropped.
+pub async fn alone() -> RwLockWriteGuard<'static, ()> {
+    TURN.write().await
+}
+
 /// How to start a server.
 #[derive(Debug, Clone, Default)]
 pub struct Options {

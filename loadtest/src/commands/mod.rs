@@ -1,7 +1,13 @@
 //! The subcommands: each reads its arguments, has the library do it, and says what came of it.
 
+pub mod agent;
+pub mod compare;
 pub mod drive;
 pub mod echo;
+pub mod proxy;
+pub mod report;
+pub mod run;
+pub mod scenarios;
 
 use std::io::{self, Write as _};
 

@@ -1,40 +1,94 @@
-//! Playing on through a server that goes away.
+//! Scenarios that can be used, and why others can not.
 
 use super::*;
-use crate::fake::{Act, Fake, Hear, say, welcome};
-use crate::player::World;
 
-/// A room of one door: this player's wishes all get the same short answer.
-fn restless() -> RandomPlayer {
-    RandomPlayer::new(3, World::default())
+const SMALL: &str = r#"
+version = 1
+name = "small"
+players = 10
+ramp = "1s"
+hold = "10s"
+bots = [{ kind = "mover", share = 3 }, { kind = "chatter", think = "250ms" }]
+"#;
+
+fn refusal(changed: &str) -> String {
+    Scenario::parse(&format!("{SMALL}\n{changed}")).unwrap_err().to_string()
 }
 
-#[tokio::test]
-async fn a_lost_connection_is_taken_up_and_what_is_owed_is_asked_again() {
-    let fake = Fake::start(vec![
-        vec![Hear("hello"), welcome("welcome", 1, None), Hear(r#""id":1"#), Act::Drop],
-        vec![
-            Hear("resume"),
-            welcome("resumed", 2, Some(0)),
-            Hear(r#""id":1"#),
-            // A command of its own says when it is served again.
-            Hear(r#""id":2"#),
-            say(r#"{"id":1,"ok":{"room":null},"seq":2,"dup":true}"#),
-            say(r#"{"id":2,"ok":{"damage":0,"xp":0,"health":100},"seq":3}"#),
-            Hear(r#""id":2"#),
-            say(r#"{"id":2,"ok":{"damage":0,"xp":0,"health":100},"seq":3,"dup":true}"#),
-            Hear(r#""id":1"#),
-            say(r#"{"id":1,"ok":{"room":null},"seq":2,"dup":true}"#),
-        ],
-    ])
-    .await;
-    let mut bot = Bot::enter(&fake.url, "alice", None).await.unwrap();
-    bot.send(Verb::LeaveRoom {}).await.unwrap();
-    // Stopped at once: it only settles what it owes.
-    let (_keep, stop) = watch::channel(true);
-    let tally = play(&mut bot, &mut restless(), Pace::default(), stop).await.unwrap();
-    assert_eq!((tally.resumes, tally.learnt_late, tally.repeated), (1, 1, 2));
-    assert!(bot.ledger().open().is_empty());
-    drop(bot);
-    fake.done().await;
+#[test]
+fn what_is_not_said_has_a_default() {
+    let small = Scenario::parse(SMALL).unwrap();
+    assert_eq!((small.room_of, small.gateways, small.store), (20, 1, Store::Embedded));
+    assert_eq!((small.echo, small.hold), (Duration::ZERO, Duration::from_secs(10)));
+    let [mover, chatter] = small.bots.as_slice() else { panic!("{:?}", small.bots) };
+    assert_eq!((mover.input_hz, mover.think), (20, Duration::ZERO));
+    assert_eq!((chatter.input_hz, chatter.think), (0, Duration::from_millis(250)));
+}
+
+#[test]
+fn every_ready_made_scenario_can_be_used_and_is_called_what_it_is() {
+    for (name, text) in BUILT_IN {
+        let scenario = Scenario::parse(text).unwrap_or_else(|why| panic!("{name}: {why}"));
+        assert_eq!(scenario.name, name);
+        assert!(!scenario.about.is_empty() && !scenario.thresholds.is_empty(), "{name}");
+    }
+}
+
+#[test]
+fn kinds_are_dealt_by_their_shares_and_mixed() {
+    let small = Scenario::parse(SMALL).unwrap();
+    let kinds: Vec<_> = (0..400).map(|nth| small.bots_of(nth).unwrap().kind).collect();
+    assert_eq!(kinds.iter().filter(|kind| **kind == Kind::Mover).count(), 300);
+    for stretch in kinds.chunks(4) {
+        assert_eq!(stretch.iter().filter(|kind| **kind == Kind::Chatter).count(), 1);
+    }
+    let arena = Scenario::parse(Scenario::built_in("arena-5000").unwrap()).unwrap();
+    let brawlers = |from: u32| {
+        (from..from + 100).filter(|n| arena.bots_of(*n).unwrap().kind == Kind::Brawler).count()
+    };
+    assert_eq!((brawlers(0), brawlers(1_300)), (8, 8));
+    let first = (0..20).filter(|n| arena.bots_of(*n).unwrap().kind == Kind::Brawler).count();
+    assert!((1..=3).contains(&first), "{first} of 8 brawlers among the first 20 of 100");
+}
+
+#[test]
+fn what_cannot_be_is_refused_in_a_sentence() {
+    for (changed, expected) in [
+        ("rooms = 3", "unknown field `rooms`"),
+        ("gateways = 2", "the embedded store serves one gateway"),
+        ("replicated = true", "only a Redis has a replica"),
+        ("echo = \"soon\"", "echo: `soon` is no span of time"),
+        ("thresholds = [\"ping < 3\"]", "`ping < 3` is not understood"),
+        ("chaos = [{ at = \"1s\", do = \"explode\" }]", "`explode` is nothing that can be done"),
+        ("chaos = [{ at = \"1s\", do = \"kill gateway 2\" }]", "numbered from 1 to 1"),
+        ("chaos = [{ at = \"1s\", do = \"kill redis\" }]", "there is no Redis"),
+        ("chaos = [{ at = \"1s\", do = \"failover\" }]", "needs a replica"),
+        ("chaos = [{ at = \"1s\", do = \"proxy cut\" }]", "needs proxies"),
+        ("chaos = [{ at = \"1m\", do = \"kill gateway 1\" }]", "1m is after the hold of 10s"),
+    ] {
+        let why = refusal(changed);
+        assert!(why.contains(expected), "{changed}: {why}");
+    }
+    assert!(Scenario::parse(&SMALL.replace("version = 1", "version = 2")).is_err());
+    let nobody = SMALL.replace("share = 3", "share = 0").replace("think", "share = 0, think");
+    assert!(Scenario::parse(&nobody).unwrap_err().to_string().contains("nobody plays"));
+}
+
+#[test]
+fn actions_say_what_they_were_written_as() {
+    for text in [
+        "kill gateway 1",
+        "start redis",
+        "pause redis for 2s",
+        "pause gateway 3 for 1.5s",
+        "drain gateway 2",
+        "rolling restart",
+        "failover",
+        "proxy stall 300ms",
+    ] {
+        assert_eq!(text.parse::<Action>().unwrap().to_string(), text);
+    }
+    for text in ["", "drain redis", "kill gateway", "kill gateway x", "pause redis", "proxy melt"] {
+        assert!(text.parse::<Action>().is_err(), "{text}");
+    }
 }

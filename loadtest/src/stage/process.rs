@@ -1,0 +1,178 @@
+//! A process that the harness has started: it is looked at, signalled, and ends with its owner.
+
+use std::collections::{BTreeMap, VecDeque};
+use std::fs::{self, File};
+use std::io;
+use std::path::{Path, PathBuf};
+use std::process::{ExitStatus, Stdio};
+use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
+use std::time::Duration;
+
+use rustix::process::{Pid, Signal, kill_process};
+use tokio::process::{Child, Command};
+use tokio::time::timeout;
+
+use super::StageError;
+use crate::cpu;
+
+/// Lines of a log that are shown when its process has ended.
+const TAIL_LEN: usize = 8;
+
+/// A look at a process.
+#[derive(Debug, Clone, Copy, PartialEq)]
+pub struct Look {
+    /// CPU microseconds of all its threads so far.
+    pub cpu_micros: f64,
+    /// Resident bytes.
+    pub resident: u64,
+}
+
+/// The processes that run, by name, for whoever measures them. Cheap to clone.
+#[derive(Debug, Clone, Default)]
+pub struct Roll {
+    running: Arc<Mutex<BTreeMap<String, u32>>>,
+}
+
+impl Roll {
+    fn running(&self) -> MutexGuard<'_, BTreeMap<String, u32>> {
+        self.running.lock().unwrap_or_else(PoisonError::into_inner)
+    }
+
+    /// Notes a process, by its name and id.
+    pub fn note(&self, name: &str, id: u32) {
+        self.running().insert(name.to_owned(), id);
+    }
+
+    /// A process has ended.
+    fn strike(&self, name: &str) {
+        self.running().remove(name);
+    }
+
+    /// What each uses now: name, id, look.
+    #[must_use]
+    pub fn looks(&self) -> Vec<(String, u32, Look)> {
+        let running = self.running().clone();
+        let look = |(name, id): (String, u32)| look(&id.to_string()).map(|look| (name, id, look));
+        running.into_iter().filter_map(look).collect()
+    }
+}
+
+/// What a process uses; `process` is its id, or `self`. `None`: there is no such process.
+#[must_use]
+pub fn look(process: &str) -> Option<Look> {
+    Some(Look { cpu_micros: cpu::micros(process).ok()?, resident: resident(process)? })
+}
+
+/// See the module.
+#[derive(Debug)]
+pub struct Process {
+    /// Its name in reports.
+    pub name: String,
+    program: PathBuf,
+    args: Vec<String>,
+    log: PathBuf,
+    roll: Roll,
+    child: Option<Child>,
+}
+
+impl Process {
+    /// What is started by [`Process::start`]; its output is added to `NAME.log` in `dir`.
+    #[must_use]
+    pub fn new(name: &str, program: &Path, args: Vec<String>, dir: &Path, roll: &Roll) -> Self {
+        Self {
+            name: name.to_owned(),
+            program: program.to_owned(),
+            args,
+            log: dir.join(format!("{name}.log")),
+            roll: roll.clone(),
+            child: None,
+        }
+    }
+
+    /// Starts it, without the settings of whoever runs the harness.
+    ///
+    /// # Errors
+    /// [`StageError::Start`].
+    pub fn start(&mut self) -> Result<(), StageError> {
+        let failed = |cause: io::Error| StageError::Start {
+            what: self.program.display().to_string(),
+            cause,
+        };
+        let log = File::options().create(true).append(true).open(&self.log).map_err(failed)?;
+        let mut command = Command::new(&self.program);
+        for (name, _) in std::env::vars().filter(|(name, _)| name.starts_with("HOLDFAST_")) {
+            command.env_remove(name);
+        }
+        command.args(&self.args).stdin(Stdio::null()).kill_on_drop(true);
+        command.stdout(log.try_clone().map_err(failed)?).stderr(log);
+        self.child = Some(command.spawn().map_err(failed)?);
+        if let Some(id) = self.id() {
+            self.roll.note(&self.name, id);
+        }
+        Ok(())
+    }
+
+    /// Whether it runs, as far as is known without waiting.
+    pub fn runs(&mut self) -> bool {
+        self.child.as_mut().is_some_and(|child| matches!(child.try_wait(), Ok(None)))
+    }
+
+    /// Its id, while it runs.
+    #[must_use]
+    pub fn id(&self) -> Option<u32> {
+        self.child.as_ref().and_then(Child::id)
+    }
+
+    /// Sends it a signal; nothing where it does not run.
+    pub fn signal(&self, signal: Signal) {
+        let pid = self.id().and_then(|id| i32::try_from(id).ok()).and_then(Pid::from_raw);
+        if let Some(pid) = pid {
+            let _ = kill_process(pid, signal);
+        }
+    }
+
+    /// SIGKILL, and waits for its end.
+    pub async fn kill(&mut self) {
+        self.roll.strike(&self.name);
+        if let Some(mut child) = self.child.take() {
+            let _ = child.kill().await;
+        }
+    }
+
+    /// SIGTERM, and waits for its end; killed after `patience`. `None`: it was.
+    pub async fn end(&mut self, patience: Duration) -> Option<ExitStatus> {
+        self.signal(Signal::TERM);
+        let mut child = self.child.take()?;
+        self.roll.strike(&self.name);
+        match timeout(patience, child.wait()).await {
+            Ok(status) => status.ok(),
+            Err(_) => {
+                let _ = child.kill().await;
+                None
+            }
+        }
+    }
+
+    /// The end of what it said.
+    #[must_use]
+    pub fn last_words(&self) -> String {
+        let text = fs::read_to_string(&self.log).unwrap_or_default();
+        let mut lines = VecDeque::with_capacity(TAIL_LEN);
+        for line in text.lines() {
+            if lines.len() == TAIL_LEN {
+                lines.pop_front();
+            }
+            lines.push_back(line);
+        }
+        Vec::from(lines).join("\n")
+    }
+}
+
+/// Resident bytes of a process; `process` is its id, or `self`.
+#[must_use]
+pub fn resident(process: &str) -> Option<u64> {
+    let status = fs::read_to_string(format!("/proc/{process}/status")).ok()?;
+    let line = status.lines().find_map(|line| line.strip_prefix("VmRSS:"))?;
+    let kib: u64 = line.split_whitespace().next()?.parse().ok()?;
+    Some(kib * 1024)
+}
