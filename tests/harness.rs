@@ -119,10 +119,19 @@ async fn a_run_against_a_target_says_what_it_could_not_check() {
 
 /// The generator process of a run.
 async fn generator(run: &Child) -> u32 {
+    child(run, "loadtest agent").await
+}
+
+fn gone(process: u32) -> Option<()> {
+    (!Path::new(&format!("/proc/{process}")).exists()).then_some(())
+}
+
+/// A process that a run has started, by its command line.
+async fn child(run: &Child, command: &str) -> u32 {
     let run = run.id().unwrap();
-    eventually("the generator process", PATIENCE, async || {
+    eventually(command, PATIENCE, async || {
         let mut found = Command::new("pgrep");
-        found.args(["-P", &run.to_string(), "-f", "loadtest agent"]);
+        found.args(["-P", &run.to_string(), "-f", command]);
         let found = found.output().await.ok()?;
         String::from_utf8_lossy(&found.stdout).lines().next()?.parse().ok()
     })
@@ -178,15 +187,14 @@ async fn a_run_that_is_cut_off_leaves_what_it_knew() {
     let stopped = result(out.path());
     assert_eq!((stopped.verdict, stopped.complete), (Verdict::Void, false));
     assert!(stopped.reasons[0].contains("it was stopped after"), "{:?}", stopped.reasons);
-    eventually("the generator to end", PATIENCE, async || {
-        (!Path::new(&format!("/proc/{agent}")).exists()).then_some(())
-    })
-    .await;
+    eventually("the generator to end", PATIENCE, async || gone(agent)).await;
     // Killed, it leaves what it had written.
     let out = tempfile::tempdir().unwrap();
     let mut run = command(out.path(), &args).stdout(Stdio::null()).spawn().unwrap();
     phase(out.path(), "hold").await;
+    let server = child(&run, "holdfast serve").await;
     run.kill().await.unwrap();
+    eventually("the server to end", PATIENCE, async || gone(server)).await;
     let killed = result(out.path());
     assert!(!killed.complete && !killed.seconds.is_empty());
     let file = out.path().join("result.json");

@@ -149,7 +149,11 @@ impl Expected {
         same("xp", self.xp, state.xp);
         same("level", self.xp / XP_PER_LEVEL + 1, state.level);
         same("score", self.score, state.score);
-        same("potions", POTIONS - self.potions_used, potions.map_or(0, |item| item.quantity));
+        same(
+            "potions",
+            POTIONS.saturating_sub(self.potions_used),
+            potions.map_or(0, |item| item.quantity),
+        );
         let room = state.current_room.as_ref().map(|room| &room.room_id);
         if room != self.room.as_ref() {
             found.push(format!("current_room is {room:?}, not {:?}", self.room));

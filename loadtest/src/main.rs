@@ -35,6 +35,8 @@ enum Task {
     Proxy(commands::proxy::Args),
     #[command(hide = true)]
     Agent(commands::agent::Args),
+    #[command(hide = true)]
+    Warden(commands::warden::Args),
 }
 
 fn main() -> ExitCode {
@@ -52,6 +54,7 @@ fn main() -> ExitCode {
         Task::Compare(args) => return status(commands::compare::run(args)),
         Task::Report(args) => commands::report::run(args),
         Task::Scenarios(args) => commands::scenarios::run(args),
+        Task::Warden(_) => commands::warden::run(),
         Task::Agent(_) => commands::agent::run(files),
         Task::Echo(args) => commands::echo::run(args),
         Task::Drive(args) => commands::drive::run(args, files),

@@ -20,7 +20,6 @@ use std::process::Stdio;
 use std::time::Duration;
 
 use tokio::io::{AsyncBufReadExt, BufReader};
-use tokio::process::Command;
 use tokio::sync::{mpsc, watch};
 use tokio::task::JoinSet;
 use tokio::time::{Instant, Interval, MissedTickBehavior, interval_at, sleep_until, timeout};
@@ -36,7 +35,8 @@ use crate::report;
 use crate::result::{FORMAT, FileError, Mark, RunResult, Setup, VERSION, Verdict};
 use crate::scenario::{Blow, Scenario};
 use crate::span;
-use crate::stage::process::Roll;
+use crate::stage::process::{Roll, yielding};
+use crate::stage::warden::Warden;
 use crate::stage::{self, Stage, StageError};
 use crate::stats::Packed;
 use crate::verify;
@@ -282,6 +282,7 @@ impl<'a> Run<'a> {
         self.phase("setup");
         let (scenario, server) = (&self.options.scenario, &self.options.server);
         let dir = self.options.out.join("servers");
+        self.roll.watched(Warden::start(&self.options.own)?);
         std::fs::create_dir_all(&dir)
             .map_err(|cause| FileError::Io { file: dir.display().to_string(), cause })?;
         let plan =
@@ -302,11 +303,12 @@ impl<'a> Run<'a> {
         }
         self.phase("echo");
         let failed = |why: String| RunError::Echo(why);
-        let mut child = Command::new(&self.options.own)
+        let mut child = yielding(&self.options.own)
             .arg("echo")
             .stdin(Stdio::null())
             .stdout(Stdio::piped())
             .kill_on_drop(true)
+            .process_group(0)
             .spawn()
             .map_err(|why| failed(why.to_string()))?;
         let output = child.stdout.take().ok_or_else(|| failed("it says nothing".to_owned()))?;

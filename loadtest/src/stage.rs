@@ -3,6 +3,7 @@
 
 pub mod process;
 pub mod redis;
+pub mod warden;
 
 use std::io;
 use std::net::{SocketAddr, TcpListener};

@@ -8,6 +8,7 @@ pub mod proxy;
 pub mod report;
 pub mod run;
 pub mod scenarios;
+pub mod warden;
 
 use std::io::{self, Write as _};
 

@@ -92,8 +92,8 @@ pub struct Account {
     ahead: Option<Position>,
     /// Steps were refused, or it is not known whether they counted: the place says nothing.
     astray: bool,
-    /// Calls without an outcome.
-    calls_open: u64,
+    /// Calls without an outcome, and commands of sessions that have ended.
+    left_open: u64,
     violations: Vec<String>,
 }
 
@@ -136,7 +136,7 @@ impl Account {
             at: None,
             ahead: None,
             astray: false,
-            calls_open: 0,
+            left_open: 0,
             violations: Vec::new(),
         }
     }
@@ -174,6 +174,8 @@ impl Account {
     fn end_session(&mut self) {
         self.settle(0);
         self.ledger.clear();
+        // Whether they took effect is not known, and will not be.
+        self.left_open += self.due.len() as u64;
         self.due.clear();
         // Of what was open it is not known whether it took effect.
         self.astray |= !self.unacked.is_empty();
@@ -367,7 +369,7 @@ impl Account {
 
     /// A call's outcome is not known.
     pub fn left_open(&mut self) {
-        self.calls_open += 1;
+        self.left_open += 1;
     }
 
     fn violated(&mut self, violation: &Violation) {
@@ -392,7 +394,7 @@ impl Account {
             acks: self.acks,
             input_acks: self.input_acks,
             at,
-            unacknowledged: open as u64 + self.calls_open,
+            unacknowledged: open as u64 + self.left_open,
             violations: self.violations,
         }
     }

@@ -50,6 +50,7 @@ impl Agents {
                 .stdin(Stdio::piped())
                 .stdout(Stdio::piped())
                 .kill_on_drop(true)
+                .process_group(0)
                 .spawn()
                 .map_err(|why| RunError::Agent { nth, why: why.to_string() })?;
             let why = "it has no standard streams".to_owned();

@@ -206,3 +206,7 @@ pub fn conclude(result: &mut RunResult, numbers: &Numbers<'_>, broken: Option<St
         (0, false, 0) => Verdict::Met,
     };
 }
+
+#[cfg(test)]
+#[path = "judge/tests.rs"]
+mod tests;

@@ -13,10 +13,23 @@ use tokio::process::{Child, Command};
 use tokio::time::timeout;
 
 use super::StageError;
+use super::warden::Warden;
 use crate::cpu;
 
 /// Lines of a log that are shown when its process has ended.
 const TAIL_LEN: usize = 8;
+
+/// How much the servers, and the echo, yield to the generator processes where all want the same
+/// cores: a generator that has to wait for them is late, and then the run says nothing.
+const NICE: &str = "10";
+
+/// A program that yields to this one. `nice` becomes the program, so that it has its id.
+#[must_use]
+pub fn yielding(program: &Path) -> Command {
+    let mut command = Command::new("nice");
+    command.arg("-n").arg(NICE).arg(program);
+    command
+}
 
 /// A look at a process.
 #[derive(Debug, Clone, Copy, PartialEq)]
@@ -27,10 +40,12 @@ pub struct Look {
     pub resident: u64,
 }
 
-/// The processes that run, by name, for whoever measures them. Cheap to clone.
+/// The processes that run, by name, for whoever measures them, and for the warden that ends them
+/// if the run is killed. Cheap to clone.
 #[derive(Debug, Clone, Default)]
 pub struct Roll {
     running: Arc<Mutex<BTreeMap<String, u32>>>,
+    warden: Arc<Mutex<Option<Warden>>>,
 }
 
 impl Roll {
@@ -38,9 +53,22 @@ impl Roll {
         self.running.lock().unwrap_or_else(PoisonError::into_inner)
     }
 
+    /// Has a warden watch over everything that is noted from now on.
+    pub fn watched(&self, warden: Warden) {
+        *self.warden.lock().unwrap_or_else(PoisonError::into_inner) = Some(warden);
+    }
+
     /// Notes a process, by its name and id.
     pub fn note(&self, name: &str, id: u32) {
         self.running().insert(name.to_owned(), id);
+    }
+
+    /// Notes a process that must not outlive the run.
+    fn start(&self, name: &str, id: u32) {
+        self.note(name, id);
+        if let Some(warden) = &mut *self.warden.lock().unwrap_or_else(PoisonError::into_inner) {
+            warden.note(id);
+        }
     }
 
     /// A process has ended.
@@ -99,15 +127,16 @@ impl Process {
             cause,
         };
         let log = File::options().create(true).append(true).open(&self.log).map_err(failed)?;
-        let mut command = Command::new(&self.program);
+        let mut command = yielding(&self.program);
         for (name, _) in std::env::vars().filter(|(name, _)| name.starts_with("HOLDFAST_")) {
             command.env_remove(name);
         }
-        command.args(&self.args).stdin(Stdio::null()).kill_on_drop(true);
+        // A Ctrl-C is for the run, which ends it in its turn.
+        command.args(&self.args).stdin(Stdio::null()).kill_on_drop(true).process_group(0);
         command.stdout(log.try_clone().map_err(failed)?).stderr(log);
         self.child = Some(command.spawn().map_err(failed)?);
         if let Some(id) = self.id() {
-            self.roll.note(&self.name, id);
+            self.roll.start(&self.name, id);
         }
         Ok(())
     }

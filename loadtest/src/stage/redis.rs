@@ -62,6 +62,11 @@ fn server(
     Ok(Process::new(name, Path::new("redis-server"), args.collect(), dir, roll))
 }
 
+fn on_path(program: &str) -> bool {
+    let paths = std::env::var_os("PATH").unwrap_or_default();
+    std::env::split_paths(&paths).any(|dir| dir.join(program).is_file())
+}
+
 /// Asks one thing over a connection of its own; the answer's first line.
 async fn ask(port: u16, words: &str) -> io::Result<String> {
     let whole = async {
@@ -109,12 +114,10 @@ impl Redis {
     pub async fn start(dir: &Path, roll: &Roll, replicated: bool) -> Result<Self, StageError> {
         let primary_port = free_port()?;
         let mut primary = server("redis", primary_port, &[], (dir, roll))?;
-        primary.start().map_err(|error| match error {
-            StageError::Start { cause, .. } if cause.kind() == io::ErrorKind::NotFound => {
-                StageError::NoRedis
-            }
-            error => error,
-        })?;
+        if !on_path("redis-server") {
+            return Err(StageError::NoRedis);
+        }
+        primary.start()?;
         until(primary_port, "PING", "PONG").await?;
         let (replica, sentinel) = (None, None);
         let mut redis = Self { primary, primary_port, replica, sentinel };

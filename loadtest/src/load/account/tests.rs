@@ -145,3 +145,13 @@ async fn a_new_session_stands_where_the_steps_led() {
     };
     assert!(astray(&refused, (100, 200)).is_empty());
 }
+
+#[tokio::test(start_paused = true)]
+async fn what_a_lost_session_left_open_is_counted() {
+    let mut account = account();
+    account.ask(heal(), Instant::now());
+    account.session_lost();
+    account.welcome(welcome("welcome", 30, (100, 200)));
+    assert!(account.is_settled());
+    assert_eq!(account.close().unacknowledged, 1);
+}
