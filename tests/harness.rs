@@ -10,7 +10,7 @@ use tempfile::TempDir;
 use tokio::process::{Child, Command};
 use tokio::time::timeout;
 
-use crate::support::{Options, PATIENCE, Server, alone, binary, eventually};
+use crate::support::{PATIENCE, Server, alone, beside, binary, eventually};
 
 /// A run, its verification included.
 const WHOLE: Duration = Duration::from_secs(150);
@@ -99,9 +99,11 @@ fn fixture(name: &str) -> PathBuf {
 
 #[tokio::test(flavor = "multi_thread")]
 async fn gateways_are_killed_and_nothing_is_lost() {
-    let _turn = alone().await;
-    let (_out, result, _) = met(&["run", path(&fixture("kill.toml"))]).await;
+    let _turn = beside().await;
+    let scenario = fixture("kill.toml");
+    let (_out, result, _) = met(&["run", path(&scenario), "--processes", "2"]).await;
     check_promises(&result);
+    assert_eq!(result.setup.processes, 2);
     let chaos: Vec<_> = result.chaos.iter().map(|mark| mark.what.as_str()).collect();
     assert_eq!(chaos[..2], ["kill gateway 1", "start gateway 1"], "{chaos:?}");
 }
@@ -109,7 +111,7 @@ async fn gateways_are_killed_and_nothing_is_lost() {
 /// Servers that were there before may have trimmed their journals, and hold other players too.
 #[tokio::test(flavor = "multi_thread")]
 async fn a_run_against_a_target_says_what_it_could_not_check() {
-    let server = Server::start_with(Options::default().alone()).await;
+    let server = Server::start().await;
     let scenario = fixture("target.toml");
     let (_out, result, _) = met(&["run", path(&scenario), "--target", &server.ws()]).await;
     assert_eq!(result.setup.store, "target");
@@ -156,7 +158,8 @@ async fn phase(out: &Path, what: &str) {
 async fn a_generator_that_is_too_slow_makes_a_run_void() {
     let _turn = alone().await;
     let out = tempfile::tempdir().unwrap();
-    let args = ["run", "smoke", "--players", "24", "--hold", "10s"];
+    let scenario = fixture("target.toml");
+    let args = ["run", path(&scenario)];
     let run = command(out.path(), &args).stdout(Stdio::piped()).spawn().unwrap();
     let agent = generator(&run).await;
     phase(out.path(), "hold").await;
@@ -174,8 +177,9 @@ async fn a_generator_that_is_too_slow_makes_a_run_void() {
 
 #[tokio::test(flavor = "multi_thread")]
 async fn a_run_that_is_cut_off_leaves_what_it_knew() {
-    let _turn = alone().await;
-    let args = ["run", "smoke", "--players", "24", "--hold", "60s"];
+    let _turn = beside().await;
+    let scenario = fixture("target.toml");
+    let args = ["run", path(&scenario), "--hold", "60s"];
     // Asked to stop, it says so and ends its servers.
     let out = tempfile::tempdir().unwrap();
     let run = command(out.path(), &args).stdout(Stdio::piped()).spawn().unwrap();

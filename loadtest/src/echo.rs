@@ -15,7 +15,7 @@ use tokio::net::{TcpListener, TcpStream};
 /// As the server's, in connections and in bytes.
 const BACKLOG: i32 = 4_096;
 const UNSENT_LEN: u32 = 16 * 1024;
-const READ_BUFFER_LEN: usize = 1024;
+const READ_BUFFER_LEN: usize = 512;
 const WRITE_BUFFER_LEN: usize = 4 * 1024;
 const WRITE_BUFFER_LEN_MAX: usize = 1024 * 1024;
 const MESSAGE_LEN_MAX: usize = 16 * 1024;

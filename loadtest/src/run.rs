@@ -233,10 +233,11 @@ impl<'a> Run<'a> {
         millis(self.began.elapsed())
     }
 
-    fn phase(&mut self, what: &str) {
+    fn phase(&mut self, what: &str) -> Result<(), FileError> {
         let at_ms = self.at_ms();
         self.result.phases.push(Mark { at_ms, what: what.to_owned() });
         self.view.phase(what, self.began.elapsed());
+        self.write()
     }
 
     /// The whole way, unless someone stops it.
@@ -279,10 +280,12 @@ impl<'a> Run<'a> {
             self.result.machine.holdfast = machine::server_version(&origin(first)).await;
             return Ok(None);
         }
-        self.phase("setup");
+        self.phase("setup")?;
         let (scenario, server) = (&self.options.scenario, &self.options.server);
         let dir = self.options.out.join("servers");
         self.roll.watched(Warden::start(&self.options.own)?);
+        // What a former run has left there is another world.
+        let _ = std::fs::remove_dir_all(&dir);
         std::fs::create_dir_all(&dir)
             .map_err(|cause| FileError::Io { file: dir.display().to_string(), cause })?;
         let plan =
@@ -301,7 +304,7 @@ impl<'a> Run<'a> {
         if scenario.echo.is_zero() {
             return Ok(());
         }
-        self.phase("echo");
+        self.phase("echo")?;
         let failed = |why: String| RunError::Echo(why);
         let mut child = yielding(&self.options.own)
             .arg("echo")
@@ -368,7 +371,7 @@ impl<'a> Run<'a> {
         stage: Option<Stage>,
     ) -> Result<Option<Stage>, RunError> {
         let scenario = &self.options.scenario;
-        self.phase("ramp");
+        self.phase("ramp")?;
         agents.tell_all(&Order::Play { urls: self.result.setup.urls.clone() }).await?;
         let ramped = Instant::now() + scenario.ramp;
         let players = split::staying(scenario);
@@ -376,7 +379,7 @@ impl<'a> Run<'a> {
             Instant::now() >= ramped && run.meter.connected() >= players
         })
         .await?;
-        self.phase("hold");
+        self.phase("hold")?;
         self.meter.hold(true);
         self.hold_ms.0 = self.at_ms();
         let hold = Instant::now();
@@ -475,7 +478,7 @@ impl<'a> Run<'a> {
 
     /// Nothing new is asked; what is open is waited for.
     async fn drain(&mut self, agents: &mut Agents) -> Result<(), RunError> {
-        self.phase("drain");
+        self.phase("drain")?;
         agents.tell_all(&Order::Stop { patience_ms: millis(DRAIN) }).await?;
         let all = agents.len();
         let end = Instant::now() + DRAIN + BEGIN;
@@ -488,7 +491,7 @@ impl<'a> Run<'a> {
 
     /// What was promised is compared with what the servers have.
     async fn verify(&mut self, agents: &mut Agents, stage: Option<&Stage>) -> Result<(), RunError> {
-        self.phase("verify");
+        self.phase("verify")?;
         let origins = match stage {
             Some(stage) => stage.origins(),
             None => self.options.targets.iter().map(|url| origin(url)).collect(),

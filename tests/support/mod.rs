@@ -118,6 +118,12 @@ pub async fn alone() -> RwLockWriteGuard<'static, ()> {
     TURN.write().await
 }
 
+/// Servers that a test starts by other means run beside those of others, and keep away from who
+/// wants to be alone.
+pub async fn beside() -> RwLockReadGuard<'static, ()> {
+    TURN.read().await
+}
+
 /// How to start a server.
 #[derive(Debug, Clone, Default)]
 pub struct Options {

@@ -198,7 +198,7 @@ impl Seat {
     /// Says hello or resume, and repeats what is open. False: refused.
     async fn greet(&mut self, socket: &mut Socket) -> Result<bool, socket::Error> {
         let (began, resumes) = (Instant::now(), self.account.has_session());
-        let dropped_at = self.drop_at.take();
+        let dropped_at = self.drop_at;
         self.say(socket, &self.account.greeting()).await?;
         let message = timeout(PATIENCE, socket.hear()).await;
         let message = message.map_err(|_| socket::Error::Deadline(PATIENCE))??;

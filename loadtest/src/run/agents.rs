@@ -63,15 +63,21 @@ impl Agents {
             let said = said.clone();
             let listening = tokio::spawn(async move {
                 let mut lines = BufReader::new(output).lines();
+                let mut has_ended = false;
                 while let Ok(Some(line)) = lines.next_line().await {
                     let saying = serde_json::from_str(&line).unwrap_or_else(|why| {
                         Saying::Failed(format!("it said what is not understood: {why}"))
                     });
+                    // There is nothing more to be said then.
+                    has_ended = matches!(saying, Saying::Verified(_));
                     if said.send((nth, saying)).await.is_err() {
                         return;
                     }
                 }
-                let _ = said.send((nth, Saying::Failed("it has ended".to_owned()))).await;
+                if !has_ended {
+                    let why = "it has ended before its time".to_owned();
+                    let _ = said.send((nth, Saying::Failed(why))).await;
+                }
             });
             all.push(Agent { orders, _child: child, listening });
         }

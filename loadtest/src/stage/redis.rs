@@ -4,7 +4,7 @@ use std::io;
 use std::path::Path;
 use std::time::Duration;
 
-use tokio::io::{AsyncBufReadExt, AsyncWriteExt, BufReader};
+use tokio::io::{AsyncBufReadExt, AsyncReadExt, AsyncWriteExt, BufReader};
 use tokio::net::TcpStream;
 use tokio::time::{Instant, sleep, timeout};
 
@@ -67,25 +67,19 @@ fn on_path(program: &str) -> bool {
     std::env::split_paths(&paths).any(|dir| dir.join(program).is_file())
 }
 
-/// Asks one thing over a connection of its own; the answer's first line.
+/// Asks one thing over a connection of its own; the answer's line, or the text that it announces.
 async fn ask(port: u16, words: &str) -> io::Result<String> {
     let whole = async {
         let mut stream = BufReader::new(TcpStream::connect(("127.0.0.1", port)).await?);
         stream.write_all(format!("{words}\r\n").as_bytes()).await?;
         let mut line = String::new();
         stream.read_line(&mut line).await?;
-        // A text comes as its length, then itself.
-        if line.starts_with('$') || line.starts_with('*') {
-            let mut text = String::new();
-            while stream.read_line(&mut text).await? > 2 && !text.ends_with("\r\n\r\n") {
-                if text.contains("master_link_status") || text.contains("role:") {
-                    line.push_str(&text);
-                    text.clear();
-                }
-            }
-            line.push_str(&text);
-        }
-        Ok(line)
+        let Some(len) = line.strip_prefix('$').and_then(|len| len.trim_end().parse().ok()) else {
+            return Ok(line);
+        };
+        let mut text = vec![0; len];
+        stream.read_exact(&mut text).await?;
+        Ok(String::from_utf8_lossy(&text).into_owned())
     };
     timeout(ANSWER, whole).await.map_err(|_| io::Error::from(io::ErrorKind::TimedOut))?
 }
@@ -104,6 +98,22 @@ async fn until(port: u16, words: &str, what: &str) -> Result<(), StageError> {
         }
         sleep(GLANCE).await;
     }
+}
+
+/// Waits until one of both follows the other. One that comes back takes itself for the primary
+/// until the Sentinel has told it otherwise.
+async fn follower(ports: [u16; 2]) -> Result<u16, StageError> {
+    let end = Instant::now() + PATIENCE;
+    while Instant::now() < end {
+        for port in ports {
+            let said = ask(port, "INFO replication").await.unwrap_or_default();
+            if said.contains("role:slave") && said.contains("master_link_status:up") {
+                return Ok(port);
+            }
+        }
+        sleep(GLANCE).await;
+    }
+    Err(StageError::Redis("neither of both follows the other".to_owned()))
 }
 
 impl Redis {
@@ -176,7 +186,7 @@ impl Redis {
         until(self.primary_port, "PING", "PONG").await
     }
 
-    /// Has the Sentinel promote the replica, and waits until it is the primary.
+    /// Has the Sentinel promote whoever is the replica now, and waits until it is the primary.
     ///
     /// # Errors
     /// [`StageError::Redis`].
@@ -184,7 +194,8 @@ impl Redis {
         let (Some((_, replica)), Some((_, sentinel))) = (&self.replica, &self.sentinel) else {
             return Err(StageError::Redis("there is no replica to fail over to".to_owned()));
         };
+        let next = follower([self.primary_port, *replica]).await?;
         until(*sentinel, &format!("SENTINEL FAILOVER {SERVICE}"), "OK").await?;
-        until(*replica, "INFO replication", "role:master").await
+        until(next, "INFO replication", "role:master").await
     }
 }

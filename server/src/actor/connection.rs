@@ -76,6 +76,10 @@ impl Connection {
             self.cut();
             return;
         }
+        if lane.waiting.capacity() == 0 {
+            // Most sockets have one delivery at a time, and an idle one has had only its first.
+            lane.waiting.reserve_exact(1);
+        }
         lane.waiting.push_back(delivery);
         drop(lane);
         self.ring(DELIVERY);

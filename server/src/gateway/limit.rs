@@ -76,7 +76,7 @@ impl Default for Limits {
             dead_ms: 30_000,
             close_deadline_ms: 1_000,
             drain_deadline_ms: 5_000,
-            read_buffer_len: 1024,
+            read_buffer_len: 512,
             lane_len_max: 256,
             held_len_max: 64,
             connections_max: 20_000,
