@@ -7,6 +7,8 @@
 //! verification.
 
 pub mod agents;
+mod chaos;
+mod echo;
 pub mod judge;
 pub mod machine;
 pub mod meter;
@@ -16,13 +18,11 @@ pub mod view;
 
 use std::collections::BTreeMap;
 use std::path::PathBuf;
-use std::process::Stdio;
 use std::time::Duration;
 
-use tokio::io::{AsyncBufReadExt, BufReader};
 use tokio::sync::{mpsc, watch};
 use tokio::task::JoinSet;
-use tokio::time::{Instant, Interval, MissedTickBehavior, interval_at, sleep_until, timeout};
+use tokio::time::{Instant, Interval, MissedTickBehavior, interval_at, sleep_until};
 
 use self::agents::Agents;
 use self::judge::Numbers;
@@ -33,9 +33,9 @@ use crate::load::mind::Names;
 use crate::load::orders::{EchoRun, Order, Saying, Share, Stopped, Verification, Verified};
 use crate::report;
 use crate::result::{FORMAT, FileError, Mark, RunResult, Setup, VERSION, Verdict};
-use crate::scenario::{Blow, Scenario};
+use crate::scenario::Scenario;
 use crate::span;
-use crate::stage::process::{Roll, yielding};
+use crate::stage::process::Roll;
 use crate::stage::warden::Warden;
 use crate::stage::{self, Stage, StageError};
 use crate::stats::Packed;
@@ -305,39 +305,21 @@ impl<'a> Run<'a> {
             return Ok(());
         }
         self.phase("echo")?;
-        let failed = |why: String| RunError::Echo(why);
-        let mut child = yielding(&self.options.own)
-            .arg("echo")
-            .stdin(Stdio::null())
-            .stdout(Stdio::piped())
-            .kill_on_drop(true)
-            .process_group(0)
-            .spawn()
-            .map_err(|why| failed(why.to_string()))?;
-        let output = child.stdout.take().ok_or_else(|| failed("it says nothing".to_owned()))?;
-        let mut lines = BufReader::new(output).lines();
-        let line = timeout(BEGIN, lines.next_line()).await;
-        let line = line.ok().and_then(Result::ok).flatten().unwrap_or_default();
-        let url = line.strip_prefix("echo ").ok_or_else(|| failed(line.clone()))?;
+        let (_echo, url) = echo::start(&self.options.own).await?;
         let (len, hz) = split::rate(scenario);
         let span_ms = millis(scenario.echo);
         for nth in 0..agents.len() {
-            let order = EchoRun {
-                url: url.to_owned(),
-                len: split::part(nth, agents.len(), len, 1).1,
-                hz,
-                span_ms,
-            };
+            let len = split::part(nth, agents.len(), len, 1).1;
+            let order = EchoRun { url: url.clone(), len, hz, span_ms };
             agents.tell(nth, &Order::Echo(order)).await?;
         }
         let end = Instant::now() + scenario.echo + BEGIN + BEGIN;
         for _ in 0..agents.len() {
             let (_, saying) = timeout_at(end, agents.hear(), "the echo").await?;
             if let Saying::Echoed(packed) = saying {
-                self.meter.add(&packed.unpack().map_err(failed)?);
+                self.meter.add(&packed.unpack().map_err(RunError::Echo)?);
             }
         }
-        let _ = child.kill().await;
         Ok(())
     }
 
@@ -388,7 +370,7 @@ impl<'a> Run<'a> {
         // Aborted with this run; the servers end with it.
         let mut playing = JoinSet::new();
         if let Some(stage) = stage {
-            playing.spawn(chaos(stage, scenario.chaos.clone(), hold, mark));
+            playing.spawn(chaos::play(stage, scenario.chaos.clone(), hold, mark));
         }
         let limited = scenario.bots.iter().all(|bots| bots.commands > 0);
         let all = u64::from(scenario.players);
@@ -497,7 +479,10 @@ impl<'a> Run<'a> {
             None => self.options.targets.iter().map(|url| origin(url)).collect(),
         };
         let admin = stage.map(Stage::admin_origins).unwrap_or_default();
-        let asked = Verification { origins, admin: admin.clone(), retained: stage.is_some() };
+        // Memory that is written back after a store has lost something begins a journal anew.
+        let whole = !self.options.scenario.chaos.iter().any(|blow| blow.action.harms_store());
+        let retained = stage.is_some() && whole;
+        let asked = Verification { origins, admin: admin.clone(), retained };
         agents.tell_all(&Order::Verify(asked)).await?;
         let all = agents.len();
         while self.verified_len < all {
@@ -558,28 +543,6 @@ impl<'a> Run<'a> {
     fn write(&self) -> Result<(), FileError> {
         self.result.write(&self.options.result_file())
     }
-}
-
-/// Does to the servers what the scenario says, and says when it begins and when it is done.
-async fn chaos(
-    mut stage: Stage,
-    blows: Vec<Blow>,
-    hold: Instant,
-    mark: mpsc::UnboundedSender<String>,
-) -> (Stage, Result<(), StageError>) {
-    for blow in blows {
-        sleep_until(hold + blow.at).await;
-        let began = Instant::now();
-        let _ = mark.send(blow.action.to_string());
-        if let Err(error) = stage.act(&blow.action).await {
-            return (stage, Err(error));
-        }
-        if began.elapsed() > SECOND {
-            let took = Duration::from_millis(millis(began.elapsed()) / 100 * 100);
-            let _ = mark.send(format!("{}: done after {}", blow.action, span::show(took)));
-        }
-    }
-    (stage, Ok(()))
 }
 
 async fn timeout_at<T>(

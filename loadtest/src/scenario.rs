@@ -20,13 +20,14 @@ use crate::span;
 pub const VERSION: u32 = 1;
 
 /// The ready-made scenarios: name and TOML.
-pub const BUILT_IN: [(&str, &str); 8] = [
+pub const BUILT_IN: [(&str, &str); 9] = [
     ("smoke", include_str!("../scenarios/smoke.toml")),
     ("arena-5000", include_str!("../scenarios/arena-5000.toml")),
     ("hot-room", include_str!("../scenarios/hot-room.toml")),
     ("reconnect-storm", include_str!("../scenarios/reconnect-storm.toml")),
     ("kill-a-gateway", include_str!("../scenarios/kill-a-gateway.toml")),
     ("rolling-restart", include_str!("../scenarios/rolling-restart.toml")),
+    ("failover", include_str!("../scenarios/failover.toml")),
     ("slow-readers", include_str!("../scenarios/slow-readers.toml")),
     ("week-long", include_str!("../scenarios/week-long.toml")),
 ];

@@ -228,10 +228,10 @@ impl Stage {
         self.redis.as_mut().ok_or_else(|| StageError::Redis("there is none".to_owned()))
     }
 
-    fn process(&mut self, server: Server) -> Result<&mut Process, StageError> {
+    async fn process(&mut self, server: Server) -> Result<&mut Process, StageError> {
         match server {
             Server::Gateway(nth) => Ok(&mut self.gateway(nth)?.process),
-            Server::Redis => Ok(self.redis()?.primary()),
+            Server::Redis => self.redis()?.primary().await,
         }
     }
 
@@ -241,16 +241,17 @@ impl Stage {
     /// [`StageError`]: the run can't go on as it was meant.
     pub async fn act(&mut self, action: &Action) -> Result<(), StageError> {
         match action {
-            Action::Kill(server) => self.process(*server)?.kill().await,
+            Action::Kill(server) => self.process(*server).await?.kill().await,
             Action::Start(Server::Redis) => self.redis()?.start_again().await?,
             Action::Start(Server::Gateway(nth)) => {
                 let http = self.http.clone();
                 self.gateway(*nth)?.start(&http).await?;
             }
             Action::Pause(server, span) => {
-                self.process(*server)?.signal(Signal::STOP);
+                let process = self.process(*server).await?;
+                process.signal(Signal::STOP);
                 sleep(*span).await;
-                self.process(*server)?.signal(Signal::CONT);
+                process.signal(Signal::CONT);
             }
             Action::Drain(server) => self.drain(*server).await?,
             Action::RollingRestart => {
@@ -271,7 +272,7 @@ impl Stage {
     }
 
     async fn drain(&mut self, server: Server) -> Result<(), StageError> {
-        let process = self.process(server)?;
+        let process = self.process(server).await?;
         if process.end(PATIENCE).await.is_none() {
             let (name, words) = (process.name.clone(), process.last_words());
             let why = format!("did not end within {} of SIGTERM", span::show(PATIENCE));

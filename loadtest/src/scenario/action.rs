@@ -33,7 +33,7 @@ pub enum Action {
 pub enum Server {
     /// A gateway, by its number.
     Gateway(u32),
-    /// The Redis.
+    /// The Redis; of several, the one that takes the writes at that time.
     Redis,
 }
 
@@ -82,6 +82,12 @@ fn server<'a, 'w>(words: &'a [&'w str]) -> Option<(Server, &'a [&'w str])> {
 }
 
 impl Action {
+    /// Whether a store may lose by it what it has, so that gateways write it back.
+    #[must_use]
+    pub const fn harms_store(&self) -> bool {
+        matches!(self, Self::Kill(Server::Redis) | Self::Pause(Server::Redis, _) | Self::Failover)
+    }
+
     /// Whether a scenario has what it is done to.
     pub(super) fn check(&self, scenario: &Scenario) -> Result<(), String> {
         match self {

@@ -122,6 +122,14 @@ impl Process {
     /// # Errors
     /// [`StageError::Start`].
     pub fn start(&mut self) -> Result<(), StageError> {
+        self.start_with(&[])
+    }
+
+    /// The same with further arguments, for this time.
+    ///
+    /// # Errors
+    /// [`StageError::Start`].
+    pub fn start_with(&mut self, more: &[String]) -> Result<(), StageError> {
         let failed = |cause: io::Error| StageError::Start {
             what: self.program.display().to_string(),
             cause,
@@ -132,7 +140,12 @@ impl Process {
             command.env_remove(name);
         }
         // A Ctrl-C is for the run, which ends it in its turn.
-        command.args(&self.args).stdin(Stdio::null()).kill_on_drop(true).process_group(0);
+        command
+            .args(&self.args)
+            .args(more)
+            .stdin(Stdio::null())
+            .kill_on_drop(true)
+            .process_group(0);
         command.stdout(log.try_clone().map_err(failed)?).stderr(log);
         self.child = Some(command.spawn().map_err(failed)?);
         if let Some(id) = self.id() {

@@ -21,18 +21,12 @@ const ANSWER: Duration = Duration::from_secs(2);
 /// See the module.
 #[derive(Debug)]
 pub struct Redis {
-    primary: Process,
-    primary_port: u16,
-    replica: Option<(Process, u16)>,
+    /// One, or two of which one follows the other.
+    servers: Vec<(Process, u16)>,
     sentinel: Option<(Process, u16)>,
 }
 
-fn server(
-    name: &str,
-    port: u16,
-    more: &[String],
-    (dir, roll): (&Path, &Roll),
-) -> Result<Process, StageError> {
+fn server(name: &str, port: u16, (dir, roll): (&Path, &Roll)) -> Result<Process, StageError> {
     let home = dir.join(name);
     std::fs::create_dir_all(&home)
         .map_err(|cause| StageError::Start { what: home.display().to_string(), cause })?;
@@ -58,8 +52,8 @@ fn server(
         "--auto-aof-rewrite-percentage",
         "0",
     ];
-    let args = fixed.iter().map(|arg| (*arg).to_owned()).chain(more.iter().cloned());
-    Ok(Process::new(name, Path::new("redis-server"), args.collect(), dir, roll))
+    let args = fixed.iter().map(|arg| (*arg).to_owned()).collect();
+    Ok(Process::new(name, Path::new("redis-server"), args, dir, roll))
 }
 
 fn on_path(program: &str) -> bool {
@@ -100,20 +94,9 @@ async fn until(port: u16, words: &str, what: &str) -> Result<(), StageError> {
     }
 }
 
-/// Waits until one of both follows the other. One that comes back takes itself for the primary
-/// until the Sentinel has told it otherwise.
-async fn follower(ports: [u16; 2]) -> Result<u16, StageError> {
-    let end = Instant::now() + PATIENCE;
-    while Instant::now() < end {
-        for port in ports {
-            let said = ask(port, "INFO replication").await.unwrap_or_default();
-            if said.contains("role:slave") && said.contains("master_link_status:up") {
-                return Ok(port);
-            }
-        }
-        sleep(GLANCE).await;
-    }
-    Err(StageError::Redis("neither of both follows the other".to_owned()))
+/// The arguments of a server that follows another.
+fn follow(primary: u16) -> Vec<String> {
+    vec!["--replicaof".to_owned(), "127.0.0.1".to_owned(), primary.to_string()]
 }
 
 impl Redis {
@@ -122,32 +105,28 @@ impl Redis {
     /// # Errors
     /// [`StageError`]; without a `redis-server`, how to get one.
     pub async fn start(dir: &Path, roll: &Roll, replicated: bool) -> Result<Self, StageError> {
-        let primary_port = free_port()?;
-        let mut primary = server("redis", primary_port, &[], (dir, roll))?;
         if !on_path("redis-server") {
             return Err(StageError::NoRedis);
         }
+        let port = free_port()?;
+        let mut primary = server("redis", port, (dir, roll))?;
         primary.start()?;
-        until(primary_port, "PING", "PONG").await?;
-        let (replica, sentinel) = (None, None);
-        let mut redis = Self { primary, primary_port, replica, sentinel };
+        until(port, "PING", "PONG").await?;
+        let mut redis = Self { servers: vec![(primary, port)], sentinel: None };
         if replicated {
-            redis.replicate(dir, roll).await?;
+            redis.replicate(port, dir, roll).await?;
         }
         Ok(redis)
     }
 
-    async fn replicate(&mut self, dir: &Path, roll: &Roll) -> Result<(), StageError> {
+    async fn replicate(&mut self, primary: u16, dir: &Path, roll: &Roll) -> Result<(), StageError> {
         let port = free_port()?;
-        let follow =
-            ["--replicaof".to_owned(), "127.0.0.1".to_owned(), self.primary_port.to_string()];
-        let mut replica = server("redis-replica", port, &follow, (dir, roll))?;
-        replica.start()?;
+        let mut replica = server("redis-replica", port, (dir, roll))?;
+        replica.start_with(&follow(primary))?;
         until(port, "INFO replication", "master_link_status:up").await?;
-        self.replica = Some((replica, port));
+        self.servers.push((replica, port));
         let port = free_port()?;
         let file = dir.join("sentinel.conf");
-        let primary = self.primary_port;
         let text = format!(
             "port {port}\nbind 127.0.0.1\nsentinel monitor {SERVICE} 127.0.0.1 {primary} 1\n\
              sentinel down-after-milliseconds {SERVICE} 500\n\
@@ -166,24 +145,48 @@ impl Redis {
     /// Its address for `--store`.
     #[must_use]
     pub fn url(&self) -> String {
-        match &self.sentinel {
-            Some((_, port)) => format!("redis+sentinel://127.0.0.1:{port}/{SERVICE}"),
-            None => format!("redis://127.0.0.1:{}", self.primary_port),
+        match (&self.sentinel, self.servers.first()) {
+            (Some((_, port)), _) => format!("redis+sentinel://127.0.0.1:{port}/{SERVICE}"),
+            (None, first) => format!("redis://127.0.0.1:{}", first.map_or(0, |(_, port)| *port)),
         }
     }
 
-    /// The one that was the primary at the start.
-    pub const fn primary(&mut self) -> &mut Process {
-        &mut self.primary
+    /// Which of the servers takes the writes now.
+    async fn leader(&self) -> Option<usize> {
+        for (at, (_, port)) in self.servers.iter().enumerate() {
+            let said = ask(*port, "INFO replication").await.unwrap_or_default();
+            if said.contains("role:master") {
+                return Some(at);
+            }
+        }
+        None
     }
 
-    /// Starts that one again and waits until it answers.
+    /// The server that takes the writes now.
+    ///
+    /// # Errors
+    /// [`StageError::Redis`]: none does.
+    pub async fn primary(&mut self) -> Result<&mut Process, StageError> {
+        let none = || StageError::Redis("no server takes writes".to_owned());
+        let at = self.leader().await.ok_or_else(none)?;
+        self.servers.get_mut(at).map(|(process, _)| process).ok_or_else(none)
+    }
+
+    /// Starts what is dead again, as a follower of who is the primary meanwhile, and waits until
+    /// it answers.
     ///
     /// # Errors
     /// [`StageError`].
     pub async fn start_again(&mut self) -> Result<(), StageError> {
-        self.primary.start()?;
-        until(self.primary_port, "PING", "PONG").await
+        let leader = self.leader().await.and_then(|at| self.servers.get(at));
+        let more = leader.map(|(_, port)| follow(*port)).unwrap_or_default();
+        for (process, port) in &mut self.servers {
+            if !process.runs() {
+                process.start_with(&more)?;
+                until(*port, "PING", "PONG").await?;
+            }
+        }
+        Ok(())
     }
 
     /// Has the Sentinel promote whoever is the replica now, and waits until it is the primary.
@@ -191,11 +194,26 @@ impl Redis {
     /// # Errors
     /// [`StageError::Redis`].
     pub async fn fail_over(&self) -> Result<(), StageError> {
-        let (Some((_, replica)), Some((_, sentinel))) = (&self.replica, &self.sentinel) else {
+        let Some((_, sentinel)) = &self.sentinel else {
             return Err(StageError::Redis("there is no replica to fail over to".to_owned()));
         };
-        let next = follower([self.primary_port, *replica]).await?;
+        let next = self.follower().await?;
         until(*sentinel, &format!("SENTINEL FAILOVER {SERVICE}"), "OK").await?;
         until(next, "INFO replication", "role:master").await
+    }
+
+    /// Waits until one of both follows the other.
+    async fn follower(&self) -> Result<u16, StageError> {
+        let end = Instant::now() + PATIENCE;
+        while Instant::now() < end {
+            for (_, port) in &self.servers {
+                let said = ask(*port, "INFO replication").await.unwrap_or_default();
+                if said.contains("role:slave") && said.contains("master_link_status:up") {
+                    return Ok(*port);
+                }
+            }
+            sleep(GLANCE).await;
+        }
+        Err(StageError::Redis("neither of both follows the other".to_owned()))
     }
 }
