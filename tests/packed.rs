@@ -6,6 +6,7 @@ use holdfast_protocol::pack;
 use holdfast_protocol::server::{Event, PlayerState, RoomBody, ServerMessage};
 use loadtest::bot::Bot;
 use loadtest::socket::{Handshake, Incoming, PACKED, Socket};
+use loadtest::wire;
 use serde_json::{Value, json};
 use tokio_tungstenite::tungstenite::Message;
 
@@ -57,7 +58,7 @@ fn map(message: &Value) -> Vec<u8> {
 #[tokio::test(flavor = "multi_thread")]
 async fn both_encodings_meet_in_one_room() {
     let mut server = Server::start().await;
-    let mut alice = Bot::connect_as(&server.ws(), PACKED).await.unwrap();
+    let mut alice = Bot::connect_as(&server.ws(), wire::Wire::Packed).await.unwrap();
     alice.hello("alice", Some("Alice the Brave")).await.unwrap();
     let mut bob = Bot::enter(&server.ws(), "bob", None).await.unwrap();
     for bot in [&mut alice, &mut bob] {

@@ -13,8 +13,8 @@ use holdfast_protocol::server::PlayerState;
 use loadtest::bot::{Bot, Error};
 use loadtest::expect::Expected;
 use loadtest::player::{RandomPlayer, World};
-use loadtest::socket::{JSON, PACKED};
 use loadtest::trial::{Pace, Tally, play};
+use loadtest::wire::Wire;
 use tokio::sync::watch;
 use tokio::task::JoinSet;
 
@@ -78,8 +78,8 @@ impl Storm {
         for player in 0..players {
             let home = player % gateways.len();
             // Half of them speak MessagePack.
-            let subprotocol = [JSON, PACKED][player / 2 % 2];
-            let mut bot = Bot::connect_as(&gateways[home], subprotocol).await.unwrap();
+            let wire = [Wire::Json, Wire::Packed][player / 2 % 2];
+            let mut bot = Bot::connect_as(&gateways[home], wire).await.unwrap();
             bot.hello(&name(player), None).await.unwrap();
             let others = (1..gateways.len()).map(|n| gateways[(home + n) % gateways.len()].clone());
             bot.know(others);

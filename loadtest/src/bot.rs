@@ -10,14 +10,13 @@ mod error;
 use std::time::Duration;
 
 use holdfast_protocol::client::{ClientMessage, Step, Verb};
-use holdfast_protocol::pack;
 use holdfast_protocol::server::{ErrorBody, Outcome, PlayerState, ServerMessage, Welcome};
 use tokio::time::{Instant, sleep};
-use tokio_tungstenite::tungstenite::Message;
 
 use crate::ledger::{Answer, Ledger};
 use crate::mirror::Mirror;
-use crate::socket::{self, Handshake, Incoming, JSON, PACKED, Socket};
+use crate::socket::{self, Handshake, Incoming, Socket};
+use crate::wire::{Wire, unpacked};
 pub use error::Error;
 
 /// How long a bot waits for what must come, unless told otherwise.
@@ -38,8 +37,8 @@ pub struct Bot {
     urls: Vec<String>,
     /// Which of them is connected to.
     at: usize,
-    /// How it speaks: [`JSON`] or [`PACKED`].
-    subprotocol: &'static str,
+    /// How it speaks.
+    wire: Wire,
     socket: Option<Socket>,
     close_code: Option<u16>,
     resume: Option<String>,
@@ -57,21 +56,21 @@ impl Bot {
     /// # Errors
     /// [`Error::Socket`].
     pub async fn connect(url: &str) -> Result<Self, Error> {
-        Self::connect_as(url, JSON).await
+        Self::connect_as(url, Wire::Json).await
     }
 
-    /// The same with a subprotocol, [`JSON`] or [`PACKED`].
+    /// The same with a subprotocol.
     ///
     /// # Errors
     /// [`Error::Socket`].
-    pub async fn connect_as(url: &str, subprotocol: &'static str) -> Result<Self, Error> {
+    pub async fn connect_as(url: &str, wire: Wire) -> Result<Self, Error> {
         let mut bot = Self {
             patience: PATIENCE,
             open_patience: PATIENCE,
             retry_every: RETRY_EVERY,
             urls: vec![url.to_owned()],
             at: 0,
-            subprotocol,
+            wire,
             socket: None,
             close_code: None,
             resume: None,
@@ -96,7 +95,7 @@ impl Bot {
     }
 
     async fn open(&mut self) -> Result<(), Error> {
-        let handshake = Handshake { subprotocol: Some(self.subprotocol), origin: None };
+        let handshake = Handshake { subprotocol: Some(self.wire.subprotocol()), origin: None };
         self.close_code = None;
         let url = self.urls.get(self.at).ok_or(Error::NotConnected)?;
         self.socket = Some(Socket::open(url, handshake, self.open_patience).await?);
@@ -288,11 +287,8 @@ impl Bot {
     }
 
     async fn transmit(&mut self, message: &ClientMessage) -> Result<(), Error> {
-        if self.subprotocol != PACKED {
-            return self.say_raw(&message.encode()).await;
-        }
         let socket = self.socket.as_mut().ok_or(Error::NotConnected)?;
-        Ok(socket.send(Message::binary(pack::encode(message))).await?)
+        Ok(socket.send(self.wire.say(message)).await?)
     }
 
     /// Reads until `holds`, at most for [`Bot::patience`].
@@ -378,19 +374,17 @@ impl Bot {
 
     fn read(&mut self, incoming: Incoming) -> Result<ServerMessage, Error> {
         let unreadable = |text: String, why: String| Error::Unreadable { text, why };
-        match incoming {
-            Incoming::Text(text) if self.subprotocol != PACKED => ServerMessage::decode(&text)
+        match (self.wire, incoming) {
+            (Wire::Json, Incoming::Text(text)) => ServerMessage::decode(&text)
                 .map_err(|error| unreadable(text.clone(), error.to_string())),
-            Incoming::Binary(bytes) if self.subprotocol == PACKED => {
-                let told = pack::read(&bytes).map_err(|error| error.to_string());
-                told.and_then(|told| told.decode().map_err(|error| error.to_string()))
-                    .map_err(|why| unreadable(format!("{bytes:?}"), why))
+            (Wire::Packed, Incoming::Binary(bytes)) => {
+                unpacked(&bytes).map_err(|why| unreadable(format!("{bytes:?}"), why))
             }
-            incoming @ (Incoming::Text(_) | Incoming::Binary(_)) => {
-                let why = format!("not spoken under {}", self.subprotocol);
+            (wire, incoming @ (Incoming::Text(_) | Incoming::Binary(_))) => {
+                let why = format!("not spoken under {}", wire.subprotocol());
                 Err(unreadable(format!("{incoming:?}"), why))
             }
-            Incoming::Closed(code) => {
+            (_, Incoming::Closed(code)) => {
                 self.socket = None;
                 self.close_code = code;
                 Err(Error::Closed(code))

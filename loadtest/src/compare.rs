@@ -4,10 +4,10 @@
 //! Numbers are those of the held load. The bare echo is shown and not judged: it tells of the
 //! machine, so that a comparison warns when it differs.
 
-use crate::report::facts::{Facts, Role};
+use crate::report::facts::Facts;
 use crate::report::number::{NONE, bytes, date, decimal, fixed, plural, whole};
 use crate::report::{aligned, rate};
-use crate::result::{RunResult, Verdict};
+use crate::result::{Role, RunResult, Verdict};
 use crate::stats::{Count, Measure};
 
 #[cfg(test)]

@@ -7,14 +7,14 @@
 //!
 //! Beside the bots, what measures: [`wire`] (how messages are encoded), [`walk`] (where the driven
 //! players go), [`drive`] (many connections that only ask and wait), [`echo`] (the bare WebSocket
-//! that they are measured against), [`cpu`] (what a process has used), [`proxy`] (spoils the way to
+//! that they are measured against), [`usage`] (what a process has used), [`proxy`] (spoils the way to
 //! a server).
 //!
 //! A load test: [`scenario`] (who plays, and what is done to the servers), [`load`] (the simulated
 //! players of one process), [`stage`] (servers that are started for it), [`run`] (the way through),
 //! [`stats`] (what is measured), [`verify`] (what was promised against what the servers have),
 //! [`result`] (what is left), [`report`] (the page and the summary of it), [`compare`] (two of
-//! them), [`http`] and [`span`] (requests, and times as people write them).
+//! them), [`http`], [`port`] and [`span`] (requests, free ports, and times as people write them).
 //!
 //! The first three are pure and [`player`] is too: what they find wrong is a [`Violation`], a bug
 //! of the server, never a failure of the network.
@@ -23,7 +23,6 @@
 
 pub mod bot;
 pub mod compare;
-pub mod cpu;
 pub mod drive;
 pub mod echo;
 pub mod expect;
@@ -34,6 +33,7 @@ pub mod ledger;
 pub mod load;
 pub mod mirror;
 pub mod player;
+pub mod port;
 pub mod proxy;
 pub mod report;
 pub mod result;
@@ -44,6 +44,7 @@ pub mod span;
 pub mod stage;
 pub mod stats;
 pub mod trial;
+pub mod usage;
 pub mod verify;
 pub mod walk;
 pub mod wire;

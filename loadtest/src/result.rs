@@ -139,7 +139,7 @@ pub struct Setup {
     pub scenario: String,
     /// What it is for.
     pub about: String,
-    /// As it was read, after the command line had its say.
+    /// As it was read; the command line may have said another number of players, store or hold.
     pub toml: String,
     /// Players in all.
     pub players: u64,
@@ -222,6 +222,32 @@ pub struct Process {
     pub samples: Vec<Sample>,
 }
 
+/// Whose process it is, by its name.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub enum Role {
+    /// A gateway.
+    Server,
+    /// The store, its replicas and sentinels.
+    Redis,
+    /// The bare echo.
+    Echo,
+    /// The harness's own.
+    Harness,
+}
+
+impl Role {
+    /// By a name such as `gw-1`, `redis`, `loadtest-2`.
+    #[must_use]
+    pub fn of(name: &str) -> Self {
+        match name {
+            name if name.starts_with("redis") || name.starts_with("sentinel") => Self::Redis,
+            name if name.starts_with("echo") => Self::Echo,
+            name if name.starts_with("loadtest") || name.starts_with("generator") => Self::Harness,
+            _ => Self::Server,
+        }
+    }
+}
+
 /// A look at a process.
 #[derive(Debug, Clone, Copy, Default, PartialEq, Serialize, Deserialize)]
 pub struct Sample {
@@ -275,6 +301,31 @@ pub struct Violation {
 }
 
 impl RunResult {
+    /// That of a run which has just begun.
+    #[must_use]
+    pub fn begun(began_ms: u64, setup: Setup, machine: Machine) -> Self {
+        Self {
+            format: FORMAT.to_owned(),
+            version: VERSION,
+            complete: false,
+            verdict: Verdict::Void,
+            reasons: Vec::new(),
+            began_ms,
+            setup,
+            machine,
+            phases: Vec::new(),
+            chaos: Vec::new(),
+            held: Packed::default(),
+            all: Packed::default(),
+            seconds: Vec::new(),
+            processes: Vec::new(),
+            thresholds: Vec::new(),
+            checks: Vec::new(),
+            violations: Vec::new(),
+            unchecked: Vec::new(),
+        }
+    }
+
     /// Reads a file.
     ///
     /// # Errors

@@ -32,13 +32,12 @@ use crate::http::{Client, origin};
 use crate::load::mind::Names;
 use crate::load::orders::{EchoRun, Order, Saying, Share, Stopped, Verification, Verified};
 use crate::report;
-use crate::result::{FORMAT, FileError, Mark, RunResult, Setup, VERSION, Verdict};
+use crate::result::{FileError, Mark, RunResult, Setup};
 use crate::scenario::Scenario;
 use crate::span;
 use crate::stage::process::Roll;
 use crate::stage::warden::Warden;
 use crate::stage::{self, Stage, StageError};
-use crate::stats::Packed;
 use crate::verify;
 
 /// How long what is open may take to be answered in the end.
@@ -187,26 +186,8 @@ fn millis(span: Duration) -> u64 {
 
 impl<'a> Run<'a> {
     fn new(options: &'a Options, view: &'a mut dyn View) -> Self {
-        let result = RunResult {
-            format: FORMAT.to_owned(),
-            version: VERSION,
-            complete: false,
-            verdict: Verdict::Void,
-            reasons: vec!["the run has not ended".to_owned()],
-            began_ms: machine::unix_ms(),
-            setup: setup(options),
-            machine: machine::read(),
-            phases: Vec::new(),
-            chaos: Vec::new(),
-            held: Packed::default(),
-            all: Packed::default(),
-            seconds: Vec::new(),
-            processes: Vec::new(),
-            thresholds: Vec::new(),
-            checks: Vec::new(),
-            violations: Vec::new(),
-            unchecked: Vec::new(),
-        };
+        let mut result = RunResult::begun(machine::unix_ms(), setup(options), machine::read());
+        result.reasons.push("the run has not ended".to_owned());
         let roll = Roll::default();
         roll.note("loadtest", std::process::id());
         let mut seconds = interval_at(Instant::now() + SECOND, SECOND);

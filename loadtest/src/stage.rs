@@ -6,7 +6,7 @@ pub mod redis;
 pub mod warden;
 
 use std::io;
-use std::net::{SocketAddr, TcpListener};
+use std::net::SocketAddr;
 use std::path::{Path, PathBuf};
 use std::time::Duration;
 
@@ -16,6 +16,7 @@ use tokio::time::{Instant, sleep};
 use self::process::{Process, Roll};
 use self::redis::Redis;
 use crate::http::Client;
+use crate::port;
 use crate::proxy::{self, Proxy};
 use crate::scenario::action::{Action, Server};
 use crate::scenario::{Scenario, Store};
@@ -62,20 +63,9 @@ pub enum StageError {
     Redis(String),
 }
 
-/// A free port outside the range from which the system takes those of outgoing connections, so
-/// that nobody takes it while its server is down.
 fn free_port() -> Result<u16, StageError> {
-    use std::sync::atomic::{AtomicU16, Ordering};
-    static NEXT: AtomicU16 = AtomicU16::new(0);
-    let first = u16::try_from(std::process::id() % 400).unwrap_or(0) * 30;
-    for _ in 0..2_000 {
-        let port = 20_000 + (first + NEXT.fetch_add(1, Ordering::Relaxed)) % 12_000;
-        if TcpListener::bind(("127.0.0.1", port)).is_ok() {
-            return Ok(port);
-        }
-    }
-    let cause = io::Error::from(io::ErrorKind::AddrInUse);
-    Err(StageError::Start { what: "a free port from 20000 to 32000".to_owned(), cause })
+    port::free()
+        .map_err(|cause| StageError::Start { what: "a port for a server".to_owned(), cause })
 }
 
 /// One gateway.

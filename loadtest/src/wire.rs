@@ -96,9 +96,7 @@ impl Wire {
                 ServerMessage::decode(text).map_err(|error| format!("{error}: {text}"))
             }
             (Self::Packed, Message::Binary(bytes)) => {
-                let told = pack::read(bytes).map_err(|error| error.to_string());
-                told.and_then(|told| told.decode().map_err(|error| error.to_string()))
-                    .map_err(|why| format!("{why}: {bytes:02x?}"))
+                unpacked(bytes).map_err(|why| format!("{why}: {bytes:02x?}"))
             }
             (_, other) => Err(format!("{other:?} under {}", self.subprotocol())),
         }
@@ -162,6 +160,15 @@ fn packed_number(bytes: &[u8]) -> Option<(u64, &[u8])> {
     };
     let (number, rest) = rest.split_at_checked(len)?;
     Some((number.iter().fold(0, |all, byte| all << 8 | u64::from(*byte)), rest))
+}
+
+/// A whole message in binary.
+///
+/// # Errors
+/// What is wrong with it.
+pub fn unpacked(bytes: &[u8]) -> Result<ServerMessage, String> {
+    let told = pack::read(bytes).map_err(|error| error.to_string())?;
+    told.decode().map_err(|error| error.to_string())
 }
 
 /// What a whole message in binary says.

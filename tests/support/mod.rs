@@ -10,10 +10,9 @@ pub mod raw;
 pub mod redis;
 pub mod store;
 
-use std::net::{SocketAddr, TcpListener};
+use std::net::SocketAddr;
 use std::path::{Path, PathBuf};
 use std::process::{ExitStatus, Stdio};
-use std::sync::atomic::{AtomicU16, Ordering};
 use std::time::Duration;
 
 use tempfile::TempDir;
@@ -63,18 +62,9 @@ pub fn seed() -> u64 {
     seed
 }
 
-/// A free port outside the range from which the system takes those of outgoing connections, so
-/// that nobody takes it while its server is down.
+/// A free port, which nobody takes while its server is down.
 fn free_port() -> u16 {
-    static NEXT: AtomicU16 = AtomicU16::new(0);
-    let first = u16::try_from(std::process::id() % 400).unwrap_or(0) * 40;
-    for _ in 0..2_000 {
-        let port = 12_000 + (first + NEXT.fetch_add(1, Ordering::Relaxed)) % 20_000;
-        if TcpListener::bind(("127.0.0.1", port)).is_ok() {
-            return port;
-        }
-    }
-    panic!("no free port between 12000 and 32000");
+    loadtest::port::free().expect("a port for a server")
 }
 
 /// The built server.
@@ -299,11 +289,7 @@ impl Server {
     /// Memory that the process holds, in KiB.
     pub fn rss_kib(&self) -> u64 {
         let pid = self.child.as_ref().and_then(Child::id).expect("a running server");
-        let status = std::fs::read_to_string(format!("/proc/{pid}/status"));
-        let status = status.expect("the process's status");
-        let line = status.lines().find_map(|line| line.strip_prefix("VmRSS:"));
-        let number = line.and_then(|line| line.split_whitespace().next()?.parse().ok());
-        number.expect("VmRSS in kB")
+        loadtest::usage::resident(&pid.to_string()).expect("the process's memory") / 1024
     }
 
     fn log_path(&self) -> PathBuf {

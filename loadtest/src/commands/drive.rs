@@ -3,9 +3,9 @@
 use std::time::Duration;
 
 use clap::ValueEnum;
-use loadtest::cpu;
 use loadtest::drive::{Ask, Crowd, Error, Guests, Pace, Plan, Report, Tally};
 use loadtest::socket;
+use loadtest::usage;
 use tokio::time::{Instant, MissedTickBehavior, interval_at};
 
 use super::{Outcome, mention, say};
@@ -100,13 +100,13 @@ async fn drive(args: &Args) -> Outcome {
     let guests = Guests::new(&args.url, args.players as usize);
     let mut crowd = Crowd::at_echo(&guests).await.map_err(explain)?;
     let (tally, plan) = (Tally::new()?, args.plan());
-    let cpu = cpu::own_micros().ok();
+    let cpu = usage::own_micros().ok();
     tokio::select! {
         done = crowd.run(plan, &tally) => done?,
         () = progress(&tally, plan.span) => {}
     }
     report(args.mode, &tally.report());
-    if let (Some(before), Ok(after)) = (cpu, cpu::own_micros()) {
+    if let (Some(before), Ok(after)) = (cpu, usage::own_micros()) {
         let share = (after - before) / 1e6 / tally.report().span.as_secs_f64();
         say(&format!("the driver, in one thread, used {share:.2} of a core"));
     }

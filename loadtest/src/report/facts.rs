@@ -8,39 +8,13 @@ use std::collections::BTreeMap;
 use hdrhistogram::Histogram;
 
 use super::number::real;
-use crate::result::{Mark, RunResult, Sample};
+use crate::result::{Mark, Role, RunResult, Sample};
 use crate::stats::{Count, Measure, Stats};
 
 /// The phase during which all play.
 const HOLD: &str = "hold";
 /// Microseconds in a millisecond.
 const MICROS: f64 = 1_000.0;
-
-/// Whose process it is, by its name.
-#[derive(Debug, Clone, Copy, PartialEq, Eq)]
-pub enum Role {
-    /// A gateway.
-    Server,
-    /// The store, its replicas and sentinels.
-    Redis,
-    /// The bare echo.
-    Echo,
-    /// The harness's own.
-    Harness,
-}
-
-impl Role {
-    /// By a name such as `gw-1`, `redis`, `loadtest-2`.
-    #[must_use]
-    pub fn of(name: &str) -> Self {
-        match name {
-            name if name.starts_with("redis") || name.starts_with("sentinel") => Self::Redis,
-            name if name.starts_with("echo") => Self::Echo,
-            name if name.starts_with("loadtest") || name.starts_with("generator") => Self::Harness,
-            _ => Self::Server,
-        }
-    }
-}
 
 /// A result, unpacked.
 #[derive(Debug)]

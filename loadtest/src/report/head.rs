@@ -3,9 +3,9 @@
 
 use std::fmt::Write as _;
 
-use super::facts::{Facts, Role};
+use super::facts::Facts;
 use super::number::{Esc, NONE, bytes, date, decimal, fixed, plural, span, whole};
-use crate::result::{RunResult, Verdict};
+use crate::result::{Role, RunResult, Verdict};
 use crate::stats::{Count, Measure};
 
 /// The verdict in a sentence.

@@ -8,9 +8,9 @@ use rand::{RngExt, SeedableRng};
 
 use super::number::real;
 use crate::result::{
-    Check, FORMAT, Judged, Machine, Mark, Process, Quantiles, RunResult, Sample, Second, Setup,
-    VERSION, Verdict, Violation,
+    Check, Judged, Machine, Mark, Process, RunResult, Sample, Second, Setup, Verdict, Violation,
 };
+use crate::run::meter::quantiles;
 use crate::stats::{Count, Measure, Stats};
 
 const PLAYERS: u64 = 2_000;
@@ -97,26 +97,7 @@ pub fn cut() -> RunResult {
 
 /// What there is before anything happened.
 pub fn bare() -> RunResult {
-    RunResult {
-        format: FORMAT.to_owned(),
-        version: VERSION,
-        complete: false,
-        verdict: Verdict::Void,
-        reasons: Vec::new(),
-        began_ms: 0,
-        setup: Setup::default(),
-        machine: Machine::default(),
-        phases: Vec::new(),
-        chaos: Vec::new(),
-        held: Stats::default().pack(),
-        all: Stats::default().pack(),
-        seconds: Vec::new(),
-        processes: Vec::new(),
-        thresholds: Vec::new(),
-        checks: Vec::new(),
-        violations: Vec::new(),
-        unchecked: Vec::new(),
-    }
+    RunResult::begun(0, Setup::default(), Machine::default())
 }
 
 fn made(seed: u64, slow: f64, until_s: u64) -> RunResult {
@@ -154,13 +135,6 @@ fn made(seed: u64, slow: f64, until_s: u64) -> RunResult {
         unchecked: vec!["12 commands were still unanswered when the run ended".to_owned()],
         ..bare()
     }
-}
-
-fn quantiles(stats: &Stats, measure: Measure) -> Option<Quantiles> {
-    let times = stats.times(measure)?;
-    let ms = |share| real(times.value_at_quantile(share)) / 1_000.0;
-    let [p50, p90, p99, max] = [0.5, 0.9, 0.99, 1.0].map(ms);
-    Some(Quantiles { count: times.len(), p50, p90, p99, max })
 }
 
 /// About normal: its mean is 0 and its deviation 1.

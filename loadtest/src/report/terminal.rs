@@ -1,11 +1,11 @@
 //! The summary for a terminal: aligned, and no longer than a screen. Pure.
 
-use super::facts::{Facts, Role};
+use super::facts::Facts;
 use super::head::{rate, sentence, sign};
 use super::judged::with_unit;
 use super::number::{date, decimal, fixed, plural, span, whole};
 use super::table::{SHARES, measured, quantiles};
-use crate::result::RunResult;
+use crate::result::{Role, RunResult};
 use crate::stats::Count;
 
 /// Lines of each part, at most.

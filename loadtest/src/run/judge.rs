@@ -1,6 +1,6 @@
 //! What a run's numbers are, and whether they are what its scenario asked for. Pure.
 
-use crate::result::{Check, Judged, Process, RunResult, Verdict};
+use crate::result::{Check, Judged, Process, Role, RunResult, Sample, Verdict};
 use crate::scenario::Scenario;
 use crate::scenario::threshold::{Name, Statistic};
 use crate::stats::{Count, Measure, Stats};
@@ -42,12 +42,6 @@ fn ratio(part: f64, whole: f64) -> Option<f64> {
     (whole > 0.0).then(|| part / whole)
 }
 
-/// Whether a process is one of the servers, rather than the harness.
-#[must_use]
-pub fn is_server(name: &str) -> bool {
-    !name.starts_with("loadtest") && !name.starts_with("echo")
-}
-
 impl Numbers<'_> {
     /// A time's statistic, in milliseconds; of the echo and of what is rare, over the whole run.
     fn time(&self, measure: Measure, statistic: Statistic) -> Option<f64> {
@@ -68,18 +62,18 @@ impl Numbers<'_> {
         float(self.held.counted(count))
     }
 
-    fn samples(&self) -> impl Iterator<Item = (&str, crate::result::Sample)> {
+    fn samples(&self) -> impl Iterator<Item = (Role, Sample)> {
         let (from, to) = self.hold_ms;
-        let servers = self.processes.iter().filter(|process| is_server(&process.name));
-        servers.flat_map(move |process| {
+        self.processes.iter().flat_map(move |process| {
             let held = process.samples.iter().filter(move |s| (from..=to).contains(&s.at_ms));
-            held.map(|sample| (process.name.as_str(), *sample))
+            held.map(|sample| (Role::of(&process.name), *sample))
         })
     }
 
     /// Core seconds of the servers during the hold; `None`: none was looked at.
     fn core_s(&self) -> Option<f64> {
-        let mut looks = self.samples().peekable();
+        let servers = |(role, _): &_| matches!(role, Role::Server | Role::Redis);
+        let mut looks = self.samples().filter(servers).peekable();
         looks.peek()?;
         // A look counts for the second before it.
         Some(looks.map(|(_, sample)| sample.cores).sum())
@@ -88,7 +82,7 @@ impl Numbers<'_> {
     /// The most that the gateways' memory came to in one second.
     fn resident(&self) -> Option<f64> {
         let mut seconds = std::collections::BTreeMap::<u64, u64>::new();
-        for (_, sample) in self.samples().filter(|(name, _)| name.starts_with("gw-")) {
+        for (_, sample) in self.samples().filter(|(role, _)| *role == Role::Server) {
             *seconds.entry(sample.at_ms / 1_000).or_default() += sample.resident;
         }
         seconds.into_values().max().map(float)

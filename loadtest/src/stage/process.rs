@@ -14,7 +14,7 @@ use tokio::time::timeout;
 
 use super::StageError;
 use super::warden::Warden;
-use crate::cpu;
+use crate::usage;
 
 /// Lines of a log that are shown when its process has ended.
 const TAIL_LEN: usize = 8;
@@ -85,10 +85,10 @@ impl Roll {
     }
 }
 
-/// What a process uses; `process` is its id, or `self`. `None`: there is no such process.
-#[must_use]
-pub fn look(process: &str) -> Option<Look> {
-    Some(Look { cpu_micros: cpu::micros(process).ok()?, resident: resident(process)? })
+/// What a process uses; `None`: there is none of that id.
+fn look(process: &str) -> Option<Look> {
+    let (cpu_micros, resident) = (usage::micros(process).ok()?, usage::resident(process).ok()?);
+    Some(Look { cpu_micros, resident })
 }
 
 /// See the module.
@@ -208,13 +208,4 @@ impl Process {
         }
         Vec::from(lines).join("\n")
     }
-}
-
-/// Resident bytes of a process; `process` is its id, or `self`.
-#[must_use]
-pub fn resident(process: &str) -> Option<u64> {
-    let status = fs::read_to_string(format!("/proc/{process}/status")).ok()?;
-    let line = status.lines().find_map(|line| line.strip_prefix("VmRSS:"))?;
-    let kib: u64 = line.split_whitespace().next()?.parse().ok()?;
-    Some(kib * 1024)
 }

@@ -4,7 +4,6 @@
 //! A run that ends by itself ends its processes by itself; this is for one that is killed.
 
 use std::collections::BTreeMap;
-use std::fs;
 use std::io::{self, BufRead, Write as _};
 use std::os::unix::process::CommandExt as _;
 use std::path::Path;
@@ -13,6 +12,7 @@ use std::process::{Child, Command, Stdio};
 use rustix::process::{Pid, Signal, kill_process};
 
 use super::StageError;
+use crate::usage;
 
 /// The run's end: tells it whom to kill.
 #[derive(Debug)]
@@ -47,12 +47,9 @@ impl Drop for Warden {
     }
 }
 
-/// When a process began, in ticks since the system did: an id that has been given to another one
-/// meanwhile is told by it.
+/// When a process began: an id that has been given to another one meanwhile is told by it.
 fn began(id: u32) -> Option<u64> {
-    let stat = fs::read_to_string(format!("/proc/{id}/stat")).ok()?;
-    let (_, fields) = stat.rsplit_once(") ")?;
-    fields.split(' ').nth(19)?.parse().ok()
+    usage::began(&id.to_string()).ok()
 }
 
 /// Reads ids until there are no more, and kills those that still run.

@@ -87,7 +87,7 @@ pub const fn verdict(met: bool) -> &'static str {
 
 /// CPU microseconds of this process so far, in steps of 10,000.
 pub fn own_cpu_micros() -> Outcome<f64> {
-    Ok(loadtest::cpu::own_micros()?)
+    Ok(loadtest::usage::own_micros()?)
 }
 
 /// A child of this process, killed with its owner.
@@ -132,19 +132,12 @@ impl Process {
 
     /// Resident memory in bytes, as the kernel counts it.
     pub fn resident(&self) -> Outcome<u64> {
-        self.status_kib("VmRSS:").map(|kib| kib * 1024)
+        Ok(loadtest::usage::resident(&self.id().to_string())?)
     }
 
     /// CPU microseconds of all its threads so far, in steps of 10,000.
     pub fn cpu_micros(&self) -> Outcome<f64> {
-        Ok(loadtest::cpu::micros(&self.id().to_string())?)
-    }
-
-    fn status_kib(&self, field: &str) -> Outcome<u64> {
-        let status = fs::read_to_string(format!("/proc/{}/status", self.id()))?;
-        let line = status.lines().find_map(|line| line.strip_prefix(field));
-        let number = line.and_then(|line| line.split_whitespace().next());
-        Ok(number.ok_or_else(|| format!("no {field} in the status"))?.parse()?)
+        Ok(loadtest::usage::micros(&self.id().to_string())?)
     }
 }
 

@@ -4,7 +4,7 @@ use std::time::Duration;
 
 use super::*;
 use crate::report::sample;
-use crate::result::{Sample, Violation};
+use crate::result::Violation;
 
 const TOML: &str = "version = 1\nname = \"t\"\nplayers = 10\nramp = \"1s\"\nhold = \"10s\"\n\
                     bots = [{ kind = \"mover\" }]\n";

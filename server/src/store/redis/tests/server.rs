@@ -1,8 +1,6 @@
 //! Real Redis servers on free ports, ended with the test.
 
-use std::net::TcpListener;
 use std::process::{Child, Command, Stdio};
-use std::sync::atomic::{AtomicU16, Ordering};
 use std::time::Duration;
 
 use redis::aio::MultiplexedConnection;
@@ -118,18 +116,9 @@ fn launch(words: &[&str]) -> Child {
         .expect("redis-server 7.0 or newer must be installed to run this test")
 }
 
-/// A free port outside the range from which the system takes those of outgoing connections, so
-/// that nobody takes it before its server does.
+/// A free port, which nobody takes while its server is down.
 pub fn free_port() -> u16 {
-    static NEXT: AtomicU16 = AtomicU16::new(0);
-    let first = u16::try_from(std::process::id() % 400).unwrap_or(0) * 40;
-    for _ in 0..2_000 {
-        let port = 12_000 + (first + NEXT.fetch_add(1, Ordering::Relaxed)) % 20_000;
-        if TcpListener::bind(("127.0.0.1", port)).is_ok() {
-            return port;
-        }
-    }
-    panic!("no free port between 12000 and 32000");
+    loadtest::port::free().expect("a port for a server")
 }
 
 /// Tries until it gives something; panics after [`PATIENCE`].
