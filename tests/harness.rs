@@ -108,6 +108,14 @@ async fn gateways_are_killed_and_nothing_is_lost() {
     assert_eq!(chaos[..2], ["kill gateway 1", "start gateway 1"], "{chaos:?}");
 }
 
+/// Nobody's send has a due time of its own there; it is a run all the same.
+#[tokio::test(flavor = "multi_thread")]
+async fn players_who_ask_as_fast_as_they_can_are_a_run_too() {
+    let _turn = beside().await;
+    let (_out, result, _) = met(&["run", "week-long", "--hold", "3s"]).await;
+    check_promises(&result);
+}
+
 /// Servers that were there before may have trimmed their journals, and hold other players too.
 #[tokio::test(flavor = "multi_thread")]
 async fn a_run_against_a_target_says_what_it_could_not_check() {

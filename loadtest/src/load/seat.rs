@@ -505,6 +505,7 @@ impl Seat {
             }
             let now = Instant::now();
             self.pulse.wished(now, &mut self.mind);
+            self.punctual(now);
             let verb = self.mind.wish();
             let message = self.account.ask(verb, now);
             let message = self.wire.say(&message);
