@@ -2,6 +2,7 @@
 //! so many, has one twice, or has one in an older term's name, it names the promise and the
 //! player, and shows the record. On one that does none of it, it finds nothing.
 
+mod runs;
 mod store;
 
 use std::collections::BTreeSet;
@@ -128,8 +129,8 @@ fn open(dir: &Path) -> Arc<Embedded> {
     Arc::new(Embedded::open(dir, Clock::system()).unwrap())
 }
 
-async fn start(dir: &Path, store: &Saboteur) -> Node {
-    Node::start_on(&settings(dir), Arc::new(store.clone()), Clock::system()).await.unwrap()
+async fn start(settings: &Settings, store: &Saboteur) -> Node {
+    Node::start_on(settings, Arc::new(store.clone()), Clock::system()).await.unwrap()
 }
 
 /// All players at the same time.
@@ -144,7 +145,7 @@ impl Stage {
         let dir = TempDir::new().unwrap();
         let file = dir.path().join("holdfast.db");
         let store = Saboteur::new(open(dir.path()), file, crime, EVERY);
-        let node = start(dir.path(), &store).await;
+        let node = start(&settings(dir.path()), &store).await;
         let closed = play(&node).await;
         Self { dir, node, store, closed }
     }
@@ -155,7 +156,7 @@ impl Stage {
         assert!(node.drain(10_000).await);
         let file = dir.path().join("holdfast.db");
         let honest = Saboteur::new(open(dir.path()), file, None, EVERY);
-        let node = start(dir.path(), &honest).await;
+        let node = start(&settings(dir.path()), &honest).await;
         Self { dir, node, store, closed }
     }
 

@@ -60,9 +60,11 @@ impl Screen {
         let scenario = &options.scenario;
         let head = line(&all, "{prefix:.bold} {msg:<8} {bar:30.cyan} {pos}/{len} s");
         head.set_prefix(scenario.name.clone());
+        // From top to bottom in this order.
+        let people = line(&all, "  {msg}");
         let rows = ROWS.iter().map(|_| (line(&all, "  {msg}"), VecDeque::new())).collect();
         Self {
-            people: line(&all, "  {msg}"),
+            people,
             trouble: line(&all, "  {msg:.yellow}"),
             chaos: line(&all, "  {msg:.red}"),
             all,
