@@ -3,6 +3,9 @@
 
 use std::time::Duration;
 
+use holdfast_protocol::client::Verb;
+use holdfast_protocol::server::PlayerState;
+use loadtest::bot::Bot;
 use tokio::time::sleep;
 
 use super::{pace, pair, urls};
@@ -130,7 +133,7 @@ async fn every_connection_cut() {
 async fn a_store_that_comes_back_empty_is_not_served_from() {
     let mut redis = Redis::single(Aof::Off).await;
     let gateways = pair(&redis.url()).await;
-    let mut alice = loadtest::bot::Bot::enter(&gateways.all[0].ws(), "alice", None).await.unwrap();
+    let mut alice = Bot::enter(&gateways.all[0].ws(), "alice", None).await.unwrap();
     alice.command(crate::scenario::join("den")).await.unwrap();
     redis.kill().await;
     redis.start_again().await;
@@ -144,4 +147,28 @@ async fn a_store_that_comes_back_empty_is_not_served_from() {
     let keys: i64 = redis.ask(&["DBSIZE"]).await;
     let journals: Vec<String> = redis.ask(&["KEYS", "hf:*:j:*"]).await;
     assert!(journals.is_empty(), "made anew in a wiped store: {journals:?} among {keys} keys");
+}
+
+/// A promoted replica may not have an actor that is younger than what it had; who holds it has all.
+#[tokio::test(flavor = "multi_thread")]
+async fn a_journal_that_is_lost_alone_is_written_back_from_memory() {
+    let redis = Redis::single(Aof::Off).await;
+    let gateways = pair(&redis.url()).await;
+    let url = gateways.all[0].ws();
+    let mut alice = Bot::enter(&url, "alice", None).await.unwrap();
+    alice.command(crate::scenario::join("den")).await.unwrap();
+    let keys: Vec<String> = redis.ask(&["KEYS", "hf:*:?:player:alice"]).await;
+    assert!(keys.iter().any(|key| key.contains(":j:")), "{keys:?}");
+    let delete = ["DEL"].into_iter().chain(keys.iter().map(String::as_str)).collect::<Vec<_>>();
+    let deleted: i64 = redis.ask(&delete).await;
+    assert_eq!(deleted, i64::try_from(keys.len()).unwrap());
+    for room in ["hall", "den", "hall"] {
+        alice.command(crate::scenario::join(room)).await.unwrap();
+    }
+    drop(alice);
+    // Another node finds all of it: what was there before and what came after.
+    let mut alice = Bot::enter(&gateways.all[1].ws(), "alice", None).await.unwrap();
+    let state: PlayerState = alice.query(Verb::GetState {}).await.unwrap();
+    assert_eq!(state.total_actions_count, 4);
+    assert!(gateways.all.iter().all(|gateway| !gateway.log().contains("halted")));
 }

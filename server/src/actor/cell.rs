@@ -336,7 +336,13 @@ impl Cell {
         }
     }
 
-    /// The tip, as an answer to a question of the core's.
+    /// What the store has when it lacks this actor alone: its journal began after what a promoted
+    /// replica had, or somebody has deleted it.
+    pub const fn tip_of_nothing(&self) -> Tip {
+        Tip::of_nothing(self.history)
+    }
+
+    /// The tip, as an answer to a question of the core's; `None`: the store was wiped.
     pub fn tip(&mut self, desk: &mut Desk, now_ms: u64, ask: Ask, tip: Option<Tip>) -> Option<End> {
         if let Some(tip) = tip {
             (self.history, self.confirmed_ms) = (tip.history, now_ms);

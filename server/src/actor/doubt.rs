@@ -15,11 +15,11 @@
 //! | my last acknowledged record | [`Verdict::Resend`], or [`Verdict::GoOn`] without one in doubt |
 //! | my own reassertion, by its random id | [`Verdict::Reasserted`] |
 //! | any of these in another history, or under a new node session | [`Verdict::Reassert`]: a new epoch, and who continues the higher one wins |
-//! | older than mine, on my lineage | [`Verdict::Reassert`] with all of memory |
+//! | older than mine, on my lineage, or of nothing | [`Verdict::Reassert`] with all of memory |
 //! | older, known to be another's, who went on there | [`Verdict::Fenced`]: clients were answered from it |
 //! | a reassertion of another that continues less than I stand for | [`Verdict::Reassert`] over it |
 //! | newer | [`Verdict::Fenced`] |
-//! | none | [`Verdict::Wiped`] |
+//! | none: the partition is gone too | [`Verdict::Wiped`] |
 
 use crate::store::tip::{Epoch, History, Seq, Term, Tip};
 
@@ -123,7 +123,10 @@ fn older(mine: &Mine<'_>, tip: &Tip) -> Verdict {
     }
     match tip.continues {
         Some(continues) if !own => contest(mine, tip, continues),
-        _ => Verdict::Reassert { snapshot: true, fork: !on_lineage(mine.lineage, tip) },
+        _ => {
+            let fork = !tip.is_of_nothing() && !on_lineage(mine.lineage, tip);
+            Verdict::Reassert { snapshot: true, fork }
+        }
     }
 }
 
@@ -208,6 +211,7 @@ mod tests {
         assert_eq!(lineage(10, 3), reassert(false));
         assert_eq!(lineage(20, 8), reassert(true));
         assert_eq!(lineage(9, 3), reassert(true));
+        assert_eq!(judge(&mine(), Some(&Tip::of_nothing(1))), reassert(false));
         assert_eq!(lineage(15, 3), Verdict::Fenced { lost: true });
     }
 

@@ -151,7 +151,7 @@ impl Store for Memory {
 
     fn reassert(&self, reassert: Reassert) -> Answer<Reasserted> {
         let now_ms = self.now_ms();
-        self.answer(|tables| Ok(tables.actor(&reassert.actor)?.reassert(reassert, now_ms)))
+        self.answer(|tables| Ok(tables.reassert(reassert, now_ms)))
     }
 
     fn owners(&self, actors: Vec<ActorId>) -> Answer<Vec<Option<Owner>>> {
@@ -287,6 +287,14 @@ impl Tables {
         }
         actor.begin_term(claim.session, now_ms);
         Claimed::Granted { epoch: actor.epoch, seq: actor.seq, history: 0 }
+    }
+
+    fn reassert(&mut self, reassert: Reassert, now_ms: u64) -> Reasserted {
+        let nothing = reassert.observed.is_of_nothing() && reassert.snapshot.is_some();
+        if !nothing && !self.actors.contains_key(&reassert.actor) {
+            return Reasserted::Changed;
+        }
+        self.actors.entry(reassert.actor.clone()).or_default().reassert(reassert, now_ms)
     }
 
     fn append(&mut self, append: Append) -> Result<(), Error> {

@@ -30,7 +30,9 @@ pub const CHECKS: Checks = &[
     ("a record after a marker is the tip", |s| a_record_after_a_marker_is_the_tip(s).boxed()),
     ("memory goes over an older history", |s| memory_goes_over_an_older_history(s).boxed()),
     ("only the observed tip is replaced", |s| only_the_observed_tip_is_replaced(s).boxed()),
-    ("no one reasserts what is not", |s| no_one_reasserts_what_is_not(s).boxed()),
+    ("what is not there is made where it was seen not to be", |s| {
+        what_is_not_there_is_made_only_where_it_was_seen_not_to_be(s).boxed()
+    }),
     ("a first record may be only in memory", |s| a_first_record_may_be_only_in_memory(s).boxed()),
     ("a longer line gives way", |s| a_longer_line_gives_way(s).boxed()),
     ("one of two reassertions wins", |s| one_of_two_reassertions_wins(s).boxed()),
@@ -194,12 +196,23 @@ async fn only_the_observed_tip_is_replaced(store: Subject) {
     assert_loaded(&load(&store, &actor, Base::Newest).await, None, 1..=4);
 }
 
-async fn no_one_reasserts_what_is_not(store: Subject) {
+async fn what_is_not_there_is_made_only_where_it_was_seen_not_to_be(store: Subject) {
     let (actor, epoch) = grown(&store, "player:alice", 1).await;
     let nobody = id("player:nobody");
-    let reassert = Reassert { actor: nobody.clone(), ..whole(&store, &actor, epoch, 1).await };
-    assert_eq!(store.reassert(reassert).await, Err(Error::Absent));
-    assert_eq!(tip(&store, &nobody).await, None, "a refusal makes no actor");
+    let whole = Reassert { actor: nobody.clone(), ..whole(&store, &actor, epoch, 3).await };
+    let seen = Reassert { observed: Tip::of_nothing(whole.observed.history), ..whole.clone() };
+    for wrong in [whole, Reassert { snapshot: None, seq: 0, ..seen.clone() }] {
+        assert_eq!(store.reassert(wrong.clone()).await, Ok(Reasserted::Changed), "{wrong:?}");
+        assert_eq!(tip(&store, &nobody).await, None, "a refusal makes no actor");
+    }
+    let made = granted(&store, seen.clone()).await;
+    assert!(made > epoch);
+    assert_eq!(tip(&store, &nobody).await, Some(marked(made, 3, epoch)));
+    assert_eq!(store.reassert(seen).await, Ok(Reasserted::Changed), "only once");
+    put(&store, append(&store, &nobody, made, 4)).await.unwrap();
+    assert_loaded(&load(&store, &nobody, Base::Older).await, Some(3), 4..=4);
+    let listed = store.actors("player", None, 10).await.unwrap();
+    assert_eq!(listed, [actor, nobody]);
 }
 
 async fn a_first_record_may_be_only_in_memory(store: Subject) {

@@ -29,6 +29,21 @@ pub struct Tip {
     pub history: History,
 }
 
+impl Tip {
+    /// Of an actor that the store knows nothing of: the observed tip of a reassertion that is to
+    /// create its journal anew.
+    #[must_use]
+    pub const fn of_nothing(history: History) -> Self {
+        Self { epoch: 0, seq: 0, append_id: 0, continues: None, history }
+    }
+
+    /// Whether the store knows nothing of the actor.
+    #[must_use]
+    pub const fn is_of_nothing(&self) -> bool {
+        self.epoch == 0
+    }
+}
+
 /// One term of an actor's ownership, as the journal tells it.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub struct Term {

@@ -57,7 +57,7 @@ impl Worker {
         }
         let now_ms = self.desk.store.now_ms();
         let tip = match result {
-            Ok(tip) => tip,
+            Ok(tip) => Some(tip),
             Err(store::Error::Wiped(_)) => None,
             Err(_) => {
                 return self.with(id, born, |cell, desk| {
@@ -66,7 +66,10 @@ impl Worker {
                 });
             }
         };
-        self.with(id, born, |cell, desk| cell.tip(desk, now_ms, ask, tip));
+        self.with(id, born, |cell, desk| {
+            let tip = tip.map(|tip| tip.unwrap_or_else(|| cell.tip_of_nothing()));
+            cell.tip(desk, now_ms, ask, tip)
+        });
     }
 
     fn reasserted(

@@ -99,7 +99,6 @@ impl Inner {
         match said.word.as_str() {
             "granted" => Ok(Reasserted::Granted { epoch: said.number(0)?, history }),
             "changed" => Ok(Reasserted::Changed),
-            "absent" => Err(Error::Absent),
             _ => Err(said.unknown()),
         }
     }
