@@ -6,7 +6,12 @@
 
 /**
  * @typedef {'reconnect' | 'stop'} Verdict
- * @typedef {{ name: string, verdict: Verdict, text: string }} CloseCode
+ *
+ * @typedef {object} CloseCode
+ * @property {string} name
+ * @property {Verdict} verdict
+ * @property {string} text for people
+ * @property {boolean} [leave] this gateway won't have one back soon: another is tried first
  */
 
 /** @type {Readonly<Record<number, CloseCode>>} */
@@ -14,9 +19,9 @@ export const CLOSE_CODES = Object.freeze({
   1000: { name: 'bye', verdict: 'stop', text: 'logged out' },
   1007: { name: 'invalid_utf8', verdict: 'stop', text: 'the server could not read a message' },
   1009: { name: 'message_too_big', verdict: 'stop', text: 'a message was too large' },
-  1012: { name: 'restart', verdict: 'reconnect', text: 'the server is restarting' },
+  1012: { name: 'restart', verdict: 'reconnect', text: 'the server is restarting', leave: true },
   4000: { name: 'internal', verdict: 'reconnect', text: 'the server is not sure of a command' },
-  4001: { name: 'handed_over', verdict: 'reconnect', text: 'moved to another server' },
+  4001: { name: 'handed_over', verdict: 'reconnect', text: 'moved to another server', leave: true },
   4002: { name: 'slow_consumer', verdict: 'reconnect', text: 'this connection fell behind' },
   4003: { name: 'heartbeat_timeout', verdict: 'reconnect', text: 'the connection went quiet' },
   4005: { name: 'session_expired', verdict: 'reconnect', text: 'the session expired' },

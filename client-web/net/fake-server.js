@@ -13,7 +13,12 @@
  * - `server.cut(code)` closes the newest socket; `server.sockets` are all.
  * - `server.push(message)` sends to the newest socket, `server.pushNumbered(ev)`
  *   makes a numbered frame that a resume replays.
- * - `server.heard` are all messages, in order, of all sockets.
+ * - `server.heard` are all messages, in order, of all sockets. They speak the
+ *   encoding of the subprotocol they asked for.
+ * - `server.gone` holds URLs where nobody listens, `server.forbidden` those that
+ *   no page may open (the constructor throws), `server.others` the gateways
+ *   that a greeting names beside the socket's own, `server.activation` what it
+ *   says of a take-over.
  * - `server.hold` is a set of verbs that are executed but not answered: the
  *   reply is kept and given to a repeat. `server.refuse[verb]` is a list of
  *   errors given to the next ones of a verb.
@@ -24,6 +29,8 @@
  * session) and walks players with sim/step.js. It is no model of the game.
  */
 
+import { json, msgpack } from './codec.js';
+import { unpack } from './msgpack.js';
 import { move } from '../sim/step.js';
 
 /** Virtual time: timers run when `advance` reaches them, in order. */
@@ -45,6 +52,11 @@ export class FakeClock {
   clearTimeout = (id) => {
     this.#timers = this.#timers.filter((timer) => timer.id !== id);
   };
+
+  /** The machine sleeps: time has passed and no timer ran. @param {number} ms */
+  sleep(ms) {
+    this.#now += ms;
+  }
 
   /** Lets time pass; promises settle between timers. @param {number} ms */
   async advance(ms) {
@@ -72,16 +84,18 @@ class FakeSocket {
   /** @type {((event: any) => void) | null} */ onmessage = null;
   /** @type {((event: any) => void) | null} */ onclose = null;
   /** @type {number | null} */ closedBy = null;
+  binaryType = 'blob';
 
   /** @param {FakeServer} server @param {string} url @param {string} protocol */
   constructor(server, url, protocol) {
     this.server = server;
     this.url = url;
     this.protocol = protocol;
+    this.codec = protocol === msgpack.subprotocol ? msgpack : json;
     server.accept(this);
   }
 
-  /** @param {string} data */
+  /** @param {string | Uint8Array<ArrayBuffer>} data */
   send(data) {
     if (this.readyState !== 1) throw new Error('the socket is not open');
     this.server.later(() => this.server.hear(this, data));
@@ -97,6 +111,10 @@ export class FakeServer {
   delayMs = 10;
   down = false;
   silent = false;
+  /** @type {Set<string>} */ gone = new Set();
+  /** @type {Set<string>} */ forbidden = new Set();
+  /** @type {string[]} */ others = [];
+  /** @type {object | undefined} */ activation;
   /** @type {FakeSocket[]} */ sockets = [];
   /** @type {any[]} */ heard = [];
   /** @type {Set<string>} */ hold = new Set();
@@ -122,6 +140,7 @@ export class FakeServer {
     const WebSocket = class extends FakeSocket {
       /** @param {string} url @param {string} protocol */
       constructor(url, protocol) {
+        if (server.forbidden.has(url)) throw new Error(`${url} may not be opened`);
         super(server, url, protocol);
       }
     };
@@ -147,7 +166,7 @@ export class FakeServer {
     this.sockets.push(socket);
     if (this.silent) return;
     this.later(() => {
-      if (this.down) return this.cut(1006, socket);
+      if (this.down || this.gone.has(socket.url)) return this.cut(1006, socket);
       if (socket.readyState !== 0) return undefined;
       socket.readyState = 1;
       return socket.onopen?.({});
@@ -165,7 +184,9 @@ export class FakeServer {
   push(message, socket = this.newest) {
     if (this.silent) return;
     this.later(() => {
-      if (socket?.readyState === 1) socket.onmessage?.({ data: JSON.stringify(message) });
+      if (socket?.readyState !== 1) return;
+      const data = socket.codec.encode(message);
+      socket.onmessage?.({ data: typeof data === 'string' ? data : data.buffer });
     });
   }
 
@@ -177,16 +198,17 @@ export class FakeServer {
     this.push(frame);
   }
 
-  /** @param {FakeSocket} socket @param {string} data */
+  /** @param {FakeSocket} socket @param {string | Uint8Array<ArrayBuffer>} data */
   hear(socket, data) {
     if (this.silent || this.down || socket.readyState === 3) return;
-    const message = JSON.parse(data);
+    const message = heardAs(socket.codec, data);
     this.heard.push(message);
     const error = this.refuse[message.do]?.shift();
     if (error) return this.push({ id: message.id ?? null, err: error }, socket);
     if (message.do === 'hello') return this.#hello(socket, message.args);
     if (message.do === 'resume') return this.#resume(socket, message.args);
-    if (message.do === 'ping') return this.push({ pong: message.args.t, now: 1e12 + this.clock.now() }, socket);
+    const now = 1e12 + this.clock.now();
+    if (message.do === 'ping') return this.push({ pong: message.args.t, now }, socket);
     if (message.do === 'input') return this.#walk(message.args);
     return this.#command(socket, message);
   }
@@ -199,7 +221,7 @@ export class FakeServer {
     this.input = 0;
     this.state.player_id = args.player ?? String(args.token).replace(/^claim-/u, '');
     this.state.display_name = args.name ?? this.state.player_id;
-    this.push(this.#welcome('welcome'), socket);
+    this.push(this.#welcome('welcome', socket), socket);
   }
 
   /** @param {FakeSocket} socket @param {{ token: string, seq: number }} args */
@@ -209,17 +231,18 @@ export class FakeServer {
       return this.later(() => this.cut(4500, socket));
     }
     const missed = this.frames.filter(({ seq }) => seq > args.seq);
-    this.push({ ...this.#welcome('resumed'), replayed: missed.length }, socket);
+    this.push({ ...this.#welcome('resumed', socket), replayed: missed.length }, socket);
     for (const frame of missed) this.push(frame, socket);
     return undefined;
   }
 
-  /** @param {string} ev */
-  #welcome(ev) {
+  /** @param {string} ev @param {FakeSocket} socket */
+  #welcome(ev, socket) {
     return {
       ev, player: this.state.player_id, session: String(this.session), resume: `resume-${this.session}`,
-      node: 'gw-fake', epoch: 1, seq: this.seq, state: structuredClone(this.state), limits: {}, step_ms: 50,
-      now: 1e12 + this.clock.now(), gateways: [this.sockets[0]?.url],
+      node: 'gw-fake', epoch: 1, seq: this.seq, state: structuredClone(this.state), limits: {},
+      step_ms: 50,
+      now: 1e12 + this.clock.now(), gateways: [socket.url, ...this.others], activation: this.activation,
     };
   }
 
@@ -258,6 +281,17 @@ export class FakeServer {
     if (message.do === 'execute_move') return { damage: 25, xp: 10, health: this.state.health };
     return {};
   }
+}
+
+/**
+ * A client's message; the array of an input says what its map says.
+ * @param {import('./codec.js').Codec} codec
+ * @param {string | Uint8Array<ArrayBuffer>} data
+ */
+function heardAs(codec, data) {
+  if (typeof data === 'string') return codec.decode(data);
+  const value = unpack(data);
+  return Array.isArray(value) ? { do: 'input', args: { seq: value[0], steps: value[1] } } : value;
 }
 
 function newState() {

@@ -1,6 +1,7 @@
 /**
  * Owns a player's session across sockets: hello and resume, command ids, the
- * commands that are still unanswered, the newest event seq, the round trip.
+ * commands that are still unanswered, the newest event seq, and the story of
+ * the connection as it happens (`trace`).
  *
  * - A command keeps its id until it is answered; after a resume it is sent
  *   again under that id, and the server answers a repeat with the first reply.
@@ -8,102 +9,115 @@
  *   outcome is unknown and their callers are told so.
  * - Numbered frames at or below the newest seen are dropped.
  *
- * Free of the DOM; everything outside comes in by `env` and `stores`.
+ * Free of the DOM; everything outside comes in by `env` and `stores`. What a
+ * state and an event hold is the game's matter.
  */
 
 import { SESSION_EXPIRED, UNAUTHORIZED, closeCode } from './close_codes.js';
+import { msgpack } from './codec.js';
+import { CommandError, Commands, RETRY_MS } from './commands.js';
 import { Connection } from './connection.js';
 import { Ledger } from './ledger.js';
-import { SUBPROTOCOL, UNANSWERED_MAX } from './wire.js';
+import { Pulse } from './pulse.js';
+import { UNANSWERED_MAX } from './protocol.js';
 
-/** A ping goes out so often. */
-export const PING_EVERY_MS = 2_000;
-/** Without a word for so long after a ping the socket is taken for dead. */
-export const SILENCE_MAX_MS = 8_000;
-/** Wait before a refused handshake or command is repeated, unless told. */
-const RETRY_MS = 500;
+export { CommandError };
 
 /**
- * @typedef {import('./wire.js').Welcome} Welcome
- * @typedef {import('./wire.js').WireEvent} WireEvent
- * @typedef {import('./wire.js').WireError} WireError
+ * @typedef {import('./protocol.js').WireEvent} WireEvent
+ * @typedef {import('./protocol.js').WireError} WireError
+ * @typedef {import('./protocol.js').Reply} Reply
+ * @typedef {import('./protocol.js').Activation} Activation
  * @typedef {import('./connection.js').ConnectionStatus} ConnectionStatus
  *
  * @typedef {object} Stores
  * @property {import('./ledger.js').Store} session lives as long as the tab
  * @property {{ get: (player: string) => string | null, set: (player: string, token: string) => void }} claims
  *
- * @typedef {ConnectionStatus & { rtt_ms: number | null, node: string, error: WireError | null }} SessionStatus
+ * @typedef {object} PulseStatus
+ * @property {number | null} rtt_ms round trip; null until it is known
+ * @property {boolean} slow the round trip or silence says so
+ * @property {string} node that welcomed last
+ * @property {string} url of the socket, or the next that is tried
+ * @property {WireError | null} error why a login was refused
  *
- * @typedef {object} SessionHandlers
- * @property {(status: SessionStatus) => void} status
- * @property {(welcome: Welcome) => void} welcome hello or resume succeeded
- * @property {(event: WireEvent, replayed: boolean) => void} event
- * @property {(error: WireError) => void} refused an error that answers no open command
+ * @typedef {ConnectionStatus & PulseStatus} SessionStatus
  *
- * @typedef {object} Unanswered
- * @property {string} verb
- * @property {object} args
- * @property {number} retries
- * @property {(ok: any) => void} resolve
- * @property {(error: CommandError) => void} reject
+ * @typedef {{ what: 'lost', url: string, code: number, reason: string, node: string }
+ *   | { what: 'welcome' | 'resumed' | 'resync', node: string, epoch: number, seq: number, replayed: number,
+ *       activation?: Activation, url: string }
+ *   | { what: 'repeated', ids: number[] }
+ *   | { what: 'answered', id: number, verb: string, dup: boolean }
+ *   | { what: 'input', seq: number, after_ms: number, took_ms: number }
+ *   | { what: 'drain', retry_after_ms: number }} SessionTrace
+ *
+ * @typedef {import('./connection.js').ConnectionTrace | SessionTrace} Happening
+ * @typedef {{ at: number, unix_ms: number } & Happening} Trace what happened to the connection, and when
  */
 
-/** Why a command had no effect, or why its effect is not known. */
-export class CommandError extends Error {
-  /** @param {WireError} error */
-  constructor(error) {
-    super(error.message || error.code);
-    this.code = error.code;
-    this.retry = error.retry ?? false;
-    this.retry_after_ms = error.retry_after_ms ?? RETRY_MS;
-  }
-}
+/**
+ * @template State
+ * @typedef {object} SessionHandlers
+ * @property {(status: SessionStatus) => void} status
+ * @property {(welcome: import('./protocol.js').Greeting<State>) => void} welcome hello or resume succeeded
+ * @property {(event: WireEvent, replayed: boolean) => void} event
+ * @property {(error: WireError) => void} refused an error that answers no open command
+ * @property {(entry: Trace) => void} [trace] everything that happens to the connection
+ */
 
+/**
+ * @template [State=import('./wire.js').PlayerState]
+ */
 export class Session {
   /** @type {import('./connection.js').Env} */ #env;
-  /** @type {SessionHandlers} */ #handlers;
+  /** @type {SessionHandlers<State>} */ #handlers;
   /** @type {Stores} */ #stores;
   /** @type {string} */ #url;
   /** @type {Connection} */ #connection;
   /** @type {Ledger} */ #ledger;
-  /** @type {Map<number, Unanswered>} */ #unanswered = new Map();
+  /** @type {Pulse} */ #pulse;
+  #commands = new Commands();
   /** @type {'hello' | 'claim' | 'resume' | null} the handshake under way */ #handshake = null;
   #claimRefused = false;
   #replayLeft = 0;
   #node = '';
-  /** @type {number | null} */ #rtt = null;
   /** @type {WireError | null} */ #error = null;
-  /** Server time minus local time, from the quickest round trip of this socket. */
-  #offset = 0;
-  #offsetRtt = Infinity;
-  /** @type {{ t: number, at: number } | null} */ #ping = null;
-  #heardAt = 0;
-  /** @type {any} */ #pingTimer = null;
+  /** @type {number | null} when the live socket was lost, until input is acknowledged */ #lostAt = null;
+  /** @type {{ seq: number, at: number } | null} the first input sent since */ #firstInput = null;
 
   /**
    * @param {import('./connection.js').Env} env
    * @param {Stores} stores
    * @param {string} url of the page's own gateway
-   * @param {SessionHandlers} handlers
+   * @param {SessionHandlers<State>} handlers
+   * @param {import('./codec.js').Codec} [codec]
    */
-  constructor(env, stores, url, handlers) {
+  constructor(env, stores, url, handlers, codec = msgpack) {
     this.#env = env;
     this.#stores = stores;
     this.#url = url;
     this.#handlers = handlers;
     this.#ledger = new Ledger(stores.session);
-    this.#connection = new Connection(env, SUBPROTOCOL, {
+    this.#connection = new Connection(env, codec, {
       opened: () => this.#shakeHands(),
-      message: (text) => this.#message(text),
+      message: (message) => this.#message(message),
       closed: (code) => this.#closed(code),
       status: () => this.#tell(),
+      trace: (entry) => this.#happened(entry),
+    });
+    this.#pulse = new Pulse(env.clock, {
+      ping: (t) => this.#connection.send({ do: 'ping', args: { t } }),
+      dead: () => this.#connection.drop('the line went quiet'),
+      changed: () => this.#tell(),
     });
   }
 
   /** @returns {SessionStatus} */
   get status() {
-    return { ...this.#connection.status, rtt_ms: this.#rtt, node: this.#node, error: this.#error };
+    const { rtt_ms, slow } = this.#pulse;
+    const status = this.#connection.status;
+    const known = { rtt_ms, slow: slow && status.phase === 'live', url: this.#connection.url };
+    return { ...status, ...known, node: this.#node, error: this.#error };
   }
 
   get live() {
@@ -119,19 +133,32 @@ export class Session {
     return this.#ledger.input;
   }
 
+  /** Frames and bytes so far, each way. */
+  get traffic() {
+    return this.#connection.traffic;
+  }
+
   /** Readable from outside for tests and the curious; changes nothing. */
   get numbers() {
-    return {
-      connection: this.#connection.id,
-      seq: this.#ledger.seq,
-      unanswered: [...this.#unanswered.keys()],
-      url: this.#connection.url,
-    };
+    const { id, url } = this.#connection;
+    return { connection: id, seq: this.#ledger.seq, unanswered: this.#commands.ids, url };
   }
 
   /** The server's clock now, Unix milliseconds. */
   serverNow() {
-    return this.#env.clock.now() + this.#offset;
+    return this.#pulse.serverNow();
+  }
+
+  /** Where HTTP is asked: the gateway of the live socket, else the next that is tried. */
+  http() {
+    return new URL((this.#connection.url || this.#url).replace(/^ws/u, 'http')).origin;
+  }
+
+  /** The header that HTTP needs where a name is claimed. @returns {Record<string, string>} */
+  authorization() {
+    const identity = this.#ledger.identity;
+    const token = identity && this.#stores.claims.get(identity.player);
+    return token ? { Authorization: `Bearer ${token}` } : {};
   }
 
   /**
@@ -140,7 +167,7 @@ export class Session {
    * @param {string} name
    */
   login(player, name) {
-    this.#abandon('a new session began');
+    this.#commands.abandon('a new session began');
     this.#ledger.begin(player, name);
     this.#start();
   }
@@ -166,14 +193,15 @@ export class Session {
       await Promise.race([gone, new Promise((done) => clock.setTimeout(() => done(null), RETRY_MS * 2))]);
     }
     this.#ledger.clear();
-    this.#abandon('logged out');
+    this.#commands.abandon('logged out');
+    this.#pulse.stop();
     this.#connection.stop(1000, closeCode(1000).text);
   }
 
   /** The network is back or the tab is visible: look at once. */
   wake() {
     this.#connection.wake();
-    if (this.live) this.#beat();
+    if (this.live) this.#pulse.wake();
   }
 
   /**
@@ -190,11 +218,12 @@ export class Session {
       if (phase === 'idle' || phase === 'stopped') {
         return reject(new CommandError({ code: 'offline', message: 'not connected' }));
       }
-      if (this.#unanswered.size >= UNANSWERED_MAX) {
-        return reject(new CommandError({ code: 'too_many_in_flight', message: 'too many open commands', retry: true }));
+      if (this.#commands.size >= UNANSWERED_MAX) {
+        const message = 'too many open commands';
+        return reject(new CommandError({ code: 'too_many_in_flight', message, retry: true }));
       }
       const id = this.#ledger.nextId();
-      this.#unanswered.set(id, { verb, args, retries, resolve, reject });
+      this.#commands.add(id, { verb, args, retries, repeated: false, resolve, reject });
       if (this.live) this.#connection.send({ id, do: verb, args });
     });
   }
@@ -202,82 +231,100 @@ export class Session {
   /**
    * Sends input steps; they need no id and get no answer but `in`.
    * @param {number} seq of the first step
-   * @param {import('./wire.js').Step[]} steps
+   * @param {import('./protocol.js').Step[]} steps
    */
   input(seq, steps) {
     this.#ledger.useInput(seq + steps.length - 1);
-    if (this.live) this.#connection.send({ do: 'input', args: { seq, steps } });
+    if (!this.live) return;
+    if (this.#lostAt !== null && !this.#firstInput) this.#firstInput = { seq, at: this.#env.clock.now() };
+    this.#connection.send({ do: 'input', args: { seq, steps } });
+  }
+
+  /**
+   * The game saw an `in`: input up to here is stored.
+   * @param {number} seq
+   */
+  acknowledged(seq) {
+    const first = this.#firstInput;
+    if (this.#lostAt === null || !first || seq < first.seq) return;
+    const now = this.#env.clock.now();
+    this.#happened({ what: 'input', seq, after_ms: now - this.#lostAt, took_ms: now - first.at });
+    this.#lostAt = null;
+    this.#firstInput = null;
   }
 
   #start() {
     this.#error = null;
     this.#claimRefused = false;
+    this.#lostAt = null;
+    this.#firstInput = null;
+    this.#pulse.stop();
     this.#connection.start(this.#url);
   }
 
   #shakeHands() {
-    this.#heardAt = this.#env.clock.now();
-    this.#ping = null;
     this.#replayLeft = 0;
     const identity = this.#ledger.identity;
     if (!identity) return this.#connection.stop(null, 'nobody is logged in');
     if (this.#ledger.resume) {
       this.#handshake = 'resume';
-      return this.#connection.send({ do: 'resume', args: { token: this.#ledger.resume, seq: this.#ledger.seq } });
+      const args = { token: this.#ledger.resume, seq: this.#ledger.seq };
+      return this.#connection.send({ do: 'resume', args });
     }
     const token = this.#claimRefused ? null : this.#stores.claims.get(identity.player);
     this.#handshake = token ? 'claim' : 'hello';
     return this.#connection.send({ do: 'hello', args: token ? { token } : identity });
   }
 
-  /** @param {string} text */
-  #message(text) {
-    this.#heardAt = this.#env.clock.now();
-    let message;
-    try {
-      message = JSON.parse(text);
-    } catch {
-      return;
-    }
+  /** @param {any} message */
+  #message(message) {
+    this.#pulse.heard();
     if (Array.isArray(message.evs)) return this.#numbered(message);
     const pong = message.pong === undefined ? message.ok : message;
-    if (pong && typeof pong.pong === 'number') return this.#pong(pong);
+    if (pong && typeof pong.pong === 'number') return this.#pulse.pong(pong);
     if (['welcome', 'resumed', 'resync'].includes(message.ev)) return this.#welcomed(message);
     if (typeof message.ev === 'string') return this.#transient(message);
     if (this.#handshake && message.err) return this.#handshakeRefused(message.err);
     this.#reply(message);
   }
 
-  /** @param {Welcome} welcome */
+  /** @param {import('./protocol.js').Greeting<State>} welcome */
   #welcomed(welcome) {
     this.#handshake = null;
     this.#error = null;
     this.#node = welcome.node;
-    if (welcome.ev === 'welcome') {
-      this.#abandon('a new session began');
-      this.#ledger.begin(welcome.player, welcome.state.display_name);
-      if (welcome.token) this.#stores.claims.set(welcome.player, welcome.token);
-    }
+    if (welcome.ev === 'welcome') this.#newlyWelcomed(welcome);
     // The record that welcomed may carry events of its own, such as notices that waited.
     if (welcome.ev !== 'resumed') this.#ledger.keepSeq(welcome.seq - 1);
     this.#ledger.keepResume(welcome.resume);
     this.#replayLeft = welcome.replayed ?? 0;
-    this.#offset = welcome.now - this.#env.clock.now();
-    this.#offsetRtt = Infinity;
+    this.#pulse.start(welcome.now);
     this.#connection.alternatives(welcome.gateways ?? []);
+    const { ev, node, epoch, seq, replayed = 0, activation } = welcome;
+    const url = this.#connection.url;
+    this.#happened({ what: ev, node, epoch, seq, replayed, ...(activation && { activation }), url });
     this.#connection.settled();
-    this.#resend();
+    this.#repeat();
     this.#handlers.welcome(welcome);
-    this.#beat();
   }
 
-  #resend() {
-    for (const [id, { verb, args }] of this.#unanswered) this.#connection.send({ id, do: verb, args });
+  /** @param {import('./protocol.js').Greeting<State>} welcome */
+  #newlyWelcomed(welcome) {
+    this.#commands.abandon('a new session began');
+    this.#ledger.begin(welcome.player, this.#ledger.identity?.name ?? welcome.player);
+    if (welcome.token) this.#stores.claims.set(welcome.player, welcome.token);
+  }
+
+  #repeat() {
+    const messages = this.#commands.repeat();
+    for (const message of messages) this.#connection.send(message);
+    if (messages.length > 0) this.#happened({ what: 'repeated', ids: messages.map(({ id }) => id) });
   }
 
   /** @param {WireError} error */
   #handshakeRefused(error) {
     const was = this.#handshake;
+    if (error.retry && this.#connection.hasOthers) return this.#connection.drop(error.message || error.code);
     if (error.retry) return this.#shakeHandsLater(error.retry_after_ms ?? RETRY_MS);
     if (was === 'resume') {
       this.#newSession();
@@ -288,7 +335,7 @@ export class Session {
       return this.#connection.reopen();
     }
     this.#error = error;
-    this.#abandon(error.message);
+    this.#commands.abandon(error.message);
     this.#connection.stop(null, error.message || error.code);
   }
 
@@ -301,7 +348,7 @@ export class Session {
     }, ms);
   }
 
-  /** @param {{ seq: number, evs: WireEvent[] }} frame */
+  /** @param {import('./protocol.js').Numbered} frame */
   #numbered(frame) {
     const replayed = this.#replayLeft > 0;
     if (replayed) this.#replayLeft -= 1;
@@ -312,21 +359,25 @@ export class Session {
 
   /** @param {WireEvent} event */
   #transient(event) {
-    if (event.ev === 'drain') this.#connection.retryAfter(event.retry_after_ms ?? 0);
     this.#handlers.event(event, false);
+    if (event.ev !== 'drain') return;
+    const retry_after_ms = event.retry_after_ms ?? 0;
+    this.#happened({ what: 'drain', retry_after_ms });
+    this.#connection.drained(retry_after_ms);
   }
 
-  /** @param {{ id: number | null, ok?: any, err?: WireError, dup?: boolean }} reply */
-  #reply(reply) {
-    const open = reply.id === null || reply.id === undefined ? undefined : this.#unanswered.get(reply.id);
-    if (!open || reply.id === null) {
-      if (reply.err) this.#handlers.refused(reply.err);
+  /** @param {Reply} reply */
+  #reply({ id, ok, err, dup = false }) {
+    if (id === null || id === undefined || !this.#commands.has(id)) {
+      if (err) this.#handlers.refused(err);
       return;
     }
-    if (reply.err?.code === 'pending') return this.#handlers.refused(reply.err);
-    this.#unanswered.delete(reply.id);
-    if (!reply.err) return open.resolve(reply.ok ?? {});
-    const error = new CommandError(reply.err);
+    if (err?.code === 'pending') return this.#handlers.refused(err);
+    const open = this.#commands.close(id);
+    if (!open) return;
+    if (open.repeated) this.#happened({ what: 'answered', id, verb: open.verb, dup });
+    if (!err) return open.resolve(ok ?? {});
+    const error = new CommandError(err);
     if (!error.retry || open.retries <= 0) return open.reject(error);
     this.#env.clock.setTimeout(() => {
       this.command(open.verb, open.args, open.retries - 1).then(open.resolve, open.reject);
@@ -340,7 +391,7 @@ export class Session {
   #closed(code) {
     const was = this.#handshake;
     this.#handshake = null;
-    this.#stopBeat();
+    this.#pulse.stop();
     if (code === UNAUTHORIZED && was === 'claim') {
       this.#claimRefused = true;
       return 'reconnect';
@@ -350,53 +401,24 @@ export class Session {
       return 'reconnect';
     }
     const { verdict, text } = closeCode(code);
-    if (verdict === 'stop') this.#abandon(text);
+    if (verdict === 'stop') this.#commands.abandon(text);
     return verdict;
   }
 
   #newSession() {
-    this.#abandon('the session ended');
+    this.#commands.abandon('the session ended');
     this.#ledger.forgetSession();
   }
 
-  /**
-   * Tells the callers of open commands that no answer will come.
-   * @param {string} why
-   */
-  #abandon(why) {
-    const open = [...this.#unanswered.values()];
-    this.#unanswered.clear();
-    for (const { reject } of open) reject(new CommandError({ code: 'outcome_unknown', message: why }));
-  }
-
-  /** One ping now, the next in a while; silence since the last is a dead socket. */
-  #beat() {
-    this.#stopBeat();
-    if (!this.live) return;
-    const now = this.#env.clock.now();
-    if (this.#ping && this.#heardAt < this.#ping.at && now - this.#ping.at >= SILENCE_MAX_MS) {
-      return this.#connection.drop();
+  /** @param {Happening} entry */
+  #happened(entry) {
+    const at = this.#env.clock.now();
+    if (entry.what === 'lost') {
+      this.#lostAt ??= at;
+      this.#firstInput = null;
     }
-    if (!this.#ping || this.#heardAt >= this.#ping.at) this.#ping = { t: Math.round(now), at: now };
-    this.#connection.send({ do: 'ping', args: { t: Math.round(now) } });
-    this.#pingTimer = this.#env.clock.setTimeout(() => this.#beat(), PING_EVERY_MS);
-  }
-
-  #stopBeat() {
-    if (this.#pingTimer !== null) this.#env.clock.clearTimeout(this.#pingTimer);
-    this.#pingTimer = null;
-  }
-
-  /** @param {{ pong: number, now: number }} pong */
-  #pong(pong) {
-    const now = this.#env.clock.now();
-    const rtt = Math.max(0, now - pong.pong);
-    this.#rtt = Math.round(rtt);
-    if (rtt <= this.#offsetRtt && typeof pong.now === 'number') {
-      this.#offsetRtt = rtt;
-      this.#offset = pong.now + rtt / 2 - now;
-    }
-    this.#tell();
+    const told = entry.what === 'lost' ? { ...entry, node: this.#node } : entry;
+    this.#handlers.trace?.({ at, unix_ms: Math.round(this.serverNow()), ...told });
   }
 
   #tell() {

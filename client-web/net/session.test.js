@@ -2,6 +2,7 @@
 
 import assert from 'node:assert/strict';
 import test from 'node:test';
+import { json } from './codec.js';
 import { FakeClock, FakeServer } from './fake-server.js';
 import { BLOCK } from './ledger.js';
 import { Session } from './session.js';
@@ -23,24 +24,36 @@ function newStores() {
   };
 }
 
-function begin(stores = newStores(), clock = new FakeClock(), server = new FakeServer(clock)) {
+/**
+ * @param {ReturnType<typeof newStores>} [stores]
+ * @param {FakeClock} [clock]
+ * @param {FakeServer} [server]
+ * @param {import('./codec.js').Codec} [codec]
+ */
+function begin(stores = newStores(), clock = new FakeClock(), server = new FakeServer(clock), codec) {
   /** @type {any[]} */
   const events = [];
   /** @type {any[]} */
   const welcomes = [];
   /** @type {any[]} */
   const refused = [];
-  const session = new Session(server.env(), stores, 'ws://home/ws', {
-    status: () => undefined,
+  /** @type {import('./session.js').Trace[]} */
+  const trace = [];
+  /** @type {import('./session.js').SessionStatus[]} */
+  const statuses = [];
+  const session = new Session(server.env(), stores, 'ws://home:8080/ws', {
+    status: (status) => statuses.push(status),
     welcome: (welcome) => welcomes.push(welcome.ev),
     event: (event, replayed) => events.push([event.ev, replayed]),
     refused: (error) => refused.push(error.code),
-  });
-  return { clock, server, stores, session, events, welcomes, refused };
+    trace: (entry) => trace.push(entry),
+  }, codec);
+  return { clock, server, stores, session, events, welcomes, refused, trace, statuses };
 }
 
-async function playing() {
-  const page = begin();
+/** @param {Parameters<typeof begin>} given */
+async function playing(...given) {
+  const page = begin(...given);
   page.session.login('alice', 'Alice');
   await page.clock.advance(100);
   assert.equal(page.session.live, true);
@@ -215,13 +228,17 @@ test('measures the round trip and the server clock', async () => {
   assert.ok(Math.abs(session.serverNow() - (1e12 + clock.now())) <= 1);
 });
 
-test('a line that went silent is given up and resumed', async () => {
+test('a line that went silent is slow in a second, and given up and resumed in five', async () => {
   const { clock, server, session, welcomes } = await playing();
+  await clock.advance(3_000);
   server.silent = true;
-  await clock.advance(11_000);
+  await clock.advance(2_100);
+  assert.deepEqual([session.status.phase, session.status.slow], ['live', true]);
+  await clock.advance(3_200);
   assert.notEqual(session.status.phase, 'live');
+  assert.equal(session.status.reason, 'the line went quiet');
   server.silent = false;
-  await clock.advance(40_000);
+  await clock.advance(10_000);
   assert.equal(welcomes.at(-1), 'resumed');
   assert.equal(session.live, true);
 });
@@ -235,6 +252,128 @@ test('input and ping carry no id; nothing is sent while the line is down', async
   server.cut(1006);
   session.input(2, [[1, 0, 0]]);
   assert.equal(server.said('input').length, 1);
+});
+
+test('a long round trip is slow, until it is clearly short again', async () => {
+  const { clock, server, session, statuses } = await playing();
+  server.delayMs = 150;
+  await clock.advance(8_000);
+  assert.equal(session.status.slow, true);
+  assert.ok(Math.abs((session.status.rtt_ms ?? 0) - 300) < 5, `${session.status.rtt_ms}`);
+  server.delayMs = 110;
+  await clock.advance(8_000);
+  assert.equal(session.status.slow, true);
+  server.delayMs = 90;
+  await clock.advance(8_000);
+  assert.equal(session.status.slow, false);
+  assert.ok(statuses.some(({ slow }) => slow), 'the page was told');
+});
+
+test('after a wake silence is judged sooner, and a slept-over timer judges nothing', async () => {
+  const { clock, server, session } = await playing();
+  clock.sleep(60_000);
+  await clock.advance(300);
+  assert.equal(session.live, true);
+  assert.equal(server.sockets.length, 1);
+  server.silent = true;
+  session.wake();
+  await clock.advance(1_800);
+  assert.notEqual(session.status.phase, 'live');
+});
+
+test('speaks JSON when asked to', async () => {
+  const { server, session } = await playing(newStores(), undefined, undefined, json);
+  assert.equal(server.newest?.protocol, 'holdfast.v1.json');
+  assert.equal(session.live, true);
+});
+
+test('tells the story of a loss: tried, unreachable, taken over, repeated, answered, input', async () => {
+  const { clock, server, session, trace } = await playing();
+  assert.deepEqual(trace.map(({ what }) => what), ['trying', 'opened', 'welcome']);
+  server.others = ['ws://b:1/ws'];
+  server.cut(1006);
+  await clock.advance(200);
+  session.input(1, [[1, 0, 0]]);
+  session.acknowledged(0);
+  session.acknowledged(1);
+  server.hold.add('say');
+  const said = session.command('say', { text: 'x' });
+  await clock.advance(10_000);
+  server.hold.clear();
+  trace.length = 0;
+  server.gone.add('ws://home:8080/ws');
+  server.cut(1006);
+  await clock.advance(200);
+  session.input(2, [[1, 0, 0], [1, 0, 0]]);
+  await clock.advance(30);
+  session.acknowledged(1);
+  session.acknowledged(3);
+  session.acknowledged(4);
+  await said;
+  const story = trace.map(({ at, unix_ms, ...entry }) => entry);
+  const [home, b] = ['ws://home:8080/ws', 'ws://b:1/ws'];
+  const lost = { url: home, code: 1006, reason: 'connection lost' };
+  assert.deepEqual(story, [
+    { what: 'lost', ...lost, node: 'gw-fake' },
+    { what: 'waiting', attempt: 1, ms: 50 },
+    { what: 'trying', url: home, attempt: 1 },
+    { what: 'unreachable', ...lost },
+    { what: 'trying', url: b, attempt: 2 },
+    { what: 'opened', url: b },
+    { what: 'resumed', node: 'gw-fake', epoch: 1, seq: 1, replayed: 0, url: b },
+    { what: 'repeated', ids: [1] },
+    { what: 'answered', id: 1, verb: 'say', dup: true },
+    { what: 'input', seq: 3, after_ms: 230, took_ms: 30 },
+  ]);
+  for (const { at, unix_ms } of trace) assert.ok(Math.abs(unix_ms - at - 1e12) <= 20, `${unix_ms}`);
+  assert.equal(session.status.url, b);
+});
+
+test('a greeting that made the node take the player over says what it took', async () => {
+  const { clock, server, trace } = await playing();
+  const activation = { records: 37, took_ms: 2.1 };
+  server.activation = activation;
+  server.cut(1006);
+  await clock.advance(200);
+  assert.deepEqual(trace.at(-1), { ...trace.at(-1), what: 'resumed', activation });
+});
+
+test('a drain leads to another gateway before the socket closes', async () => {
+  const { clock, server, session, trace, events } = await playing();
+  server.others = ['ws://b:1/ws'];
+  server.cut(1006);
+  await clock.advance(200);
+  trace.length = 0;
+  server.push({ ev: 'drain', retry_after_ms: 3_000 });
+  await clock.advance(200);
+  assert.deepEqual([session.live, session.status.url], [true, 'ws://b:1/ws']);
+  const story = trace.map(({ what }) => what);
+  assert.deepEqual(story, ['drain', 'lost', 'waiting', 'trying', 'opened', 'resumed']);
+  assert.deepEqual(events, [['drain', false]]);
+});
+
+test('a gateway that is busy is left for another', async () => {
+  const { clock, server, session } = await playing();
+  server.others = ['ws://b:1/ws'];
+  server.cut(1006);
+  await clock.advance(200);
+  server.refuse.resume = [{ code: 'busy', message: 'busy', retry: true, retry_after_ms: 5_000 }];
+  server.cut(1006);
+  await clock.advance(300);
+  assert.deepEqual([session.live, session.status.url], [true, 'ws://b:1/ws']);
+});
+
+test('HTTP is asked where the socket is, with the token of a claimed name', async () => {
+  const { clock, server, session, stores } = await playing();
+  assert.equal(session.http(), 'http://home:8080');
+  assert.deepEqual(session.authorization(), {});
+  stores.claims.set('alice', 'claim-alice');
+  assert.deepEqual(session.authorization(), { Authorization: 'Bearer claim-alice' });
+  server.others = ['wss://b/ws'];
+  server.cut(1006);
+  await clock.advance(200);
+  server.cut(1012);
+  assert.equal(session.http(), 'https://b');
 });
 
 test('logging out says so, stops, and leaves nothing to restore', async () => {

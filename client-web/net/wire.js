@@ -1,20 +1,17 @@
 /**
- * Owns the shapes of the wire as the page uses them (docs: protocol, version
- * 1). Types only, plus the few constants that are part of the agreement.
- * Unknown fields are ignored everywhere; none of these types is exhaustive.
+ * Owns the shapes of the wire as the reference game fills them: its state,
+ * rooms, rosters. Types only, plus flags and the rules of names. What all
+ * games share is in protocol.js.
  */
 
-/** The one subprotocol the page speaks: JSON text frames. */
-export const SUBPROTOCOL = 'holdfast.v1.json';
-
-/** At most so many commands may be unanswered in a session. */
-export const UNANSWERED_MAX = 64;
-
-/** At most so many steps travel in one input frame. */
-export const STEPS_PER_FRAME_MAX = 32;
+export { STEPS_PER_FRAME_MAX, UNANSWERED_MAX } from './protocol.js';
 
 /**
- * @typedef {[dx: number, dy: number, buttons: number]} Step one 50 ms of held directions
+ * @typedef {import('./protocol.js').Step} Step
+ * @typedef {import('./protocol.js').WireError} WireError
+ * @typedef {import('./protocol.js').WireEvent} WireEvent
+ * @typedef {import('./protocol.js').Greeting<PlayerState>} Welcome answer to hello or resume
+ *
  * @typedef {{ x: number, y: number }} Point
  * @typedef {{ item_id: string, name: string, quantity: number }} Item
  * @typedef {{ room_id: string, room_name: string, player_count: number, max_players: number }} Room
@@ -38,21 +35,6 @@ export const STEPS_PER_FRAME_MAX = 32;
  * @property {{ move_type: string, until_ms: number }[]} cooldowns
  * @property {{ text: string, from?: string, at_ms: number }[]} pending_notifications
  *
- * @typedef {object} Welcome answer to hello or resume
- * @property {'welcome' | 'resumed' | 'resync'} ev
- * @property {string} player
- * @property {string} session
- * @property {string} resume
- * @property {string} node
- * @property {number} epoch
- * @property {number} seq
- * @property {PlayerState} state
- * @property {number} step_ms
- * @property {number} now
- * @property {string[]} [gateways]
- * @property {number} [replayed]
- * @property {string} [token]
- *
  * @typedef {[entity: number, x: number, y: number, health: number, flags: number]} EntityRow
  *
  * @typedef {object} RoomFrame
@@ -67,10 +49,6 @@ export const STEPS_PER_FRAME_MAX = 32;
  * @property {'roster'} ev
  * @property {[entity: number, player: string, name: string][]} players
  * @property {boolean} [full]
- *
- * @typedef {{ code: string, message: string, retry?: boolean, retry_after_ms?: number }} WireError
- *
- * @typedef {{ ev: string, [field: string]: any }} WireEvent
  */
 
 /** Bits of an entity's flags. */

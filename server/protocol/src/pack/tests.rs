@@ -2,6 +2,7 @@
 //!
 //! `rmp_serde` is the second opinion on every byte: it shares no code with this module.
 
+mod golden;
 mod sizes;
 
 use proptest::prelude::*;
