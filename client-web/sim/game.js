@@ -9,7 +9,7 @@ import { FLAGS } from '../net/wire.js';
 import { Interpolation } from './interpolation.js';
 import { Prediction } from './prediction.js';
 import { Room } from './room.js';
-import { STEP_MS } from './step.js';
+import { STEP_MS, walkMs } from './step.js';
 
 /** The room that everyone joins first. */
 export const HOME_ROOM = 'arena';
@@ -17,6 +17,11 @@ export const HOME_ROOM = 'arena';
 const ARENAS_MAX = 50;
 /** After a stall at most so many steps are caught up. */
 const CATCH_UP_MAX = 4;
+/**
+ * A walk is drawn as if it had begun one picture earlier, so that the picture
+ * after a key already shows it.
+ */
+const LEAD_MS = 1000 / 60;
 /** A correction fades over so long. */
 const FADE_MS = 120;
 /** A larger correction is a jump, not a slip. */
@@ -34,6 +39,24 @@ const JUMP_UNITS = 256;
  * @property {(verb: string, args?: object, retries?: number) => Promise<any>} command
  * @property {(seq: number, steps: Step[]) => void} input
  * @property {() => number} serverNow
+ * @property {(seq: number) => void} [acknowledged] input up to here is stored
+ *
+ * @typedef {object} GameOptions for measurements: what is drawn without them
+ * @property {boolean} [predict] one's own player walks at once
+ * @property {boolean} [interpolate] the others are drawn between two places
+ *
+ * @typedef {object} GameNet
+ * @property {number} delay_ms how far in the past the others are drawn
+ * @property {number} jitter_ms of arrivals
+ * @property {number} underruns pictures that showed somebody who walks beyond the newest place
+ * @property {number} drawn pictures
+ * @property {number} frames room frames
+ * @property {number} frame_gap_ms between the last two
+ * @property {number} pending_steps that no `in` has passed
+ * @property {number} corrections
+ *
+ * @typedef {import('./room.js').Entity & import('./room.js').Who & { own: boolean, selected: boolean }} Drawn
+ * @typedef {{ me: Point | null, everyone: Drawn[] }} Scene one picture; oneself is the last of everyone
  *
  * @typedef {object} GameHandlers
  * @property {() => void} changed the state, the room or the ranks are new
@@ -48,7 +71,12 @@ export class Game {
   /** @type {Rank[]} */ #top = [];
   #room = new Room();
   #prediction = new Prediction();
-  #interpolation = new Interpolation();
+  /** @type {Interpolation<import('./room.js').Entity>} */
+  #interpolation = new Interpolation({
+    takes: (from, to) => walkMs(from, to, (to.flags & FLAGS.sprinting) !== 0),
+  });
+  #options;
+  #frames = { count: 0, at: -Infinity, gap: 0 };
   /** @type {string | null} */ #selected = null;
   #wantedRoom = HOME_ROOM;
   #stepAt = -Infinity;
@@ -60,8 +88,10 @@ export class Game {
    * @param {GameSession} session
    * @param {() => number} now local milliseconds
    * @param {GameHandlers} handlers
+   * @param {GameOptions} [options]
    */
-  constructor(session, now, handlers) {
+  constructor(session, now, handlers, { predict = true, interpolate = true } = {}) {
+    this.#options = { predict, interpolate };
     this.#session = session;
     this.#now = now;
     this.#handlers = handlers;
@@ -81,6 +111,32 @@ export class Game {
 
   get corrections() {
     return this.#prediction.corrections;
+  }
+
+  /** Server time at which the others are drawn; never runs backwards. */
+  get drawnTime() {
+    return this.#interpolation.time;
+  }
+
+  /** How it stands with the simulation, for people and measurements. @returns {GameNet} */
+  net() {
+    const { delayMs, jitterMs, underruns, drawn } = this.#interpolation;
+    return {
+      delay_ms: Math.round(delayMs),
+      jitter_ms: Math.round(jitterMs),
+      underruns,
+      drawn,
+      frames: this.#frames.count,
+      frame_gap_ms: Math.round(this.#frames.gap),
+      pending_steps: this.#prediction.pending,
+      corrections: this.#prediction.corrections,
+    };
+  }
+
+  /** Where the server last said that I am. @returns {Point | null} */
+  ghost() {
+    const base = this.#prediction.base;
+    return base && { x: base.x, y: base.y };
   }
 
   get defeated() {
@@ -192,7 +248,7 @@ export class Game {
     const steady = this.#walking && due < STEP_MS * (CATCH_UP_MAX + 1);
     this.#walking = true;
     const count = steady ? Math.floor(due / STEP_MS) : 1;
-    this.#stepAt = steady ? this.#stepAt + count * STEP_MS : now;
+    this.#stepAt = steady ? this.#stepAt + count * STEP_MS : Math.max(now - LEAD_MS, this.#stepAt + STEP_MS);
     const steps = Array.from({ length: count }, () => held);
     const seqs = steps.map((step) => {
       this.#before = this.#prediction.at;
@@ -216,22 +272,21 @@ export class Game {
     return at;
   }
 
-  /** What is drawn now: everyone in the room, oneself last. */
+  /** What is drawn now: everyone in the room, oneself last. @returns {Scene} */
   scene() {
     const now = this.#now();
     this.#interpolation.advance(now);
-    const others = this.others().map((other) => ({
-      ...other,
-      ...(this.#interpolation.at(other.entity) ?? {}),
-      own: false,
-      selected: other.player === this.#selected,
-    }));
-    const me = this.#drawnSelf(now);
+    const others = this.others().map((other) => {
+      const at = (this.#options.interpolate && this.#interpolation.at(other.entity)) || other;
+      return { ...other, x: at.x, y: at.y, own: false, selected: other.player === this.#selected };
+    });
+    const me = this.#options.predict ? this.#drawnSelf(now) : this.ghost();
     const state = this.#state;
     if (!me || !state) return { me: null, everyone: others };
     const flags = this.#room.own?.flags ?? 0;
-    const own = { entity: -1, player: state.player_id, name: state.display_name, health: state.health, flags };
-    return { me, everyone: [...others, { ...own, ...me, own: true, selected: false }] };
+    const { player_id: player, display_name: name, health } = state;
+    const own = { entity: -1, player, name, health, flags, ...me, own: true, selected: false };
+    return { me, everyone: [...others, own] };
   }
 
   /** @param {number} now */
@@ -250,6 +305,8 @@ export class Game {
   /** @param {import('../net/wire.js').RoomFrame} frame */
   #frame(frame) {
     const now = this.#now();
+    const { count, at } = this.#frames;
+    this.#frames = { count: count + 1, at: now, gap: count > 0 ? now - at : 0 };
     const { own, changed, gone, hits, news } = this.#room.applyFrame(frame);
     for (const entity of gone) this.#interpolation.remove(entity);
     for (const row of changed) {
@@ -257,6 +314,7 @@ export class Game {
     }
     this.#interpolation.frame(frame.tick, now);
     this.#slide(this.#prediction.reconcile(own, frame.in), now);
+    if (frame.in !== undefined) this.#session.acknowledged?.(frame.in);
     for (const { entity, by } of hits) {
       const who = this.#room.who(entity);
       if (who) this.#handlers.hit(who.player, by);

@@ -13,17 +13,20 @@ async function playing() {
     session: { load: () => null, save: () => undefined, clear: () => undefined },
     claims: { get: () => null, set: () => undefined },
   };
+  /** @type {import('../net/session.js').Trace[]} */
+  const trace = [];
   const session = new Session(server.env(), stores, 'ws://home/ws', {
     status: () => undefined,
     welcome: (welcome) => game.welcome(welcome),
     event: (event) => game.event(event),
     refused: () => undefined,
+    trace: (entry) => trace.push(entry),
   });
   const game = new Game(session, clock.now, { changed: () => undefined, hit: () => undefined });
   session.login('alice', 'Alice');
   await clock.advance(100);
   await Promise.all([game.arrive(), clock.advance(100)]);
-  return { clock, server, session, game };
+  return { clock, server, session, game, trace };
 }
 
 /**
@@ -81,6 +84,44 @@ test('steps the server has not seen are sent again after a resume', async () => 
   assert.equal(page.server.input, 4);
   assert.equal(page.server.state.x, 2048 + 4 * 12);
   assert.equal(page.game.corrections, 0);
+});
+
+test('input that is acknowledged after a loss is told once', async () => {
+  const page = await playing();
+  await hold(page, 200);
+  page.server.cut(1006);
+  await page.clock.advance(1_000);
+  page.server.push({ ev: 'room', tick: 60, in: 4, e: [], full: true });
+  page.server.push({ ev: 'room', tick: 61, in: 4, e: [] });
+  await page.clock.advance(50);
+  const told = page.trace.filter(({ what }) => what === 'input');
+  assert.deepEqual(told.map((entry) => entry.what === 'input' && entry.seq), [4]);
+});
+
+test('the ghost is where the server said, and the numbers count', async () => {
+  const page = await playing();
+  assert.deepEqual(page.game.ghost(), { x: 2048, y: 2048 });
+  page.server.push({ ev: 'room', tick: 50, in: 0, e: [[1, 2048, 2048, 100, 0]], full: true });
+  await page.clock.advance(50);
+  await hold(page, 200);
+  page.server.push({ ev: 'room', tick: 54, in: 1, e: [[1, 2060, 2048, 100, 0]] });
+  await page.clock.advance(20);
+  assert.deepEqual(page.game.ghost(), { x: 2060, y: 2048 });
+  page.game.scene();
+  const { delay_ms, jitter_ms, ...counted } = page.game.net();
+  const frames = { frames: 2, frame_gap_ms: 250 };
+  assert.deepEqual(counted, { underruns: 0, drawn: 1, ...frames, pending_steps: 3, corrections: 0 });
+  assert.ok(delay_ms > 0 && jitter_ms >= 0);
+});
+
+test('one\'s own step shows in the picture after the key, and takes its time', async () => {
+  const { clock, game } = await playing();
+  const x = () => game.scene().me?.x ?? 0;
+  assert.equal(x(), 2048);
+  game.step([1, 0, 0]);
+  assert.ok(x() > 2048 && x() < 2056, `${x()}`);
+  await clock.advance(60);
+  assert.equal(x(), 2060);
 });
 
 test('goes to the next arena when one is full', async () => {

@@ -1,78 +1,136 @@
-/** Interpolation: smooth, in the past, never backwards, whatever the line does. */
+/** Interpolation: smooth, in the past, never beyond what is known. */
 
 import assert from 'node:assert/strict';
 import test from 'node:test';
-import { DELAY_MAX_MS, DELAY_MIN_MS, Interpolation } from './interpolation.js';
+import { Interpolation } from './interpolation.js';
+import { walkMs } from './step.js';
+import { DELAY_GUESS_MS } from './timeline.js';
 
-const UNITS_PER_MS = 12 / 50;
+const WALK = { takes: (/** @type {any} */ from, /** @type {any} */ to) => walkMs(from, to, false) };
 
 /**
- * A walker at constant speed, one frame each 50 ms, each late by a trace.
- * @param {(frame: number) => number} lateMs
- * @returns {{ drawn: number[], delays: number[] }} x at each picture (16 ms)
+ * Frames of one entity, and pictures; all times are local, the server's clock
+ * says the same, and frames take no time.
+ * @param {ConstructorParameters<typeof Interpolation>[0]} game
  */
-function watch(lateMs) {
-  const view = new Interpolation();
-  let free = 0;
-  const frames = Array.from({ length: 120 }, (_, n) => {
-    free = Math.max(free, n * 50 + lateMs(n));
-    return { tick: 1000 + n, x: n * 12, at: free };
-  });
-  const drawn = [];
-  const delays = [];
-  for (let now = 0; now < 5_900; now += 16) {
-    while (frames[0] && frames[0].at <= now) {
-      const { tick, x, at } = /** @type {{ tick: number, x: number, at: number }} */ (frames.shift());
-      view.put(1, tick, { x, y: 0 });
-      view.frame(tick, at);
-    }
-    view.advance(now);
-    const point = view.at(1);
-    if (point && now > 1_000) {
-      drawn.push(point.x);
-      delays.push(now - point.x / UNITS_PER_MS);
-    }
-  }
-  return { drawn, delays };
+function begin(game = WALK) {
+  const view = new Interpolation(game);
+  let now = 0;
+  return {
+    view,
+    /** @param {number} tick @param {number | null} x @param {number} [at] */
+    frame(tick, x, at = tick * 50) {
+      now = at;
+      if (x !== null) view.put(1, tick, { x, y: 0 });
+      view.frame(tick, now);
+    },
+    /** @param {number} at */
+    draw(at) {
+      view.advance(at);
+      return /** @type {{ x: number }} */ (view.at(1)).x;
+    },
+  };
 }
 
-/** @param {number[]} drawn */
-const paces = (drawn) => drawn.slice(1).map((x, n) => (x - (drawn[n] ?? 0)) / (16 * UNITS_PER_MS));
-
-test('a steady line draws a steady pace, one delay in the past', () => {
-  const { drawn, delays } = watch(() => 40);
-  for (const pace of paces(drawn)) assert.ok(Math.abs(pace - 1) < 0.15, `pace ${pace}`);
-  for (const delay of delays) assert.ok(Math.abs(delay - 40 - DELAY_MIN_MS) < 20, `delay ${delay}`);
-});
-
-test('jitter of 20 ms is not seen', () => {
-  let seed = 7;
-  const { drawn } = watch(() => {
-    seed = (seed * 1103515245 + 12345) % 2 ** 31;
-    return 40 + (seed / 2 ** 31) * 40 - 20;
-  });
-  const off = paces(drawn).filter((pace) => Math.abs(pace - 1) > 0.15);
-  assert.ok(off.length / drawn.length < 0.05, `${off.length} of ${drawn.length} pictures off pace`);
-});
-
-test('a stall freezes, never runs backwards, and is over soon', () => {
-  const { drawn, delays } = watch((n) => (n === 60 ? 300 : 40));
-  for (const pace of paces(drawn)) assert.ok(pace >= 0, `ran backwards: ${pace}`);
-  assert.ok((delays.at(-1) ?? Infinity) < 40 + DELAY_MAX_MS, 'the delay came back');
+test('nothing is known of a stranger, and a newcomer stands where it is', () => {
+  const { view, frame, draw } = begin();
+  assert.equal(view.at(1), null);
+  assert.equal(view.time, null);
+  frame(10, 77);
+  assert.equal(draw(501), 77);
 });
 
 test('one who stood still does not slide into the next move', () => {
-  const view = new Interpolation();
-  view.put(1, 10, { x: 0, y: 0 });
-  view.frame(10, 500);
-  view.put(1, 40, { x: 12, y: 0 });
-  view.frame(40, 2_000);
-  view.advance(1_950);
-  assert.equal(view.at(1)?.x, 0);
-  view.advance(2_050);
-  assert.equal(view.at(1)?.x, 6);
+  const { frame, draw } = begin();
+  for (let tick = 10; tick < 40; tick += 1) frame(tick, tick === 10 ? 0 : null);
+  frame(40, 12);
+  assert.equal(draw(1_950 + DELAY_GUESS_MS), 0);
+  assert.ok(Math.abs(draw(1_975 + DELAY_GUESS_MS) - 6) < 1);
 });
 
-test('nothing is known of a stranger', () => {
-  assert.equal(new Interpolation().at(5), null);
+test('a walker whose frame held no step, and the next one two, walks on evenly', () => {
+  const { view, frame, draw } = begin();
+  let x = 0;
+  let seen = -Infinity;
+  for (let tick = 10; tick < 110; tick += 1) {
+    // Every third step is seen with the one after it.
+    const late = tick % 3 === 2;
+    if (!late) x += tick % 3 === 0 ? 24 : 12;
+    frame(tick, late ? null : x);
+    for (const at of [tick * 50 + 10, tick * 50 + 35]) {
+      const drawn = draw(at);
+      const pace = (drawn - seen) / (12 / 50 * 25);
+      if (tick > 60) assert.ok(Math.abs(pace - 1) < 0.1, `pace ${pace} at ${at}`);
+      seen = drawn;
+    }
+  }
+  assert.ok(view.delayMs < 200, `delay ${view.delayMs}`);
+});
+
+test('is never drawn beyond the newest place: an underrun of those who walk on', () => {
+  const { view, frame, draw } = begin();
+  for (let tick = 10; tick < 60; tick += 1) frame(tick, tick * 12);
+  view.put(2, 59, { x: 5, y: 5 });
+  draw(2_960);
+  const before = view.underruns;
+  for (let at = 2_980; at < 3_400; at += 20) {
+    assert.ok(draw(at) <= 59 * 12);
+    view.at(1);
+    view.at(2);
+  }
+  assert.equal(view.underruns, before, 'it may have stopped');
+  frame(68, 68 * 12, 3_400);
+  assert.ok(view.underruns - before > 5, 'it walked on');
+  assert.ok(view.underruns <= view.drawn);
+});
+
+test('who stopped is no underrun', () => {
+  const { view, frame, draw } = begin();
+  for (let tick = 10; tick < 60; tick += 1) frame(tick, tick * 12);
+  for (let at = 2_960; at < 4_000; at += 20) draw(at);
+  frame(80, 60 * 12, 4_000);
+  assert.equal(view.underruns, 0);
+});
+
+test('news that came late slides, a leap leaps', () => {
+  const { frame, draw } = begin();
+  for (let tick = 10; tick < 60; tick += 1) {
+    frame(tick, tick * 12);
+    draw(tick * 50 + 5);
+  }
+  const frozen = draw(3_500);
+  frame(70, 70 * 12, 3_500);
+  const after = draw(3_501);
+  assert.ok(after >= frozen && after - frozen < 10, `from ${frozen} to ${after}`);
+  assert.ok(draw(3_700) > 69 * 12);
+  frame(75, 3_000, 3_750);
+  assert.ok(draw(3_751) < 72 * 12);
+  assert.equal(draw(3_760 + DELAY_GUESS_MS), 3_000);
+});
+
+test('two frames of one tick both count: the last word is where it stands', () => {
+  const { frame, draw } = begin();
+  for (let tick = 10; tick < 30; tick += 1) frame(tick, tick * 12);
+  frame(29, 30 * 12, 1_470);
+  assert.equal(draw(2_500), 30 * 12);
+});
+
+test('a game that can not say how long a way takes is drawn between frames', () => {
+  const { frame, draw } = begin({});
+  for (let tick = 10; tick <= 60; tick += 1) {
+    frame(tick, tick * 3);
+    draw(tick * 50 + 1);
+  }
+  const at = draw(3_010);
+  assert.ok(at > 55 * 3 && at < 60 * 3, `${at}`);
+});
+
+test('who is gone is forgotten', () => {
+  const { view, frame } = begin();
+  frame(10, 5);
+  view.remove(1);
+  assert.equal(view.at(1), null);
+  frame(11, 5);
+  view.clear();
+  assert.equal(view.at(1), null);
 });

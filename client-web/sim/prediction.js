@@ -4,11 +4,14 @@
  * is the base on which the kept steps are taken anew.
  */
 
-import { STEPS_PER_FRAME_MAX } from '../net/wire.js';
+import { STEPS_PER_FRAME_MAX } from '../net/protocol.js';
 import { move } from './step.js';
 
-/** With so many steps unanswered (2 s) no more are taken: the line is down. */
-export const PENDING_MAX = 40;
+/**
+ * With so many steps unanswered (1 s) no more are taken: the line is down. It is
+ * also what the server's clock lets in at once, so none of them is lost.
+ */
+export const PENDING_MAX = 20;
 
 /**
  * @typedef {import('../net/wire.js').Point} Point
@@ -16,15 +19,26 @@ export const PENDING_MAX = 40;
  */
 
 export class Prediction {
+  #step;
   /** @type {Point | null} */ #base = null;
   /** @type {Point | null} */ #at = null;
   /** @type {{ seq: number, step: Step }[]} */ #pending = [];
   #next = 1;
   #corrections = 0;
 
+  /** @param {(from: Point, step: Step) => Point} [step] where a step leads, as on the server */
+  constructor(step = move) {
+    this.#step = step;
+  }
+
   /** The believed position; null before the first one is known. */
   get at() {
     return this.#at;
+  }
+
+  /** Where the server last said it is. */
+  get base() {
+    return this.#base;
   }
 
   get pending() {
@@ -61,7 +75,7 @@ export class Prediction {
     const seq = this.#next;
     this.#next += 1;
     this.#pending.push({ seq, step });
-    if (this.#at) this.#at = move(this.#at, step);
+    if (this.#at) this.#at = this.#step(this.#at, step);
     return seq;
   }
 
@@ -79,7 +93,7 @@ export class Prediction {
     if (at) this.#base = { x: at.x, y: at.y };
     if (!this.#base) return { x: 0, y: 0 };
     const before = this.#at ?? this.#base;
-    this.#at = this.#pending.reduce((point, { step }) => move(point, step), this.#base);
+    this.#at = this.#pending.reduce((point, { step }) => this.#step(point, step), this.#base);
     const off = { x: before.x - this.#at.x, y: before.y - this.#at.y };
     if (off.x !== 0 || off.y !== 0) this.#corrections += 1;
     return off;

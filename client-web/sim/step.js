@@ -28,3 +28,14 @@ export function move(from, [dx, dy, buttons]) {
   const units = (buttons & SPRINT) !== 0 ? SPRINT_UNITS : WALK_UNITS;
   return { x: inWorld(from.x + dx * units), y: inWorld(from.y + dy * units) };
 }
+
+/**
+ * How many milliseconds of steps lie between two places, at least.
+ * @param {import('../net/wire.js').Point} from
+ * @param {import('../net/wire.js').Point} to
+ * @param {boolean} sprints
+ */
+export function walkMs(from, to, sprints) {
+  const far = Math.max(Math.abs(to.x - from.x), Math.abs(to.y - from.y));
+  return Math.ceil(far / (sprints ? SPRINT_UNITS : WALK_UNITS)) * STEP_MS;
+}
