@@ -28,8 +28,10 @@ const SETTLED_MS = 5_000;
  * @typedef {{ entry: 'snapshot', seq: number, bytes: number }} SnapshotEntry the state was kept
  * @typedef {RecordEntry | ClaimEntry | SnapshotEntry} Entry
  *
+ * @typedef {(url: string, options: any) => Promise<Response>} Fetch as browsers and Node have it
+ *
  * @typedef {object} HistoryEnv
- * @property {typeof globalThis.fetch} fetch
+ * @property {Fetch} fetch
  * @property {import('./connection.js').Clock} clock
  * @property {() => string} base URL of the gateway to ask
  * @property {() => Record<string, string>} headers
@@ -147,10 +149,10 @@ export class History {
 
   /** @param {Response} answer */
   async #refused(answer) {
-    const { error } = await answer.json().catch(() => ({ error: null }));
+    const page = /** @type {any} */ (await answer.json().catch(() => null));
     // What was seen last is trimmed away: from the oldest there is.
     if (answer.status === 400) this.#told = new Told();
-    return new Error(error?.message ?? `the server answered ${answer.status}`);
+    return new Error(page?.error?.message ?? `the server answered ${answer.status}`);
   }
 
   /** @param {Entry} entry */
@@ -210,14 +212,14 @@ class Told {
 
 /**
  * The nodes as one of them knows them.
- * @param {typeof globalThis.fetch} fetch
+ * @param {Fetch} fetch
  * @param {string} base
  * @param {Record<string, string>} headers
  * @returns {Promise<NodesPage>}
  */
 export async function nodes(fetch, base, headers) {
   const answer = await fetch(`${base}/v1/nodes`, { headers, cache: 'no-store' });
-  const page = await answer.json();
+  const page = /** @type {any} */ (await answer.json().catch(() => null));
   if (!answer.ok) throw new Error(page?.error?.message ?? `the server answered ${answer.status}`);
   return page;
 }

@@ -57,20 +57,22 @@ export { CommandError };
 
 /**
  * @template State
+ * @template {WireEvent} [Event=WireEvent]
  * @typedef {object} SessionHandlers
  * @property {(status: SessionStatus) => void} status
  * @property {(welcome: import('./protocol.js').Greeting<State>) => void} welcome hello or resume succeeded
- * @property {(event: WireEvent, replayed: boolean) => void} event
+ * @property {(event: Event, replayed: boolean) => void} event
  * @property {(error: WireError) => void} refused an error that answers no open command
  * @property {(entry: Trace) => void} [trace] everything that happens to the connection
  */
 
 /**
- * @template [State=import('./wire.js').PlayerState]
+ * @template [State=any] what a greeting's state holds
+ * @template {WireEvent} [Event=WireEvent] what the game's events are
  */
 export class Session {
   /** @type {import('./connection.js').Env} */ #env;
-  /** @type {SessionHandlers<State>} */ #handlers;
+  /** @type {SessionHandlers<State, Event>} */ #handlers;
   /** @type {Stores} */ #stores;
   /** @type {string} */ #url;
   /** @type {Connection} */ #connection;
@@ -89,7 +91,7 @@ export class Session {
    * @param {import('./connection.js').Env} env
    * @param {Stores} stores
    * @param {string} url of the page's own gateway
-   * @param {SessionHandlers<State>} handlers
+   * @param {SessionHandlers<State, Event>} handlers
    * @param {import('./codec.js').Codec} [codec]
    */
   constructor(env, stores, url, handlers, codec = msgpack) {
@@ -354,12 +356,12 @@ export class Session {
     if (replayed) this.#replayLeft -= 1;
     if (frame.seq <= this.#ledger.seq) return;
     this.#ledger.keepSeq(frame.seq);
-    for (const event of frame.evs) this.#handlers.event(event, replayed);
+    for (const event of frame.evs) this.#handlers.event(/** @type {Event} */ (event), replayed);
   }
 
   /** @param {WireEvent} event */
   #transient(event) {
-    this.#handlers.event(event, false);
+    this.#handlers.event(/** @type {Event} */ (event), false);
     if (event.ev !== 'drain') return;
     const retry_after_ms = event.retry_after_ms ?? 0;
     this.#happened({ what: 'drain', retry_after_ms });

@@ -1,6 +1,7 @@
 //! The page, inside the binary (from disk in debug builds).
 //!
-//! Tests, the fake server and the package file lie in the same folder and are not served.
+//! Tests, what they play with and what only the npm package has lie in the same folder and are not
+//! served.
 
 use axum::http::header::{
     CACHE_CONTROL, CONTENT_SECURITY_POLICY, CONTENT_TYPE, ETAG, IF_NONE_MATCH, REFERRER_POLICY,
@@ -56,10 +57,14 @@ pub(super) fn get(path: &str, headers: &HeaderMap) -> Option<Response> {
 fn is_served(path: &str) -> bool {
     let name = path.rsplit('/').next().unwrap_or_default();
     let hidden = path.split('/').any(|part| part.starts_with('.') || part == "node_modules");
-    let for_developers = name.ends_with(".test.js")
-        || path.contains("fake-server")
-        || matches!(name, "package.json" | "package-lock.json" | "tsconfig.json");
-    !hidden && !for_developers
+    let for_tests = name.ends_with(".test.js") || matches!(name, "fake-server.js" | "traces.js");
+    let of_package = path.starts_with("example/")
+        || path.starts_with("types/")
+        || name.starts_with("tsconfig.")
+        || name.starts_with("LICENSE-")
+        || name.ends_with(".tgz")
+        || matches!(name, "README.md" | "package.json" | "package-lock.json");
+    !hidden && !for_tests && !of_package
 }
 
 fn content_type(path: &str) -> &'static str {
@@ -84,11 +89,27 @@ mod tests {
 
     #[test]
     fn what_is_for_developers_is_not_served() {
-        for path in ["net/session.test.js", "net/fake-server.js", "package.json", ".git/config"] {
+        let unserved = [
+            "net/session.test.js",
+            "net/fake-server.js",
+            "sim/traces.js",
+            "package.json",
+            "tsconfig.json",
+            "tsconfig.types.json",
+            "README.md",
+            "LICENSE-MIT",
+            "example/walk.js",
+            "types/index.d.ts",
+            "holdfast-client-0.1.0.tgz",
+            ".git/config",
+        ];
+        for path in unserved {
             assert!(!is_served(path), "{path}");
             assert!(get(path, &HeaderMap::new()).is_none(), "{path}");
         }
-        assert!(is_served("net/session.js"));
+        for path in ["net/session.js", "sim/game.js", "index.html"] {
+            assert!(is_served(path), "{path}");
+        }
     }
 
     #[test]
