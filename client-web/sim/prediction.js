@@ -2,6 +2,10 @@
  * Owns where one's own player is believed to be: every step is taken at once,
  * numbered and kept until the server's `in` has passed it; each server position
  * is the base on which the kept steps are taken anew.
+ *
+ * A position may be some steps newer than the `in` beside it: the server reads
+ * one after the other. Where the open steps but the first few lead from it to
+ * where one is believed to be, it holds those few.
  */
 
 import { STEPS_PER_FRAME_MAX } from '../net/protocol.js';
@@ -93,10 +97,37 @@ export class Prediction {
     if (at) this.#base = { x: at.x, y: at.y };
     if (!this.#base) return { x: 0, y: 0 };
     const before = this.#at ?? this.#base;
-    this.#at = this.#pending.reduce((point, { step }) => this.#step(point, step), this.#base);
+    if (at) this.#pending = this.#pending.slice(this.#held(this.#base, before));
+    this.#at = this.#replay(this.#base, 0);
     const off = { x: before.x - this.#at.x, y: before.y - this.#at.y };
     if (off.x !== 0 || off.y !== 0) this.#corrections += 1;
     return off;
+  }
+
+  /**
+   * How many of the open steps a position holds already.
+   * @param {Point} base
+   * @param {Point} believed
+   */
+  #held(base, believed) {
+    for (let first = 0; first <= this.#pending.length; first += 1) {
+      const { x, y } = this.#replay(base, first);
+      if (x === believed.x && y === believed.y) return first;
+    }
+    return 0;
+  }
+
+  /**
+   * Where the open steps lead, from the given one on.
+   * @param {Point} base
+   * @param {number} first
+   */
+  #replay(base, first) {
+    let at = base;
+    for (let n = first; n < this.#pending.length; n += 1) {
+      at = this.#step(at, /** @type {{ step: Step }} */ (this.#pending[n]).step);
+    }
+    return at;
   }
 
   /**

@@ -53,6 +53,17 @@ test('steps that were dropped moved nothing: in passes without a position', () =
   assert.equal(prediction.pending, 0);
 });
 
+test('a position that is newer than its in is no correction', () => {
+  const prediction = new Prediction();
+  prediction.reset({ x: 100, y: 100 }, 0);
+  for (let n = 0; n < 4; n += 1) prediction.take(RIGHT);
+  assert.deepEqual(prediction.reconcile({ x: 124, y: 100 }, 1), { x: 0, y: 0 });
+  assert.deepEqual(prediction.reconcile(null, 2), { x: 0, y: 0 });
+  assert.deepEqual(prediction.at, { x: 148, y: 100 });
+  assert.equal(prediction.pending, 2);
+  assert.equal(prediction.corrections, 0);
+});
+
 test('numbers go on after the server has seen higher ones', () => {
   const prediction = new Prediction();
   prediction.reset({ x: 0, y: 0 }, 0);
