@@ -5,20 +5,32 @@
  */
 
 import { closeCode } from './net/close_codes.js';
+import { History, nodes } from './net/history.js';
 import { Session } from './net/session.js';
 import { Game } from './sim/game.js';
+import { blowTaken } from './ui/blows.js';
 import { createControls } from './ui/controls.js';
-import { byId, hueOf, say } from './ui/dom.js';
-import { createHud } from './ui/hud.js';
-import { createLog } from './ui/log.js';
+import { byId, say } from './ui/dom.js';
+import { Hud } from './ui/hud.js';
+import { Link } from './ui/link.js';
+import { Log } from './ui/log.js';
 import { createLogin } from './ui/login.js';
-import { createStatus } from './ui/status.js';
 import { narrate, narrateMove } from './ui/narrate.js';
+import { NetGraph } from './ui/netgraph.js';
+import { createPanels } from './ui/panels.js';
+import { showPeople } from './ui/people.js';
+import { createRooms } from './ui/rooms.js';
+import { Scenes } from './ui/scenes.js';
 import { claimStore, sessionStore } from './ui/stores.js';
 import { Arena } from './view/arena.js';
+import { WorldMap } from './view/map.js';
 
 /** The beat of input is looked at so often, also when nothing is drawn. */
 const INPUT_POLL_MS = 25;
+/** What changes with time alone is shown so often. */
+const TICK_MS = 100;
+/** Lists of people are shown so often at most. */
+const LISTS_MS = 250;
 
 const clock = {
   now: () => performance.now(),
@@ -28,83 +40,169 @@ const clock = {
 const env = { WebSocket, clock, random: Math.random };
 const stores = { session: sessionStore(), claims: claimStore() };
 const scheme = location.protocol === 'https:' ? 'wss' : 'ws';
+const canvas = byId('arena', HTMLCanvasElement);
 
-const write = createLog();
-const chip = createStatus();
+const log = new Log();
 const login = createLogin((player, name) => {
-  login.open();
+  enterGame();
   session.login(player, name);
 });
-
 /** @type {Session} */
 const session = new Session(env, stores, `${scheme}://${location.host}/ws`, {
   status: showStatus,
   welcome: welcomed,
-  event: (event, replayed) => {
-    game.event(event);
-    const line = narrate(event, game.state?.player_id ?? '', replayed);
-    if (line) write(...line);
-  },
-  refused: (error) => write('error', error.message || error.code),
+  event: happened,
+  refused: (error) => log.write('error', error.message || error.code),
+  trace: (entry) => scenes.trace(entry),
 });
-const arena = new Arena(byId('arena', HTMLCanvasElement), hueOf);
-const hud = createHud({
-  select: (player) => game.select(player),
-  use: (item_id) => run('use_item', { item_id }, (ok) => `${nameOf(item_id)} used, health ${ok.health}`),
-});
+const link = new Link(clock.now, () => session.wake());
+const arena = new Arena(canvas);
+const map = new WorldMap(byId('map', HTMLCanvasElement));
+const netgraph = new NetGraph();
+const hud = new Hud((item) => use(item));
 const game = new Game(session, clock.now, {
-  changed: () => hud.show(game),
-  hit: (player, by) => arena.float(player, by, clock.now()),
+  changed: () => { dirty.state = dirty.lists = true; },
+  hit: (player, by) => arena.hit(player, by, clock.now()),
 });
+const fetcher = (/** @type {Parameters<typeof fetch>} */ ...args) => fetch(...args);
+const base = () => session.http();
+const headers = () => session.authorization();
+const scenes = new Scenes({
+  known: () => game.state,
+  serverNow: () => session.serverNow(),
+  nodes: () => nodes(fetcher, base(), headers()),
+  history: (handlers) => new History({ fetch: fetcher, clock, base, headers }, handlers),
+  fetch: fetcher,
+});
+const panels = createPanels((open) => scenes.turn(open));
+const rooms = createRooms({
+  list: () => session.command('rooms').then((ok) => ok.rooms),
+  join: (room) => arrive(() => game.join(room)),
+  here: () => game.state?.current_room?.room_id ?? '',
+});
+const dirty = { state: false, lists: false };
+const shown = { tick: -Infinity, lists: -Infinity };
+let ghost = false;
+/** @type {import('./view/arena.js').Scene} */
+let scene = { me: null, everyone: [] };
 const controls = createControls({
   move: makeMove,
-  say: (text) => run('say', { text }, () => text, 'say'),
-  join: (room) => enter(() => game.join(room)),
-  tap: (x, y) => {
-    const player = arena.playerAt(x, y);
-    if (player) game.select(player);
-    byId('arena', HTMLCanvasElement).focus();
-  },
+  order: obey,
+  say: (text) => run('say', { text }, () => text, 'say').then((said) => said && shout(text)),
+  tap,
+  me: () => scene.me,
+  now: clock.now,
   walked: () => document.body.classList.add('walked'),
 });
 
+function enterGame() {
+  login.open();
+  panels.begin();
+}
+
 /** @param {import('./net/wire.js').Welcome} welcome */
 function welcomed(welcome) {
-  chip.welcomed(welcome);
+  link.welcomed(welcome);
   game.welcome(welcome);
-  hud.show(game);
-  if (welcome.ev === 'resync') write('link', 'Back, with the newest state.');
-  if (welcome.ev === 'resumed') write('link', `Back, ${welcome.replayed ?? 0} missed events replayed.`);
+  scenes.welcomed(welcome);
+  dirty.state = dirty.lists = true;
+  if (welcome.ev === 'resync') log.write('link', 'Back, with the newest state.');
+  if (welcome.ev === 'resumed') log.write('link', `Back, ${welcome.replayed ?? 0} missed events replayed.`);
   session.command('top').then((ok) => game.rank(ok.top), () => undefined);
-  if (!welcome.state.current_room) enter(() => game.arrive());
+  if (!welcome.state.current_room) arrive(() => game.arrive());
+}
+
+/**
+ * @param {import('./net/wire.js').WireEvent} event
+ * @param {boolean} replayed
+ */
+function happened(event, replayed) {
+  game.event(event);
+  if (event.ev === 'say') arena.say(event.from, event.text, clock.now());
+  const blow = event.ev === 'notice' && !replayed ? blowTaken(event.text) : null;
+  if (blow) return log.blow(blow);
+  const line = narrate(event, game.state?.player_id ?? '', replayed);
+  if (line) log.write(...line);
+  return undefined;
+}
+
+/** One's own words stand over one's own player. @param {string} text */
+function shout(text) {
+  if (game.state) arena.say(game.state.player_id, text, clock.now());
 }
 
 /** @param {() => Promise<any>} join */
-async function enter(join) {
+async function arrive(join) {
   try {
     await join();
-    write('reply', `You are in ${game.state?.current_room?.room_name ?? 'the room'}.`);
+    log.write('reply', `You are in ${game.state?.current_room?.room_name ?? 'the room'}.`);
   } catch (error) {
-    write('error', `No way in: ${/** @type {Error} */ (error).message}`);
+    log.write('error', `No way in: ${/** @type {Error} */ (error).message}`);
   }
-  hud.show(game);
+  dirty.state = dirty.lists = true;
 }
 
 /** @param {string} move */
 async function makeMove(move) {
-  const button = byId(move, HTMLButtonElement);
-  if (!session.live) return write('error', 'Not connected: the move was not sent.');
-  if (button.getAttribute('aria-disabled') === 'true') return undefined;
+  if (!session.live) return log.write('error', 'Not connected: the move was not sent.');
+  if (byId(move, HTMLButtonElement).getAttribute('aria-disabled') === 'true') return undefined;
   try {
     const { ok, target } = await game.act(move);
-    return write('combat', narrateMove(move, target && playerName(target), ok));
+    const text = narrateMove(move, target && playerName(target), ok);
+    if (!target) return log.write('combat', text);
+    return log.blow({ way: 'dealt', who: playerName(target), damage: ok.damage, text });
   } catch (error) {
-    return write('error', /** @type {Error} */ (error).message);
+    return log.write('error', /** @type {Error} */ (error).message);
   }
 }
 
+/** @param {import('./ui/controls.js').Order} order */
+function obey(order) {
+  switch (order) {
+    case 'use': {
+      const item = hud.usable(game);
+      return item ? use(item) : log.write('error', 'Nothing that can be used is left.');
+    }
+    case 'aim': return aimNext();
+    case 'scenes': return panels.toggleScenes();
+    case 'netgraph': return netgraph.toggle();
+    case 'ghost': {
+      ghost = !ghost;
+      return log.write('link', ghost ? 'Ghost: the outline is where the server last said you are.' : 'Ghost off.');
+    }
+    case 'rooms': return rooms.open();
+    case 'help': return panels.dialog('help');
+    default: return panels.chat();
+  }
+}
+
+/** Aims at the next one by name, after the last to nobody. */
+function aimNext() {
+  const players = game.others().map(({ player }) => player).sort();
+  const next = players[game.selected === null ? 0 : players.indexOf(game.selected) + 1] ?? null;
+  game.select(next ?? game.selected);
+}
+
 /**
- * Sends a command and logs what came of it.
+ * A point of the arena was clicked: a player is aimed at, a place walked to.
+ * @param {number} left
+ * @param {number} top
+ */
+function tap(left, top) {
+  canvas.focus();
+  const player = arena.playerAt(left, top);
+  if (player) game.select(player);
+  return player ? null : arena.worldAt(left, top);
+}
+
+/** @param {string} item_id */
+function use(item_id) {
+  const name = game.state?.inventory.find((item) => item.item_id === item_id)?.name ?? item_id;
+  return run('use_item', { item_id }, (ok) => `${name} used, health ${ok.health}`);
+}
+
+/**
+ * Sends a command and logs what came of it; true when it took effect.
  * @param {string} verb
  * @param {object} args
  * @param {(ok: any) => string} words
@@ -113,9 +211,11 @@ async function makeMove(move) {
 async function run(verb, args, words, kind = 'reply') {
   try {
     const ok = await session.command(verb, args);
-    write(kind, words(ok), kind === 'say' ? game.state?.display_name : undefined);
+    log.write(kind, words(ok), kind === 'say' ? game.state?.display_name : undefined);
+    return true;
   } catch (error) {
-    write('error', /** @type {Error} */ (error).message);
+    log.write('error', /** @type {Error} */ (error).message);
+    return false;
   }
 }
 
@@ -124,22 +224,20 @@ function playerName(player) {
   return game.others().find((other) => other.player === player)?.name ?? player;
 }
 
-/** @param {string} item */
-function nameOf(item) {
-  return game.state?.inventory.find(({ item_id }) => item_id === item)?.name ?? item;
-}
-
 /** @param {import('./net/session.js').SessionStatus} status */
 function showStatus(status) {
-  chip.show(status);
-  const playing = status.phase !== 'idle' && status.phase !== 'stopped';
-  byId('room-form', HTMLElement).hidden = !playing;
-  byId('logout', HTMLElement).hidden = !playing;
-  const ended = byId('ended', HTMLElement);
-  const show = status.phase === 'stopped' && status.code !== 1000 && !status.error;
-  if (show && ended.hidden) showEnd(status);
-  ended.hidden = !show;
-  if (status.phase === 'stopped' && !show) login.shut(status.error ? status.reason : '');
+  link.show(status);
+  if (status.phase !== 'stopped') return hideEnd();
+  const ended = status.code !== 1000 && !status.error;
+  if (ended) return showEnd(status);
+  hideEnd();
+  scenes.leave();
+  return login.shut(status.error ? status.reason : '');
+}
+
+function hideEnd() {
+  const dialog = byId('ended', HTMLDialogElement);
+  if (dialog.open) dialog.close();
 }
 
 /** @param {import('./net/session.js').SessionStatus} status */
@@ -147,32 +245,66 @@ function showEnd(status) {
   const known = status.code === null ? null : closeCode(status.code);
   const why = known?.name === 'replaced' ? 'This player connected somewhere else, and the newest connection wins.' : '';
   say(byId('ended-why', HTMLElement), why || `The server closed the connection: ${status.reason}.`);
-  byId('ended', HTMLElement).hidden = false;
-  byId('again', HTMLButtonElement).focus();
+  panels.dialog('ended');
 }
 
 function picture() {
   const now = clock.now();
-  game.step(controls.held());
-  if (!byId('game', HTMLElement).hidden) {
-    arena.draw(game.scene(), now);
-    hud.tick(game, session.serverNow());
-  }
   requestAnimationFrame(picture);
+  if (document.body.dataset.at !== 'game') return arena.drift(now);
+  game.step(controls.held());
+  scene = game.scene();
+  if (game.defeated) controls.rest();
+  arena.draw(scene, { ghost: ghost ? game.ghost() : null, goal: controls.goal() }, now);
+  map.draw(scene, arena.palette, now);
+  showPanels(now);
+  netgraph.tick(netNumbers, now);
+  return scenes.tick(now);
+}
+
+/**
+ * What changed is shown at once, lists and what only time changes now and then.
+ * @param {number} now
+ */
+function showPanels(now) {
+  if (dirty.state) {
+    dirty.state = false;
+    shown.tick = now;
+    hud.show(game, session.serverNow());
+  } else if (now - shown.tick >= TICK_MS) {
+    shown.tick = now;
+    hud.tick(game, session.serverNow());
+    link.tick();
+  } else if (dirty.lists && now - shown.lists >= LISTS_MS) {
+    dirty.lists = false;
+    shown.lists = now;
+    showPeople(game, (player) => game.select(player));
+  }
+}
+
+function netNumbers() {
+  const { bytes_in, bytes_out } = session.traffic;
+  return { ...game.net(), rtt_ms: session.status.rtt_ms, bytes_in, bytes_out };
 }
 
 byId('again', HTMLButtonElement).addEventListener('click', () => {
   session.again();
-  byId('arena', HTMLCanvasElement).focus();
+  canvas.focus();
 });
 byId('logout', HTMLButtonElement).addEventListener('click', () => session.logout());
+byId('help-open', HTMLButtonElement).addEventListener('click', () => panels.dialog('help'));
+byId('room-open', HTMLButtonElement).addEventListener('click', () => rooms.open());
+byId('help', HTMLDialogElement).addEventListener('close', () => canvas.focus());
+byId('ended', HTMLDialogElement).addEventListener('cancel', (event) => event.preventDefault());
 window.addEventListener('online', () => session.wake());
 document.addEventListener('visibilitychange', () => {
   if (document.visibilityState === 'visible') session.wake();
 });
-window.setInterval(() => game.step(controls.held()), INPUT_POLL_MS);
+window.setInterval(() => {
+  if (document.body.dataset.at === 'game') game.step(controls.held());
+}, INPUT_POLL_MS);
 requestAnimationFrame(picture);
-if (session.restore()) login.open();
+if (session.restore()) enterGame();
 
 Object.defineProperty(window, 'holdfast', {
   value: Object.freeze({
@@ -183,5 +315,8 @@ Object.defineProperty(window, 'holdfast', {
     players: () => game.others().map(({ player, name, health }) => ({ player, name, health })),
     connection: () => session.status,
     corrections: () => game.corrections,
+    net: () => game.net(),
+    /** The timeline of each loss: lines with times, total, before and after. */
+    incidents: () => structuredClone(scenes.incidents),
   }),
 });

@@ -1,10 +1,12 @@
 /**
- * Owns the hands: which directions are held (keys, or a finger dragged over the
- * arena), the keys and buttons of moves, chat, the room field. It decides
- * nothing; it calls what it was given.
+ * Owns the hands: which directions are held (keys, stick, a place that was
+ * clicked), the keys and buttons of moves and panels, chat. It decides nothing;
+ * it calls what it was given.
  */
 
 import { byId } from './dom.js';
+import { createStick } from './stick.js';
+import { Walker } from './walker.js';
 
 /** @type {Readonly<Record<string, readonly [number, number]>>} */
 const DIRECTIONS = Object.freeze({
@@ -13,34 +15,58 @@ const DIRECTIONS = Object.freeze({
 });
 /** @type {Readonly<Record<string, string>>} */
 const MOVE_KEYS = Object.freeze({ Digit1: 'attack', Digit2: 'special', Digit3: 'heal', Digit4: 'defend' });
-/** A finger must be dragged so far (CSS pixels) to mean a direction. */
-const DRAG_PX = 14;
-/** Dragged so far it sprints. */
-const SPRINT_PX = 90;
+/** @type {Readonly<Record<string, Order>>} */
+const ORDER_KEYS = Object.freeze({
+  Digit5: 'use', KeyQ: 'aim', KeyB: 'scenes', KeyN: 'netgraph', KeyG: 'ghost', KeyR: 'rooms',
+});
 
 /**
+ * @typedef {import('../net/wire.js').Point} Point
+ * @typedef {import('../net/wire.js').Step} Step
+ * @typedef {'use' | 'aim' | 'scenes' | 'netgraph' | 'ghost' | 'rooms' | 'help' | 'chat'} Order
+ *
  * @typedef {object} Hands
  * @property {(move: string) => void} move
+ * @property {(order: Order) => void} order
  * @property {(text: string) => void} say
- * @property {(room: string) => void} join
- * @property {(x: number, y: number) => void} tap a point of the canvas, CSS pixels
+ * @property {(left: number, top: number) => Point | null} tap a point of the canvas; the place to walk to, if any
+ * @property {() => Point | null} me where one's own player is
+ * @property {() => number} now
  * @property {() => void} walked a direction was held for the first time
  */
 
 /** @param {EventTarget | null} target */
 const isField = (target) => target instanceof HTMLInputElement || target instanceof HTMLTextAreaElement;
+/** Arrows scroll there. @param {EventTarget | null} target */
+const isScrolled = (target) => target instanceof Element && target.closest('#log, #scenes-body') !== null;
 
 /** @param {Hands} hands */
 export function createControls(hands) {
+  const walker = new Walker();
   const keys = watchKeys(hands);
-  const finger = watchFinger(hands);
-  watchForms(hands);
+  const finger = createStick({
+    walked: hands.walked,
+    tap: (left, top, sprint) => {
+      const place = hands.tap(left, top);
+      if (!place) return;
+      walker.go(place, sprint, hands.now());
+      hands.walked();
+    },
+  });
+  watchChat(hands);
   for (const button of document.querySelectorAll('button[data-move]')) {
     button.addEventListener('click', () => hands.move(/** @type {HTMLElement} */ (button).dataset.move ?? ''));
   }
   return {
-    /** @returns {import('../net/wire.js').Step | null} what is held now */
-    held: () => keys() ?? finger(),
+    /** @returns {Step | null} what is held now */
+    held() {
+      const held = keys() ?? finger();
+      if (held) walker.stop();
+      return held ?? walker.held(hands.me(), hands.now());
+    },
+    /** Where a click sent one's player. */
+    goal: () => walker.goal,
+    rest: () => walker.stop(),
   };
 }
 
@@ -49,20 +75,15 @@ function watchKeys(hands) {
   /** @type {Set<string>} */
   const down = new Set();
   let sprint = false;
-  const playing = () => !byId('game', HTMLElement).hidden;
   document.addEventListener('keydown', (event) => {
     sprint = event.shiftKey;
-    if (!playing() || isField(event.target) || event.ctrlKey || event.metaKey || event.altKey) return;
+    if (!isPlaying() || isField(event.target) || event.ctrlKey || event.metaKey || event.altKey) return;
     if (DIRECTIONS[event.code]) {
+      if (event.code.startsWith('Arrow') && isScrolled(event.target)) return;
       event.preventDefault();
       if (down.size === 0) hands.walked();
       down.add(event.code);
-    } else if (MOVE_KEYS[event.code] && !event.repeat) {
-      hands.move(MOVE_KEYS[event.code] ?? '');
-    } else if (event.code === 'Enter' && event.target instanceof HTMLCanvasElement) {
-      event.preventDefault();
-      byId('chat', HTMLInputElement).focus();
-    }
+    } else if (!event.repeat) pressed(event, hands);
   });
   document.addEventListener('keyup', (event) => {
     sprint = event.shiftKey;
@@ -75,59 +96,43 @@ function watchKeys(hands) {
   return () => direction([...down].map((code) => DIRECTIONS[code] ?? [0, 0]), sprint);
 }
 
+/** Keys mean something in the game, and not while a dialog asks. */
+function isPlaying() {
+  return document.body.dataset.at === 'game' && !document.querySelector('dialog[open]');
+}
+
+/**
+ * @param {KeyboardEvent} event
+ * @param {Hands} hands
+ */
+function pressed(event, hands) {
+  const move = MOVE_KEYS[event.code];
+  const order = event.key === '?' ? 'help' : ORDER_KEYS[event.code];
+  if (move) return hands.move(move);
+  const free = event.target === document.body || event.target instanceof HTMLCanvasElement;
+  if (event.code === 'Enter' && free) {
+    event.preventDefault();
+    return hands.order('chat');
+  }
+  if (!order) return undefined;
+  event.preventDefault();
+  return hands.order(order);
+}
+
 /**
  * @param {(readonly [number, number])[]} held
  * @param {boolean} sprint
- * @returns {import('../net/wire.js').Step | null}
+ * @returns {Step | null}
  */
 function direction(held, sprint) {
+  if (held.length === 0) return null;
   const dx = Math.sign(held.reduce((sum, [x]) => sum + x, 0));
   const dy = Math.sign(held.reduce((sum, [, y]) => sum + y, 0));
   return dx === 0 && dy === 0 ? null : [dx, dy, sprint ? 1 : 0];
 }
 
 /** @param {Hands} hands */
-function watchFinger(hands) {
-  const canvas = byId('arena', HTMLCanvasElement);
-  /** @type {{ id: number, x: number, y: number, dx: number, dy: number, moved: boolean } | null} */
-  let drag = null;
-  canvas.addEventListener('pointerdown', (event) => {
-    if (drag) return;
-    drag = { id: event.pointerId, x: event.clientX, y: event.clientY, dx: 0, dy: 0, moved: false };
-    canvas.setPointerCapture(event.pointerId);
-  });
-  canvas.addEventListener('pointermove', (event) => {
-    if (drag?.id !== event.pointerId || event.pointerType === 'mouse') return;
-    drag.dx = event.clientX - drag.x;
-    drag.dy = event.clientY - drag.y;
-    if (!drag.moved && Math.hypot(drag.dx, drag.dy) > DRAG_PX) {
-      drag.moved = true;
-      hands.walked();
-    }
-  });
-  canvas.addEventListener('pointerup', (event) => {
-    if (drag?.id !== event.pointerId) return;
-    if (!drag.moved) hands.tap(event.offsetX, event.offsetY);
-    drag = null;
-  });
-  canvas.addEventListener('pointercancel', () => { drag = null; });
-  return () => (drag?.moved ? towards(drag.dx, drag.dy) : null);
-}
-
-/**
- * The nearest of the eight directions.
- * @param {number} x
- * @param {number} y
- * @returns {import('../net/wire.js').Step | null}
- */
-function towards(x, y) {
-  const far = Math.hypot(x, y);
-  if (far <= DRAG_PX) return null;
-  return [Math.round(x / far), Math.round(y / far), far > SPRINT_PX ? 1 : 0];
-}
-
-/** @param {Hands} hands */
-function watchForms(hands) {
+function watchChat(hands) {
   const canvas = byId('arena', HTMLCanvasElement);
   const chat = byId('chat', HTMLInputElement);
   byId('chat-form', HTMLFormElement).addEventListener('submit', (event) => {
@@ -139,10 +144,5 @@ function watchForms(hands) {
   });
   chat.addEventListener('keydown', (event) => {
     if (event.key === 'Escape') canvas.focus();
-  });
-  byId('room-form', HTMLFormElement).addEventListener('submit', (event) => {
-    event.preventDefault();
-    hands.join(byId('room', HTMLInputElement).value.trim());
-    canvas.focus();
   });
 }

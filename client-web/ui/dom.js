@@ -30,23 +30,39 @@ export function make(tag, className = '', text = '') {
   return made;
 }
 
+const SVG = 'http://www.w3.org/2000/svg';
+
 /**
- * Sets text only when it changes, so that nothing is announced twice.
- * @param {Element} element
- * @param {string} text
+ * A picture of the page's own sprites.
+ * @param {string} name
  */
-export function say(element, text) {
-  if (element.textContent !== text) element.textContent = text;
+export function icon(name) {
+  const svg = document.createElementNS(SVG, 'svg');
+  svg.setAttribute('class', 'icon');
+  svg.setAttribute('aria-hidden', 'true');
+  const use = document.createElementNS(SVG, 'use');
+  use.setAttribute('href', `#i-${name}`);
+  svg.append(use);
+  return svg;
 }
 
 /**
- * A hue that belongs to a player id, the same on every page.
- * @param {string} player
+ * Sets text only when it changes, so that nothing is announced twice.
+ * @param {Element | null | undefined} element
+ * @param {string} text
  */
-export function hueOf(player) {
-  let hash = 2166136261;
-  for (const letter of player) hash = Math.imul(hash ^ letter.charCodeAt(0), 16777619);
-  return (hash >>> 0) % 360;
+export function say(element, text) {
+  if (element && element.textContent !== text) element.textContent = text;
+}
+
+/**
+ * Sets an attribute only when it changes.
+ * @param {Element} element
+ * @param {string} name
+ * @param {string} value
+ */
+export function mark(element, name, value) {
+  if (element.getAttribute(name) !== value) element.setAttribute(name, value);
 }
 
 /**
@@ -66,7 +82,7 @@ export function follow(list, rows, keyOf, create, update) {
     const kept = /** @type {HTMLElement | undefined} */ (before.get(key));
     before.delete(key);
     const element = kept ?? create(row);
-    element.dataset.key = key;
+    if (!kept) element.dataset.key = key;
     update(element, row, place);
     if (list.children[place] !== element) list.insertBefore(element, list.children[place] ?? null);
   });

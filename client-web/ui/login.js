@@ -1,10 +1,12 @@
 /**
- * Owns the gate: the name, remembered for the next visit, Enter to play, and
- * the reason when the server says no.
+ * Owns the gate: a name that is filled in already (the last one, or a made-up
+ * one), Enter to play, and the reason when the server says no.
  */
 
 import { displayName, playerId } from '../net/wire.js';
+import { showCrest } from '../view/blazon.js';
 import { byId } from './dom.js';
+import { madeUpName } from './names.js';
 import { rememberedName } from './stores.js';
 
 /** @param {(player: string, name: string) => void} enter */
@@ -12,10 +14,13 @@ export function createLogin(enter) {
   const form = byId('login', HTMLFormElement);
   const input = byId('name', HTMLInputElement);
   const error = byId('login-error', HTMLElement);
-  const gate = byId('gate', HTMLElement);
   const game = byId('game', HTMLElement);
-  input.value = rememberedName.get();
+  const arena = byId('arena', HTMLCanvasElement);
+  const crest = () => showCrest(byId('name-crest', HTMLCanvasElement), playerId(input.value) || 'nobody');
+  input.value = rememberedName.get() || madeUpName(Math.random);
+  input.addEventListener('input', crest);
   input.select();
+  crest();
 
   /** @param {string} text */
   const complain = (text) => {
@@ -33,18 +38,21 @@ export function createLogin(enter) {
   });
 
   return {
-    /** Shows the arena and moves the focus into it. */
+    /** Shows the game and moves the focus into it. */
     open() {
-      gate.hidden = true;
-      game.hidden = false;
-      byId('arena', HTMLCanvasElement).focus();
+      document.body.dataset.at = 'game';
+      game.inert = false;
+      arena.tabIndex = 0;
+      arena.focus();
     },
     /** @param {string} [why] shows the gate again, with a reason */
     shut(why = '') {
-      game.hidden = true;
-      gate.hidden = false;
+      document.body.dataset.at = 'gate';
+      game.inert = true;
+      arena.tabIndex = -1;
       complain(why);
       input.focus();
+      input.select();
     },
   };
 }

@@ -1,12 +1,14 @@
 /**
  * Owns what the browser remembers: the session for as long as the tab lives
- * (so that a reload resumes), and the tokens of claimed names for good. A
- * browser that refuses storage plays on without it.
+ * (so that a reload resumes), the tokens of claimed names for good, the last
+ * name, and whether behind the scenes is wanted. A browser that refuses storage
+ * plays on without it.
  */
 
 const NAME_KEY = 'holdfast.name';
 const SESSION_KEY = 'holdfast.session';
 const CLAIM_KEY = 'holdfast.claim.';
+const SCENES_KEY = 'holdfast.scenes';
 
 /**
  * @template T
@@ -42,4 +44,14 @@ export function claimStore() {
 export const rememberedName = Object.freeze({
   get: () => tolerant(() => localStorage.getItem(NAME_KEY)) ?? '',
   set: (/** @type {string} */ name) => { tolerant(() => localStorage.setItem(NAME_KEY, name)); },
+});
+
+/** Whether behind the scenes was opened or shut by hand; null: neither. */
+export const scenesWish = Object.freeze({
+  /** @returns {boolean | null} */
+  get() {
+    const wish = tolerant(() => localStorage.getItem(SCENES_KEY));
+    return wish === null ? null : wish === 'open';
+  },
+  set: (/** @type {boolean} */ open) => { tolerant(() => localStorage.setItem(SCENES_KEY, open ? 'open' : 'shut')); },
 });

@@ -1,21 +1,23 @@
 /**
  * Owns the canvas: draws one picture of a scene, and says who stands at a point
- * of it. It knows nothing of sessions or input; colours come from the style
- * sheet, so light and dark are decided in one place.
+ * of it. It knows nothing of sessions or input. A picture copies sprites and
+ * makes nothing new, so that hundreds of players cost little.
  */
 
 import { FLAGS } from '../net/wire.js';
 import { WORLD_UNITS } from '../sim/step.js';
+import { Effects } from './effects.js';
+import { Floor } from './floor.js';
+import { readPalette, wishes } from './palette.js';
+import { RADIUS, Sprites } from './sprites.js';
 
-/** Units a player is wide, half. */
-const RADIUS = 22;
-const GRID_UNITS = 128;
 /** So many units are seen across the shorter side at least. */
-const SEEN_UNITS = 620;
-const FLOAT_MS = 1_100;
-const MAP_PX = 92;
-/** On a phone the map would hide too much of the arena. */
-const MAP_PART_MAX = 0.17;
+const SEEN_UNITS = 820;
+/** Beyond the edge of the canvas so much is still drawn (CSS pixels). */
+const MARGIN_PX = 90;
+/** Somebody who did not move for so long has no direction. */
+const FACING_MS = 400;
+const TURN_UNITS = 0.5;
 
 /**
  * @typedef {object} Drawn someone as drawn
@@ -28,47 +30,72 @@ const MAP_PART_MAX = 0.17;
  * @property {boolean} own
  * @property {boolean} selected
  *
- * @typedef {{ me: { x: number, y: number } | null, everyone: Drawn[] }} Scene
- * @typedef {Record<'floor' | 'grid' | 'edge' | 'text' | 'plate' | 'accent' | 'bad' | 'good' | 'void', string>} Colours
+ * @typedef {import('../net/wire.js').Point} Point
+ * @typedef {{ me: Point | null, everyone: Drawn[] }} Scene
  * @typedef {{ scale: number, x: number, y: number, width: number, height: number }} Camera
+ * @typedef {{ x: number, y: number, angle: number, at: number, seen: number }} Facing
+ * @typedef {{ ghost: Point | null, goal: Point | null }} Marks where the server says I am; where I walk to
  */
 
 export class Arena {
   /** @type {HTMLCanvasElement} */ #canvas;
   /** @type {CanvasRenderingContext2D} */ #pen;
-  /** @type {(player: string) => number} */ #hueOf;
-  /** @type {Colours} */ #colours;
-  #light = false;
-  #calm = false;
+  #palette = readPalette();
+  #calm = wishes.calm;
+  #floor = new Floor();
+  #sprites = new Sprites(this.#palette);
+  #effects = new Effects();
   /** @type {Camera} */ #camera = { scale: 1, x: WORLD_UNITS / 2, y: WORLD_UNITS / 2, width: 1, height: 1 };
   /** @type {Scene} */ #scene = { me: null, everyone: [] };
-  /** @type {{ player: string, by: number, at: number }[]} */ #floats = [];
+  /** @type {Map<string, Facing>} */ #facing = new Map();
+  #sweptAt = 0;
 
-  /**
-   * @param {HTMLCanvasElement} canvas
-   * @param {(player: string) => number} hueOf
-   */
-  constructor(canvas, hueOf) {
+  /** @param {HTMLCanvasElement} canvas */
+  constructor(canvas) {
     const pen = canvas.getContext('2d', { alpha: false });
     if (!pen) throw new Error('this browser has no 2d canvas');
     this.#canvas = canvas;
     this.#pen = pen;
-    this.#hueOf = hueOf;
-    this.#colours = this.#readStyle();
-    for (const query of ['(prefers-color-scheme: light)', '(prefers-reduced-motion: reduce)']) {
-      matchMedia(query).addEventListener('change', () => { this.#colours = this.#readStyle(); });
-    }
+    wishes.watch(() => {
+      this.#palette = readPalette();
+      this.#calm = wishes.calm;
+    });
+  }
+
+  get palette() {
+    return this.#palette;
   }
 
   /**
-   * A number rises from a player: damage or healing.
+   * Someone's health moved: a number rises, and a blow leaves its stroke.
    * @param {string} player
    * @param {number} by
    * @param {number} now
    */
-  float(player, by, now) {
-    this.#floats.push({ player, by, at: now });
-    if (this.#floats.length > 40) this.#floats.shift();
+  hit(player, by, now) {
+    this.#effects.hit(player, by, now);
+  }
+
+  /**
+   * Someone said something: it stands over them for a while.
+   * @param {string} player
+   * @param {string} text
+   * @param {number} now
+   */
+  say(player, text, now) {
+    this.#effects.say(player, text, now);
+  }
+
+  /**
+   * The place in the world under a point of the canvas.
+   * @param {number} left CSS pixels
+   * @param {number} top CSS pixels
+   * @returns {Point}
+   */
+  worldAt(left, top) {
+    const { scale, x, y, width, height } = this.#camera;
+    const inWorld = (/** @type {number} */ value) => Math.min(Math.max(Math.round(value), 0), WORLD_UNITS - 1);
+    return { x: inWorld((left - width / 2) / scale + x), y: inWorld((top - height / 2) / scale + y) };
   }
 
   /**
@@ -77,31 +104,49 @@ export class Arena {
    * @param {number} top CSS pixels
    */
   playerAt(left, top) {
-    const { scale, x, y, width, height } = this.#camera;
-    const at = { x: (left - width / 2) / scale + x, y: (top - height / 2) / scale + y };
-    const reach = Math.max(RADIUS * 1.5, 24 / scale);
-    const near = this.#scene.everyone
-      .filter(({ own }) => !own)
-      .map((one) => ({ player: one.player, far: Math.hypot(one.x - at.x, one.y - at.y) }))
-      .filter(({ far }) => far <= reach)
-      .sort((a, b) => a.far - b.far);
-    return near[0]?.player ?? null;
+    const at = this.worldAt(left, top);
+    let best = Math.max(RADIUS * 1.4, 24 / this.#camera.scale);
+    let found = null;
+    for (const one of this.#scene.everyone) {
+      const far = Math.hypot(one.x - at.x, one.y - at.y);
+      if (one.own || far > best) continue;
+      best = far;
+      found = one.player;
+    }
+    return found;
   }
 
   /**
    * @param {Scene} scene
+   * @param {Marks} marks
    * @param {number} now
    */
-  draw(scene, now) {
+  draw(scene, marks, now) {
     this.#scene = scene;
     if (!this.#fit()) return;
-    if (scene.me) Object.assign(this.#camera, { x: scene.me.x, y: scene.me.y });
-    this.#drawFloor();
-    const seen = scene.everyone.filter((one) => this.#isSeen(one));
-    for (const one of seen) this.#drawPlayer(one, now);
-    for (const one of seen) this.#drawLabel(one);
-    this.#drawFloats(scene, now);
-    this.#drawMap(scene);
+    if (scene.me) {
+      this.#camera.x = scene.me.x;
+      this.#camera.y = scene.me.y;
+    }
+    this.#floor.draw(this.#pen, this.#camera, this.#palette);
+    if (marks.goal) this.#drawGoal(marks.goal, now);
+    for (const one of scene.everyone) if (this.#isSeen(one)) this.#drawPlayer(one, now);
+    for (const one of scene.everyone) if (this.#isSeen(one)) this.#drawLabel(one);
+    if (marks.ghost && scene.me) this.#drawGhost(marks.ghost, scene.me);
+    this.#drawEffects(now);
+    this.#sweep(now);
+  }
+
+  /**
+   * The empty courtyard behind the gate, slowly passing by.
+   * @param {number} now
+   */
+  drift(now) {
+    if (!this.#fit()) return;
+    const angle = this.#calm ? 0.6 : now / 24_000;
+    this.#camera.x = WORLD_UNITS / 2 + Math.cos(angle) * 340;
+    this.#camera.y = WORLD_UNITS / 2 + Math.sin(angle) * 260;
+    this.#floor.draw(this.#pen, this.#camera, this.#palette);
   }
 
   /** Follows the element's size and the screen's pixels. */
@@ -112,71 +157,39 @@ export class Arena {
     const [wide, high] = [Math.round(width * pixels), Math.round(height * pixels)];
     if (this.#canvas.width !== wide) this.#canvas.width = wide;
     if (this.#canvas.height !== high) this.#canvas.height = high;
-    const scale = Math.min(1, Math.min(width, height) / SEEN_UNITS);
-    Object.assign(this.#camera, { width, height, scale });
+    const scale = Math.round(Math.min(1.1, Math.max(0.55, Math.min(width, height) / SEEN_UNITS)) * 50) / 50;
+    this.#camera.width = width;
+    this.#camera.height = height;
+    this.#camera.scale = scale;
+    this.#sprites.suit(this.#palette, pixels, scale);
     this.#pen.setTransform(pixels, 0, 0, pixels, 0, 0);
     return true;
   }
 
-  #toWorld() {
-    const { scale, x, y, width, height } = this.#camera;
-    this.#pen.translate(width / 2, height / 2);
-    this.#pen.scale(scale, scale);
-    this.#pen.translate(-x, -y);
+  /** @param {Point} at */
+  #left(at) {
+    return (at.x - this.#camera.x) * this.#camera.scale + this.#camera.width / 2;
   }
 
-  /** @param {{ x: number, y: number }} at */
-  #toScreen(at) {
-    const { scale, x, y, width, height } = this.#camera;
-    return { left: (at.x - x) * scale + width / 2, top: (at.y - y) * scale + height / 2 };
+  /** @param {Point} at */
+  #top(at) {
+    return (at.y - this.#camera.y) * this.#camera.scale + this.#camera.height / 2;
   }
 
-  /** @param {{ x: number, y: number }} at */
+  /** @param {Point} at */
   #isSeen(at) {
-    const { left, top } = this.#toScreen(at);
-    return left > -80 && top > -80 && left < this.#camera.width + 80 && top < this.#camera.height + 80;
+    const [left, top] = [this.#left(at), this.#top(at)];
+    const { width, height } = this.#camera;
+    return left > -MARGIN_PX && top > -MARGIN_PX && left < width + MARGIN_PX && top < height + MARGIN_PX;
   }
 
-  #drawFloor() {
-    const pen = this.#pen;
-    const { scale, x, y, width, height } = this.#camera;
-    pen.fillStyle = this.#colours.void;
-    pen.fillRect(0, 0, width, height);
-    pen.save();
-    this.#toWorld();
-    pen.fillStyle = this.#colours.floor;
-    pen.fillRect(0, 0, WORLD_UNITS, WORLD_UNITS);
-    const [halfWide, halfHigh] = [width / 2 / scale, height / 2 / scale];
-    pen.beginPath();
-    for (let at = gridFrom(x - halfWide); at <= gridTo(x + halfWide); at += GRID_UNITS) {
-      pen.moveTo(at, Math.max(0, y - halfHigh));
-      pen.lineTo(at, Math.min(WORLD_UNITS, y + halfHigh));
-    }
-    for (let at = gridFrom(y - halfHigh); at <= gridTo(y + halfHigh); at += GRID_UNITS) {
-      pen.moveTo(Math.max(0, x - halfWide), at);
-      pen.lineTo(Math.min(WORLD_UNITS, x + halfWide), at);
-    }
-    pen.strokeStyle = this.#colours.grid;
-    pen.lineWidth = 1 / scale;
-    pen.stroke();
-    this.#drawRings();
-    pen.restore();
-  }
-
-  /** The middle of the arena, and the edge of the world. */
-  #drawRings() {
-    const pen = this.#pen;
-    const middle = WORLD_UNITS / 2;
-    pen.strokeStyle = this.#colours.grid;
-    pen.lineWidth = 6;
-    for (const radius of [256, 640, 1280]) {
-      pen.beginPath();
-      pen.arc(middle, middle, radius, 0, Math.PI * 2);
-      pen.stroke();
-    }
-    pen.strokeStyle = this.#colours.edge;
-    pen.lineWidth = 10;
-    pen.strokeRect(0, 0, WORLD_UNITS, WORLD_UNITS);
+  /**
+   * @param {import('./sprites.js').Sprite} sprite
+   * @param {number} left
+   * @param {number} top
+   */
+  #stamp(sprite, left, top) {
+    this.#pen.drawImage(sprite.image, left - sprite.width / 2, top - sprite.height / 2, sprite.width, sprite.height);
   }
 
   /**
@@ -185,163 +198,180 @@ export class Arena {
    */
   #drawPlayer(one, now) {
     const pen = this.#pen;
-    const has = (/** @type {number} */ flag) => (one.flags & flag) !== 0;
-    const down = has(FLAGS.defeated) || one.health <= 0;
+    const [left, top] = [this.#left(one), this.#top(one)];
+    const down = (one.flags & FLAGS.defeated) !== 0 || one.health <= 0;
+    const lost = (one.flags & FLAGS.lost) !== 0;
+    const facing = this.#face(one, now);
+    if (down || lost) pen.globalAlpha = down ? 0.45 : 0.65;
+    this.#stamp(this.#sprites.shield(one.player), left, top);
+    pen.globalAlpha = 1;
+    if (down) this.#stamp(this.#sprites.around('down'), left, top);
+    if (one.own) this.#stamp(this.#sprites.around('own'), left, top);
+    if ((one.flags & FLAGS.defending) !== 0) this.#stamp(this.#sprites.around('defend'), left, top);
+    if (lost) this.#stamp(this.#sprites.around('lost'), left, top);
+    if (one.selected) this.#turned('aim', left, top, this.#calm ? 0 : (now / 900) % (Math.PI * 2));
+    if (now - facing.at < FACING_MS && !down) this.#turned('beak', left, top, facing.angle);
+    if ((one.flags & FLAGS.sprinting) !== 0 && now - facing.at < FACING_MS) this.#dust(left, top, facing.angle);
+    const struck = this.#effects.struckAgo(one.player, now);
+    if (struck !== null) this.#stroke(left, top, struck);
+  }
+
+  /**
+   * @param {'aim' | 'beak'} kind
+   * @param {number} left
+   * @param {number} top
+   * @param {number} angle
+   */
+  #turned(kind, left, top, angle) {
+    const pen = this.#pen;
     pen.save();
-    this.#toWorld();
-    pen.translate(one.x, one.y);
-    pen.globalAlpha = down ? 0.4 : has(FLAGS.lost) ? 0.6 : 1;
-    if (has(FLAGS.sprinting)) ring(pen, RADIUS + 9, 2, this.#colours.edge, [3, 7]);
-    disc(pen, RADIUS, `hsl(${this.#hueOf(one.player)} 62% ${this.#light ? 46 : 58}%)`);
-    disc(pen, RADIUS * 0.46, one.own ? this.#colours.plate : `hsl(${this.#hueOf(one.player)} 50% ${this.#light ? 30 : 32}%)`);
-    if (one.own) ring(pen, RADIUS + 3, 4, this.#colours.accent);
-    if (has(FLAGS.defending)) ring(pen, RADIUS + 12, 5, this.#colours.text, [22, 10]);
-    if (has(FLAGS.lost)) ring(pen, RADIUS + 6, 3, this.#colours.text, [5, 6]);
-    if (one.selected) this.#drawAim(now);
-    if (down) cross(pen, RADIUS * 0.7, this.#colours.text);
+    pen.translate(left, top);
+    pen.rotate(angle);
+    this.#stamp(this.#sprites.around(kind), 0, 0);
     pen.restore();
   }
 
-  /** @param {number} now */
-  #drawAim(now) {
+  /**
+   * Which way somebody walks, told by where they were drawn.
+   * @param {Drawn} one
+   * @param {number} now
+   */
+  #face(one, now) {
+    let facing = this.#facing.get(one.player);
+    if (!facing) {
+      facing = { x: one.x, y: one.y, angle: 0, at: -Infinity, seen: now };
+      this.#facing.set(one.player, facing);
+    }
+    facing.seen = now;
+    const [dx, dy] = [one.x - facing.x, one.y - facing.y];
+    if (Math.abs(dx) + Math.abs(dy) > TURN_UNITS) {
+      facing.angle = Math.atan2(dy, dx);
+      facing.at = now;
+      facing.x = one.x;
+      facing.y = one.y;
+    }
+    return facing;
+  }
+
+  /**
+   * Three strokes behind somebody who sprints.
+   * @param {number} left
+   * @param {number} top
+   * @param {number} angle
+   */
+  #dust(left, top, angle) {
     const pen = this.#pen;
-    pen.rotate(this.#calm ? 0 : (now / 900) % (Math.PI * 2));
-    const arc = (RADIUS + 17) * Math.PI / 4;
-    ring(pen, RADIUS + 17, 4, this.#colours.bad, [arc, arc]);
+    const { scale } = this.#camera;
+    pen.strokeStyle = this.#palette.dust;
+    pen.lineWidth = 3 * scale;
+    pen.lineCap = 'round';
+    pen.beginPath();
+    for (let side = -1; side <= 1; side += 1) {
+      const away = angle + Math.PI + side * 0.45;
+      const [from, to] = [(RADIUS + 8) * scale, (RADIUS + (side === 0 ? 26 : 19)) * scale];
+      pen.moveTo(left + Math.cos(away) * from, top + Math.sin(away) * from);
+      pen.lineTo(left + Math.cos(away) * to, top + Math.sin(away) * to);
+    }
+    pen.stroke();
+  }
+
+  /**
+   * The stroke of a blow, across who was struck.
+   * @param {number} left
+   * @param {number} top
+   * @param {number} part of its life, 0 to 1
+   */
+  #stroke(left, top, part) {
+    const pen = this.#pen;
+    const reach = RADIUS * 1.45 * this.#camera.scale;
+    const drawn = this.#calm ? 1 : Math.min(1, part * 2.2);
+    pen.globalAlpha = 1 - part;
+    pen.strokeStyle = this.#palette.hurt;
+    pen.lineWidth = 6 * this.#camera.scale;
+    pen.lineCap = 'round';
+    pen.beginPath();
+    pen.arc(left - reach * 0.4, top + reach * 0.4, reach * 1.15, -Math.PI * 0.62, -Math.PI * 0.62 + Math.PI * 0.72 * drawn);
+    pen.stroke();
+    pen.globalAlpha = 1;
   }
 
   /** Name and health, at a readable size whatever the scale. @param {Drawn} one */
   #drawLabel(one) {
     const pen = this.#pen;
-    const { left: middle, top } = this.#toScreen(one);
-    pen.font = `${one.own ? 700 : 600} 13px system-ui, sans-serif`;
-    pen.textAlign = 'center';
-    pen.textBaseline = 'middle';
-    const name = one.name.length > 18 ? `${one.name.slice(0, 17)}…` : one.name;
-    const wide = Math.max(pen.measureText(name).width, 44) + 14;
-    // At an edge it stays readable: moved in, or below the player.
-    const away = (RADIUS + 14) * this.#camera.scale;
-    const above = top - away < 30 ? top + away + 28 : top - away;
-    const left = Math.min(Math.max(middle, wide / 2 + 2), this.#camera.width - wide / 2 - 2);
-    pen.fillStyle = this.#colours.plate;
-    pen.beginPath();
-    pen.roundRect(left - wide / 2, above - 27, wide, 28, 7);
-    pen.fill();
-    pen.fillStyle = this.#colours.text;
-    pen.fillText(name, left, above - 17);
+    const { width: screen, scale } = this.#camera;
+    const sprite = this.#sprites.label(one.name, one.own);
+    const away = (RADIUS + 10) * scale + sprite.height / 2;
+    const middle = this.#top(one) - away < sprite.height ? this.#top(one) + away : this.#top(one) - away;
+    const most = screen - sprite.width - 2;
+    // Whole pixels keep the letters sharp.
+    const left = Math.round(Math.min(Math.max(this.#left(one) - sprite.width / 2, 2), most));
+    const top = Math.round(middle - sprite.height / 2);
+    pen.drawImage(sprite.image, left, top, sprite.width, sprite.height);
     const part = Math.min(Math.max(one.health / 100, 0), 1);
-    pen.fillStyle = this.#colours.edge;
-    pen.fillRect(left - wide / 2 + 6, above - 8, wide - 12, 4);
-    pen.fillStyle = part > 0.35 ? this.#colours.good : this.#colours.bad;
-    pen.fillRect(left - wide / 2 + 6, above - 8, (wide - 12) * part, 4);
+    const { good, warn, bad } = this.#palette;
+    pen.fillStyle = part > 0.5 ? good : part > 0.25 ? warn : bad;
+    pen.fillRect(left + 6, top + 20, (sprite.width - 12) * part, 4);
   }
 
   /**
-   * @param {Scene} scene
+   * Where the server last said that I am, tied to where I am drawn.
+   * @param {Point} ghost
+   * @param {Point} me
+   */
+  #drawGhost(ghost, me) {
+    const pen = this.#pen;
+    pen.strokeStyle = this.#palette.ghost;
+    pen.lineWidth = 2.5;
+    pen.beginPath();
+    pen.moveTo(this.#left(ghost), this.#top(ghost));
+    pen.lineTo(this.#left(me), this.#top(me));
+    pen.stroke();
+    pen.setLineDash([5, 4]);
+    pen.beginPath();
+    pen.arc(this.#left(ghost), this.#top(ghost), (RADIUS + 1) * this.#camera.scale, 0, Math.PI * 2);
+    pen.stroke();
+    pen.setLineDash([]);
+  }
+
+  /**
+   * Where a click sent me.
+   * @param {Point} goal
    * @param {number} now
    */
-  #drawFloats(scene, now) {
+  #drawGoal(goal, now) {
     const pen = this.#pen;
-    this.#floats = this.#floats.filter(({ at }) => now - at < FLOAT_MS);
-    pen.font = '800 18px system-ui, sans-serif';
-    pen.textAlign = 'center';
-    pen.lineWidth = 4;
-    pen.strokeStyle = this.#colours.plate;
-    for (const { player, by, at } of this.#floats) {
-      const one = scene.everyone.find((someone) => someone.player === player);
-      if (!one) continue;
-      const age = (now - at) / FLOAT_MS;
-      const { left, top } = this.#toScreen(one);
-      const high = top - 52 * this.#camera.scale - 24 - (this.#calm ? 0 : age * 34);
+    const beat = this.#calm ? 0.5 : (now % 900) / 900;
+    pen.strokeStyle = this.#palette.ring;
+    pen.lineWidth = 3;
+    pen.beginPath();
+    pen.arc(this.#left(goal), this.#top(goal), (8 + beat * 8) * this.#camera.scale, 0, Math.PI * 2);
+    pen.stroke();
+  }
+
+  /** @param {number} now */
+  #drawEffects(now) {
+    const pen = this.#pen;
+    const { scale } = this.#camera;
+    for (const one of this.#scene.everyone) {
+      const said = this.#effects.saidBy(one.player, now);
+      if (said === null || !this.#isSeen(one)) continue;
+      const bubble = this.#sprites.bubble(said);
+      this.#stamp(bubble, this.#left(one), this.#top(one) - (RADIUS + 12) * scale - 32 - bubble.height / 2);
+    }
+    for (const { player, by, age } of this.#effects.numbers(now)) {
+      const one = this.#scene.everyone.find((someone) => someone.player === player);
+      if (!one || !this.#isSeen(one)) continue;
       pen.globalAlpha = age < 0.7 ? 1 : (1 - age) / 0.3;
-      pen.fillStyle = by < 0 ? this.#colours.bad : this.#colours.good;
-      pen.strokeText(by > 0 ? `+${by}` : String(by), left, high);
-      pen.fillText(by > 0 ? `+${by}` : String(by), left, high);
+      const rise = this.#calm ? 12 : age * 38;
+      this.#stamp(this.#sprites.number(by), this.#left(one) + 26 * scale, this.#top(one) - 14 * scale - rise);
     }
     pen.globalAlpha = 1;
   }
 
-  /** The whole world in a corner. @param {Scene} scene */
-  #drawMap(scene) {
-    const pen = this.#pen;
-    const { width, height } = this.#camera;
-    const size = Math.min(MAP_PX, width * MAP_PART_MAX);
-    const [left, top] = [width - size - 12, height - size - 12];
-    const unit = size / WORLD_UNITS;
-    pen.fillStyle = this.#colours.plate;
-    pen.strokeStyle = this.#colours.edge;
-    pen.lineWidth = 1;
-    pen.beginPath();
-    pen.roundRect(left, top, size, size, 6);
-    pen.fill();
-    pen.stroke();
-    for (const one of scene.everyone) {
-      pen.fillStyle = one.own ? this.#colours.accent : `hsl(${this.#hueOf(one.player)} 62% 52%)`;
-      pen.beginPath();
-      pen.arc(left + one.x * unit, top + one.y * unit, one.own ? 3.5 : 2.5, 0, Math.PI * 2);
-      pen.fill();
-    }
+  /** Forgets who has not been here for a while. @param {number} now */
+  #sweep(now) {
+    if (now - this.#sweptAt < 10_000) return;
+    this.#sweptAt = now;
+    for (const [player, { seen }] of this.#facing) if (now - seen > 10_000) this.#facing.delete(player);
   }
-
-  /** @returns {Colours} */
-  #readStyle() {
-    this.#light = matchMedia('(prefers-color-scheme: light)').matches;
-    this.#calm = matchMedia('(prefers-reduced-motion: reduce)').matches;
-    const style = getComputedStyle(this.#canvas);
-    const of = (/** @type {string} */ name) => style.getPropertyValue(`--arena-${name}`).trim();
-    return {
-      floor: of('floor'), grid: of('grid'), edge: of('edge'), text: of('text'), plate: of('plate'),
-      accent: of('accent'), bad: of('bad'), good: of('good'), void: of('void'),
-    };
-  }
-}
-
-/** @param {number} at */
-const gridFrom = (at) => Math.max(0, Math.floor(at / GRID_UNITS) * GRID_UNITS);
-/** @param {number} at */
-const gridTo = (at) => Math.min(WORLD_UNITS, at);
-
-/**
- * @param {CanvasRenderingContext2D} pen
- * @param {number} radius
- * @param {string} colour
- */
-function disc(pen, radius, colour) {
-  pen.fillStyle = colour;
-  pen.beginPath();
-  pen.arc(0, 0, radius, 0, Math.PI * 2);
-  pen.fill();
-}
-
-/**
- * @param {CanvasRenderingContext2D} pen
- * @param {number} radius
- * @param {number} wide
- * @param {string} colour
- * @param {number[]} [dashes]
- */
-function ring(pen, radius, wide, colour, dashes = []) {
-  pen.strokeStyle = colour;
-  pen.lineWidth = wide;
-  pen.setLineDash(dashes);
-  pen.beginPath();
-  pen.arc(0, 0, radius, 0, Math.PI * 2);
-  pen.stroke();
-  pen.setLineDash([]);
-}
-
-/**
- * @param {CanvasRenderingContext2D} pen
- * @param {number} size
- * @param {string} colour
- */
-function cross(pen, size, colour) {
-  pen.strokeStyle = colour;
-  pen.lineWidth = 5;
-  pen.beginPath();
-  pen.moveTo(-size, -size);
-  pen.lineTo(size, size);
-  pen.moveTo(size, -size);
-  pen.lineTo(-size, size);
-  pen.stroke();
 }
