@@ -61,7 +61,9 @@ const map = new WorldMap(byId('map', HTMLCanvasElement));
 const netgraph = new NetGraph();
 const hud = new Hud((item) => use(item));
 const game = new Game(session, clock.now, {
-  changed: () => { dirty.state = dirty.lists = true; },
+  changed: () => {
+    dirty.state = dirty.lists = true;
+  },
   hit: (player, by) => arena.hit(player, by, clock.now()),
 });
 const fetcher = (/** @type {Parameters<typeof fetch>} */ ...args) => fetch(...args);
@@ -108,7 +110,10 @@ function welcomed(welcome) {
   dirty.state = dirty.lists = true;
   if (welcome.ev === 'resync') log.write('link', 'Back, with the newest state.');
   if (welcome.ev === 'resumed') log.write('link', `Back, ${welcome.replayed ?? 0} missed events replayed.`);
-  session.command('top').then((ok) => game.rank(ok.top), () => undefined);
+  session.command('top').then(
+    (ok) => game.rank(ok.top),
+    () => undefined,
+  );
   if (!welcome.state.current_room) arrive(() => game.arrive());
 }
 
@@ -163,22 +168,34 @@ function obey(order) {
       const item = hud.usable(game);
       return item ? use(item) : log.write('error', 'Nothing that can be used is left.');
     }
-    case 'aim': return aimNext();
-    case 'scenes': return panels.toggleScenes();
-    case 'netgraph': return netgraph.toggle();
+    case 'aim':
+      return aimNext();
+    case 'scenes':
+      return panels.toggleScenes();
+    case 'netgraph':
+      return netgraph.toggle();
     case 'ghost': {
       ghost = !ghost;
-      return log.write('link', ghost ? 'Ghost: the outline is where the server last said you are.' : 'Ghost off.');
+      return log.write(
+        'link',
+        ghost ? 'Ghost: the outline is where the server last said you are.' : 'Ghost off.',
+      );
     }
-    case 'rooms': return rooms.open();
-    case 'help': return panels.dialog('help');
-    default: return panels.chat();
+    case 'rooms':
+      return rooms.open();
+    case 'help':
+      return panels.dialog('help');
+    default:
+      return panels.chat();
   }
 }
 
 /** Aims at the next one by name, after the last to nobody. */
 function aimNext() {
-  const players = game.others().map(({ player }) => player).sort();
+  const players = game
+    .others()
+    .map(({ player }) => player)
+    .sort();
   const next = players[game.selected === null ? 0 : players.indexOf(game.selected) + 1] ?? null;
   game.select(next ?? game.selected);
 }
@@ -227,6 +244,7 @@ function playerName(player) {
 /** @param {import('./net/session.js').SessionStatus} status */
 function showStatus(status) {
   link.show(status);
+  scenes.connect(status.phase === 'live');
   if (status.phase !== 'stopped') return hideEnd();
   const ended = status.code !== 1000 && !status.error;
   if (ended) return showEnd(status);
@@ -243,7 +261,10 @@ function hideEnd() {
 /** @param {import('./net/session.js').SessionStatus} status */
 function showEnd(status) {
   const known = status.code === null ? null : closeCode(status.code);
-  const why = known?.name === 'replaced' ? 'This player connected somewhere else, and the newest connection wins.' : '';
+  const why =
+    known?.name === 'replaced'
+      ? 'This player connected somewhere else, and the newest connection wins.'
+      : '';
   say(byId('ended-why', HTMLElement), why || `The server closed the connection: ${status.reason}.`);
   panels.dialog('ended');
 }
@@ -309,7 +330,9 @@ if (session.restore()) enterGame();
 Object.defineProperty(window, 'holdfast', {
   value: Object.freeze({
     /** The session's numbers: connection id, newest seq, open commands. */
-    get session() { return session.numbers; },
+    get session() {
+      return session.numbers;
+    },
     state: () => structuredClone(game.state),
     positions: () => game.positions(),
     players: () => game.others().map(({ player, name, health }) => ({ player, name, health })),

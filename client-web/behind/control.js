@@ -41,7 +41,11 @@ export class Control {
    * @returns {Promise<{ done_at_ms: number, show: Show }>}
    */
   order(order, args) {
-    return this.#ask(order, { method: 'POST', headers: { 'content-type': 'application/json' }, body: JSON.stringify(args) });
+    return this.#ask(order, {
+      method: 'POST',
+      headers: { 'content-type': 'application/json' },
+      body: JSON.stringify(args),
+    });
   }
 
   /**

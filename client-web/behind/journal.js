@@ -13,7 +13,8 @@ const RUN_MAX = 50;
 
 /**
  * @typedef {import('./words.js').Happened} Happened
- * @typedef {{ entry: 'record', seq: number, epoch: number, bytes: number, time_ms?: number, facts: Happened[], problem?: string }} RecordEntry
+ * @typedef {{ entry: 'record', seq: number, epoch: number, bytes: number, time_ms?: number,
+ *   facts: Happened[], problem?: string }} RecordEntry
  * @typedef {{ entry: 'claim', after: number, epoch: number }} ClaimEntry
  * @typedef {{ entry: 'snapshot', seq: number, bytes: number }} SnapshotEntry
  * @typedef {RecordEntry | ClaimEntry | SnapshotEntry} Entry
@@ -34,7 +35,10 @@ export class Journal {
   #seq = 0;
   #epoch = 0;
   /** @type {{ seq: number, bytes: number, time_ms: number | null } | null} */ #snapshot = null;
-  /** Times of the newest records, by seq: a snapshot has the time of its last record. @type {Map<number, number>} */
+  /**
+   * Times of the newest records, by seq: a snapshot has the time of its last record.
+   * @type {Map<number, number>}
+   */
   #times = new Map();
 
   get rows() {
@@ -85,7 +89,16 @@ export class Journal {
       return;
     }
     /** @type {Row} */
-    const row = { key: `record ${seq}`, kind: steps ? 'input' : 'record', seq, count: 1, bytes, words: '', time_ms: time_ms ?? null, steps };
+    const row = {
+      key: `record ${seq}`,
+      kind: steps ? 'input' : 'record',
+      seq,
+      count: 1,
+      bytes,
+      words: '',
+      time_ms: time_ms ?? null,
+      steps,
+    };
     row.words = problem ?? (steps ? inputWords(row) : recordWords(facts));
     this.#push(row);
   }
@@ -94,14 +107,32 @@ export class Journal {
   #claim({ after, epoch }) {
     if (epoch <= this.#epoch && this.#rows.some(({ key }) => key === `claim ${epoch}`)) return;
     this.#epoch = Math.max(this.#epoch, epoch);
-    this.#push({ key: `claim ${epoch}`, kind: 'claim', seq: after, count: 0, bytes: 0, words: `epoch ${epoch} taken`, time_ms: epoch, steps: null });
+    this.#push({
+      key: `claim ${epoch}`,
+      kind: 'claim',
+      seq: after,
+      count: 0,
+      bytes: 0,
+      words: `epoch ${epoch} taken`,
+      time_ms: epoch,
+      steps: null,
+    });
   }
 
   /** @param {SnapshotEntry} entry */
   #kept({ seq, bytes }) {
     if (this.#snapshot && seq <= this.#snapshot.seq) return;
     this.#snapshot = { seq, bytes, time_ms: this.#times.get(seq) ?? null };
-    this.#push({ key: `snapshot ${seq}`, kind: 'snapshot', seq, count: 0, bytes, words: 'snapshot kept', time_ms: this.#snapshot.time_ms, steps: null });
+    this.#push({
+      key: `snapshot ${seq}`,
+      kind: 'snapshot',
+      seq,
+      count: 0,
+      bytes,
+      words: 'snapshot kept',
+      time_ms: this.#snapshot.time_ms,
+      steps: null,
+    });
   }
 
   /** @param {Row} row */

@@ -63,7 +63,9 @@ export class Timeline {
   /** @type {Line | null} the order that is not answered yet */ #ordered = null;
   /** What each kind of trace does. @type {Readonly<Record<string, (entry: TraceEntry) => void>>} */
   #acts = Object.freeze({
-    trying: ({ attempt }) => { this.#attempt = attempt; },
+    trying: ({ attempt }) => {
+      this.#attempt = attempt;
+    },
     lost: (entry) => this.#lost(entry),
     unreachable: (entry) => this.#unreachable(entry),
     waiting: (entry) => this.#waiting(entry),
@@ -115,7 +117,12 @@ export class Timeline {
   order(order, unix_ms) {
     const incident = this.#open ?? this.#begin(order.kind, titleOf(order), unix_ms);
     if (order.kind === 'cut') incident.cut_until_ms = unix_ms + (order.ms ?? 0);
-    this.#ordered = this.#line(incident, { what: order.kind, at_ms: unix_ms, text: orderWords(order), tone: 'bad' });
+    this.#ordered = this.#line(incident, {
+      what: order.kind,
+      at_ms: unix_ms,
+      text: orderWords(order),
+      tone: 'bad',
+    });
   }
 
   /** The order was carried out then. @param {number} unix_ms */
@@ -168,8 +175,9 @@ export class Timeline {
       if (said.count === 0) said.text += `, after record ${after}`;
       said.count = 1;
       this.#version += 1;
-    } else if (this.#open?.lost && epoch > this.#epoch) this.#took(this.#open, epoch, '', after);
-    this.#epoch = Math.max(this.#epoch, epoch);
+    } else if (this.#open?.lost) {
+      if (epoch > this.#epoch) this.#took(this.#open, epoch, '', after);
+    } else this.#epoch = Math.max(this.#epoch, epoch);
   }
 
   /**
@@ -181,7 +189,8 @@ export class Timeline {
     if (!incident) return;
     if (incident.back_ms !== null) {
       const patience = incident.waiting.size > 0 ? ANSWER_MS : QUIET_MS;
-      if (unix_ms - incident.back_ms > patience) this.#close(incident, incident.back_ms, 'being back in the game');
+      if (unix_ms - incident.back_ms > patience)
+        this.#close(incident, incident.back_ms, 'being back in the game');
     } else if (!incident.lost) this.#harmless(incident, unix_ms);
   }
 
@@ -203,8 +212,22 @@ export class Timeline {
     this.#ids += 1;
     /** @type {Incident} */
     const incident = {
-      id: this.#ids, cause, title, began_ms, lines: [], open: true, total: '', lost: false, back_ms: null,
-      cut_until_ms: null, before: null, after: null, replayed: 0, resync: false, waiting: new Set(), ran: [],
+      id: this.#ids,
+      cause,
+      title,
+      began_ms,
+      lines: [],
+      open: true,
+      total: '',
+      lost: false,
+      back_ms: null,
+      cut_until_ms: null,
+      before: null,
+      after: null,
+      replayed: 0,
+      resync: false,
+      waiting: new Set(),
+      ran: [],
     };
     this.#incidents.unshift(incident);
     this.#incidents.splice(INCIDENTS_MAX);
@@ -234,8 +257,11 @@ export class Timeline {
     incident.lost = true;
     incident.back_ms = null;
     const who = node || this.#sources.nameOf(url ?? '');
-    const why = [reason, code ? `code ${code}` : ''].filter(Boolean).join(', ');
-    this.#line(incident, { what: 'lost', at_ms: unix_ms, text: `Socket to ${who} lost${why ? ` (${why})` : ''}`, tone: 'bad' });
+    const why = [reason === 'connection lost' ? '' : reason, code ? `code ${code}` : '']
+      .filter(Boolean)
+      .join(', ');
+    const text = `Socket to ${who} lost${why ? ` (${why})` : ''}`;
+    this.#line(incident, { what: 'lost', at_ms: unix_ms, text, tone: 'bad' });
   }
 
   /** @param {TraceEntry} entry */
@@ -247,18 +273,28 @@ export class Timeline {
     if (tries?.what === 'unreachable' && tries.text.startsWith(`${who} does`)) {
       tries.count += 1;
       tries.text = `${who} does not answer, ${tries.count + 1} times`;
-      incident.lines = incident.lines.filter((line) => line.what !== 'waiting' || line.at_ms <= tries.at_ms);
+      incident.lines.splice(incident.lines.indexOf(tries) + 1);
       this.#version += 1;
       return;
     }
-    this.#line(incident, { what: 'unreachable', at_ms: unix_ms, text: `${who} does not answer`, tone: 'bad' });
+    this.#line(incident, {
+      what: 'unreachable',
+      at_ms: unix_ms,
+      text: `${who} does not answer`,
+      tone: 'bad',
+    });
   }
 
   /** @param {TraceEntry} entry */
   #waiting({ unix_ms, attempt, ms }) {
     const incident = this.#open;
     if (!incident) return;
-    this.#line(incident, { what: 'waiting', at_ms: unix_ms, text: `Waits ${msWords(ms)}, then attempt ${attempt}`, tone: 'minor' });
+    this.#line(incident, {
+      what: 'waiting',
+      at_ms: unix_ms,
+      text: `Waits ${msWords(ms)}, then attempt ${attempt}`,
+      tone: 'minor',
+    });
   }
 
   /** @param {TraceEntry} entry */
@@ -267,14 +303,37 @@ export class Timeline {
     this.#epoch = Math.max(this.#epoch, epoch ?? 0);
     if (!incident?.lost) return;
     if (epoch && epoch !== epochBefore) this.#took(incident, epoch, node, null, unix_ms);
-    if (activation) this.#line(incident, { what: 'activation', at_ms: unix_ms, text: activationWords(activation), tone: 'good' });
+    if (activation)
+      this.#line(incident, {
+        what: 'activation',
+        at_ms: unix_ms,
+        text: activationWords(activation),
+        tone: 'good',
+      });
     const attempt = this.#attempt > 0 ? ` (attempt ${this.#attempt})` : '';
-    this.#line(incident, { what: 'back', at_ms: unix_ms, text: `${HOW[what] ?? 'Reconnected to'} ${node}${attempt}`, tone: 'good' });
+    this.#line(incident, {
+      what: 'back',
+      at_ms: unix_ms,
+      text: `${HOW[what] ?? 'Reconnected to'} ${node}${attempt}`,
+      tone: 'good',
+    });
     if (epoch && epoch === epochBefore && !incident.lines.some((line) => line.epoch === epoch)) {
-      this.#line(incident, { what: 'kept', at_ms: unix_ms, text: `Epoch ${epoch} goes on: the actor never moved`, tone: 'plain' });
+      this.#line(incident, {
+        what: 'kept',
+        at_ms: unix_ms,
+        text: `Epoch ${epoch} goes on: the actor never moved`,
+        tone: 'plain',
+      });
     }
-    if (what === 'resync') this.#line(incident, { what, at_ms: unix_ms, text: 'Newest state taken whole', tone: 'plain' });
-    if (replayed > 0) this.#line(incident, { what: 'replayed', at_ms: unix_ms, text: `${replayed} missed event${replayed === 1 ? '' : 's'} replayed`, tone: 'good' });
+    if (what === 'resync')
+      this.#line(incident, { what, at_ms: unix_ms, text: 'Newest state taken whole', tone: 'plain' });
+    if (replayed > 0)
+      this.#line(incident, {
+        what: 'replayed',
+        at_ms: unix_ms,
+        text: `${replayed} missed event${replayed === 1 ? '' : 's'} replayed`,
+        tone: 'good',
+      });
     incident.replayed += replayed ?? 0;
     incident.resync ||= what === 'resync';
     incident.back_ms = unix_ms;
@@ -296,7 +355,13 @@ export class Timeline {
       said.text = said.text.replace(/ taken\b/u, ` taken${by}`);
       return;
     }
-    const line = this.#line(incident, { what: 'claim', at_ms: Math.min(epoch, latest), text: `Epoch ${epoch} taken${by}${where}`, tone: 'good', epoch });
+    const line = this.#line(incident, {
+      what: 'claim',
+      at_ms: Math.min(epoch, latest),
+      text: `Epoch ${epoch} taken${by}${where}`,
+      tone: 'good',
+      epoch,
+    });
     line.count = after === null ? 0 : 1;
   }
 
@@ -306,7 +371,12 @@ export class Timeline {
     if (!incident || ids.length === 0) return;
     for (const id of ids) incident.waiting.add(id);
     const which = `Command${ids.length === 1 ? '' : 's'} ${ids.join(', ')}`;
-    this.#line(incident, { what: 'repeated', at_ms: unix_ms, text: `${which} sent again under the same number`, tone: 'plain' });
+    this.#line(incident, {
+      what: 'repeated',
+      at_ms: unix_ms,
+      text: `${which} sent again under the same number`,
+      tone: 'plain',
+    });
   }
 
   /** @param {TraceEntry} entry */
@@ -323,7 +393,12 @@ export class Timeline {
   #input({ unix_ms, seq }) {
     const incident = this.#open;
     if (!incident || incident.back_ms === null) return;
-    const line = this.#line(incident, { what: 'input', at_ms: unix_ms, text: `Input ${seq} acknowledged`, tone: 'good' });
+    const line = this.#line(incident, {
+      what: 'input',
+      at_ms: unix_ms,
+      text: `Input ${seq} acknowledged`,
+      tone: 'good',
+    });
     this.#close(incident, line.at_ms, 'your input counting again');
   }
 
@@ -331,7 +406,12 @@ export class Timeline {
   #drain({ unix_ms, retry_after_ms }) {
     const incident = this.#open ?? this.#begin('drain', 'Gateway drained', unix_ms);
     const wait = retry_after_ms > 0 ? `, and asks for ${msWords(retry_after_ms)}` : '';
-    this.#line(incident, { what: 'drain', at_ms: unix_ms, text: `The gateway says that it drains${wait}`, tone: 'plain' });
+    this.#line(incident, {
+      what: 'drain',
+      at_ms: unix_ms,
+      text: `The gateway says that it drains${wait}`,
+      tone: 'plain',
+    });
   }
 
   /**
@@ -342,7 +422,8 @@ export class Timeline {
     const cut = incident.cut_until_ms;
     const over = Math.max(incident.began_ms + HARMLESS_MS, (cut ?? 0) + QUIET_MS);
     if (unix_ms < over) return;
-    const text = cut === null ? 'The socket was not lost' : 'The network is back; the socket outlived the cut';
+    const text =
+      cut === null ? 'The socket was not lost' : 'The network is back; the socket outlived the cut';
     this.#line(incident, { what: 'kept', at_ms: cut ?? unix_ms, text, tone: 'good' });
     incident.open = false;
     incident.total = 'No resume was needed';
@@ -356,13 +437,18 @@ export class Timeline {
    */
   #close(incident, at_ms, until) {
     incident.open = false;
-    incident.total = `${msWords(Math.max(0, at_ms - incident.began_ms))} from ${SINCE[incident.cause]} to ${until}`;
+    const took = msWords(Math.max(0, at_ms - incident.began_ms));
+    incident.total = `${took} from ${SINCE[incident.cause]} to ${until}`;
     this.#version += 1;
   }
 }
 
 /** @type {Readonly<Record<string, string>>} */
-const HOW = Object.freeze({ welcome: 'New session at', resumed: 'Reconnected to', resync: 'Reconnected to' });
+const HOW = Object.freeze({
+  welcome: 'New session at',
+  resumed: 'Reconnected to',
+  resync: 'Reconnected to',
+});
 /** @type {Readonly<Record<Incident['cause'], string>>} */
 const SINCE = Object.freeze({ kill: 'the kill', drain: 'the drain', cut: 'the cut', lost: 'the loss' });
 

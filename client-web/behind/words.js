@@ -3,10 +3,14 @@
  */
 
 /**
- * @typedef {{ what: string, name?: string, place?: { session: number, id: number }, actor?: string, code?: string, data?: any }} Happened
+ * @typedef {{ what: string, name?: string, place?: { session: number, id: number }, actor?: string,
+ *   code?: string, data?: any }} Happened
  */
 
-/** Facts of the rules that say something to a visitor; others are bookkeeping. @type {Readonly<Record<string, (data: any) => string>>} */
+/**
+ * Facts of the rules that say something to a visitor; others are bookkeeping.
+ * @type {Readonly<Record<string, (data: any) => string>>}
+ */
 const EVENTS = Object.freeze({
   new: () => 'player created',
   name: ({ name }) => `named ${name}`,
@@ -56,15 +60,15 @@ const WORDS_MAX = 4;
  * @returns {{ from: number, to: number } | null}
  */
 export function inputOf(facts) {
-  /** @type {{ from: number, to: number } | null} */
-  let steps = null;
+  let [from, to] = [Infinity, -Infinity];
   for (const { what, name, data } of facts) {
     if (what !== 'event' || (name !== 'in' && name !== 'act')) return null;
     if (name !== 'in') continue;
     const [first, last] = [Number(data?.f ?? data?.n ?? 0), Number(data?.n ?? data?.f ?? 0)];
-    steps = { from: Math.min(steps?.from ?? first, first), to: Math.max(steps?.to ?? last, last) };
+    from = Math.min(from, first);
+    to = Math.max(to, last);
   }
-  return steps;
+  return to >= from ? { from, to } : null;
 }
 
 /**
@@ -72,10 +76,12 @@ export function inputOf(facts) {
  * @param {Happened[]} facts
  */
 export function recordWords(facts) {
-  const words = facts.map((fact) => {
-    if (fact.what === 'event') return EVENTS[fact.name ?? '']?.(fact.data ?? {}) ?? '';
-    return FACTS[fact.what]?.(fact) ?? '';
-  }).filter((word) => word !== '');
+  const words = facts
+    .map((fact) => {
+      if (fact.what === 'event') return EVENTS[fact.name ?? '']?.(fact.data ?? {}) ?? '';
+      return FACTS[fact.what]?.(fact) ?? '';
+    })
+    .filter((word) => word !== '');
   if (words.length === 0) return plain(facts);
   const more = words.length - WORDS_MAX;
   return words.slice(0, WORDS_MAX).join(', ') + (more > 0 ? `, ${more} more` : '');
@@ -83,7 +89,11 @@ export function recordWords(facts) {
 
 /** Nothing but bookkeeping: named by its kinds. @param {Happened[]} facts */
 function plain(facts) {
-  const kinds = [...new Set(facts.map(({ what, name }) => (what === 'event' ? name ?? what : what).replaceAll('_', ' ')))];
+  const kinds = [
+    ...new Set(
+      facts.map(({ what, name }) => (what === 'event' ? (name ?? what) : what).replaceAll('_', ' ')),
+    ),
+  ];
   return kinds.slice(0, WORDS_MAX).join(', ') || 'nothing';
 }
 

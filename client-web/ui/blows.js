@@ -8,12 +8,16 @@ const PAUSE_MS = 4_000;
 /** No line collects for longer. */
 const LINE_MS = 12_000;
 
+/** @typedef {{ line: number, began: number, last: number, count: number, damage: number, who: Set<string> }} Open */
 /** @typedef {{ way: 'taken' | 'dealt', who: string, damage: number, text: string }} Blow */
-/** @typedef {{ line: number, text: string, fresh: boolean }} Told which line it is in, and what that now says */
+/**
+ * Which line a blow is in, and what that now says.
+ * @typedef {{ line: number, text: string, fresh: boolean }} Told
+ */
 
 export class Blows {
   #lines = 0;
-  /** @type {Map<'taken' | 'dealt', { line: number, began: number, last: number, count: number, damage: number, who: Set<string> }>} */
+  /** @type {Map<'taken' | 'dealt', Open>} */
   #open = new Map();
 
   /**
@@ -25,7 +29,14 @@ export class Blows {
     const open = this.#open.get(way);
     if (!open || now - open.last > PAUSE_MS || now - open.began > LINE_MS) {
       this.#lines += 1;
-      this.#open.set(way, { line: this.#lines, began: now, last: now, count: 1, damage, who: new Set([who]) });
+      this.#open.set(way, {
+        line: this.#lines,
+        began: now,
+        last: now,
+        count: 1,
+        damage,
+        who: new Set([who]),
+      });
       return { line: this.#lines, text, fresh: true };
     }
     open.last = now;

@@ -10,14 +10,25 @@ import { Walker } from './walker.js';
 
 /** @type {Readonly<Record<string, readonly [number, number]>>} */
 const DIRECTIONS = Object.freeze({
-  KeyW: [0, -1], ArrowUp: [0, -1], KeyS: [0, 1], ArrowDown: [0, 1],
-  KeyA: [-1, 0], ArrowLeft: [-1, 0], KeyD: [1, 0], ArrowRight: [1, 0],
+  KeyW: [0, -1],
+  ArrowUp: [0, -1],
+  KeyS: [0, 1],
+  ArrowDown: [0, 1],
+  KeyA: [-1, 0],
+  ArrowLeft: [-1, 0],
+  KeyD: [1, 0],
+  ArrowRight: [1, 0],
 });
 /** @type {Readonly<Record<string, string>>} */
 const MOVE_KEYS = Object.freeze({ Digit1: 'attack', Digit2: 'special', Digit3: 'heal', Digit4: 'defend' });
 /** @type {Readonly<Record<string, Order>>} */
 const ORDER_KEYS = Object.freeze({
-  Digit5: 'use', KeyQ: 'aim', KeyB: 'scenes', KeyN: 'netgraph', KeyG: 'ghost', KeyR: 'rooms',
+  Digit5: 'use',
+  KeyQ: 'aim',
+  KeyB: 'scenes',
+  KeyN: 'netgraph',
+  KeyG: 'ghost',
+  KeyR: 'rooms',
 });
 
 /**
@@ -29,7 +40,7 @@ const ORDER_KEYS = Object.freeze({
  * @property {(move: string) => void} move
  * @property {(order: Order) => void} order
  * @property {(text: string) => void} say
- * @property {(left: number, top: number) => Point | null} tap a point of the canvas; the place to walk to, if any
+ * @property {(left: number, top: number) => Point | null} tap a point of the canvas; where to walk to, if at all
  * @property {() => Point | null} me where one's own player is
  * @property {() => number} now
  * @property {() => void} walked a direction was held for the first time
@@ -55,7 +66,9 @@ export function createControls(hands) {
   });
   watchChat(hands);
   for (const button of document.querySelectorAll('button[data-move]')) {
-    button.addEventListener('click', () => hands.move(/** @type {HTMLElement} */ (button).dataset.move ?? ''));
+    button.addEventListener('click', () =>
+      hands.move(/** @type {HTMLElement} */ (button).dataset.move ?? ''),
+    );
   }
   return {
     /** @returns {Step | null} what is held now */
@@ -93,7 +106,11 @@ function watchKeys(hands) {
   document.addEventListener('focusin', (event) => {
     if (isField(event.target)) down.clear();
   });
-  return () => direction([...down].map((code) => DIRECTIONS[code] ?? [0, 0]), sprint);
+  return () =>
+    direction(
+      [...down].map((code) => DIRECTIONS[code] ?? [0, 0]),
+      sprint,
+    );
 }
 
 /** Keys mean something in the game, and not while a dialog asks. */

@@ -55,6 +55,14 @@ export function createDemo(fetcher, timeline, env) {
     draw();
   };
 
+  /** Asks how the show stands, now and then. */
+  const refresh = async () => {
+    if (!control || performance.now() - askedAt < SHOW_MS) return;
+    askedAt = performance.now();
+    show = await control.show().catch(() => show);
+    draw();
+  };
+
   byId('demo-kill', HTMLElement).addEventListener('click', () => order('kill', { node: env.node() }));
   byId('demo-drain', HTMLElement).addEventListener('click', () => order('drain', { node: env.node() }));
   byId('demo-cut', HTMLElement).addEventListener('click', () => {
@@ -75,11 +83,9 @@ export function createDemo(fetcher, timeline, env) {
         return;
       }
       if (control?.base !== base) control = new Control(fetcher, base);
-      if (performance.now() - askedAt < SHOW_MS) return;
-      askedAt = performance.now();
-      show = await control.show().catch(() => show);
-      draw();
+      await refresh();
     },
+    refresh,
   };
 }
 
@@ -91,9 +97,15 @@ export function createDemo(fetcher, timeline, env) {
 function wordsOf(kind, args, show) {
   const back = `it starts again ${(show.returns_after_ms / 1_000).toFixed(0)} s after it is gone`;
   switch (kind) {
-    case 'kill': return `${args.node} was killed; ${back}.`;
-    case 'drain': return `${args.node} hands its players over and ends; ${back}.`;
-    case 'cut': return `Nothing passes for ${args.ms / 1_000} s.`;
-    default: return args.delay_ms > 0 ? `Every round trip is ${args.delay_ms} ± ${args.jitter_ms} ms longer.` : 'The network is as it was.';
+    case 'kill':
+      return `${args.node} was killed; ${back}.`;
+    case 'drain':
+      return `${args.node} hands its players over and ends; ${back}.`;
+    case 'cut':
+      return `Nothing passes for ${args.ms / 1_000} s.`;
+    default:
+      return args.delay_ms > 0
+        ? `Every round trip is ${args.delay_ms} ± ${args.jitter_ms} ms longer.`
+        : 'The network is as it was.';
   }
 }

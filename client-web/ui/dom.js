@@ -76,7 +76,9 @@ export function mark(element, name, value) {
  * @param {(element: HTMLElement, row: T, place: number) => void} update
  */
 export function follow(list, rows, keyOf, create, update) {
-  const before = new Map([...list.children].map((child) => [/** @type {HTMLElement} */ (child).dataset.key, child]));
+  const before = new Map(
+    [...list.children].map((child) => [/** @type {HTMLElement} */ (child).dataset.key, child]),
+  );
   rows.forEach((row, place) => {
     const key = keyOf(row);
     const kept = /** @type {HTMLElement | undefined} */ (before.get(key));

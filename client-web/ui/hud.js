@@ -77,7 +77,10 @@ export class Hud {
     fallen.hidden = state.health > 0;
     if (fallen.hidden) return;
     const left = (this.#fellAt ?? serverNow) + RISE_MS - serverNow;
-    say(byId('fallen-left', HTMLElement), left > 0 ? `You stand up in ${Math.ceil(left / 1000)} s.` : 'You stand up in a moment.');
+    say(
+      byId('fallen-left', HTMLElement),
+      left > 0 ? `You stand up in ${Math.ceil(left / 1000)} s.` : 'You stand up in a moment.',
+    );
   }
 }
 
@@ -103,30 +106,36 @@ function showVitals(state) {
  */
 function showInventory(state, use) {
   const first = state.inventory.find(({ item_id }) => isUsable(item_id))?.item_id;
-  follow(byId('inventory', HTMLUListElement), state.inventory, ({ item_id }) => item_id, ({ item_id }) => {
-    const item = make('li', 'item');
-    const picture = /^sword/u.test(item_id) ? 'attack' : isUsable(item_id) ? 'potion' : 'thing';
-    item.append(icon(picture), make('span', 'who'), make('span', 'count'));
-    if (!isUsable(item_id)) return item;
-    const button = make('button');
-    button.type = 'button';
-    button.dataset.use = item_id;
-    button.addEventListener('click', () => use(item_id));
-    item.append(button);
-    if (item_id === first) {
-      const key = make('kbd', '', '5');
-      key.setAttribute('aria-hidden', 'true');
-      item.append(key);
-    }
-    return item;
-  }, (item, { name, quantity }) => {
-    const [, who, count] = item.children;
-    say(who, name);
-    say(count, `×${quantity}`);
-    mark(item, 'title', `${name} ×${quantity}`);
-    const button = item.querySelector('button');
-    if (button) mark(button, 'aria-label', `Use ${name}, ${quantity} left`);
-  });
+  follow(
+    byId('inventory', HTMLUListElement),
+    state.inventory,
+    ({ item_id }) => item_id,
+    ({ item_id }) => {
+      const item = make('li', 'item');
+      const picture = /^sword/u.test(item_id) ? 'attack' : isUsable(item_id) ? 'potion' : 'thing';
+      item.append(icon(picture), make('span', 'who'), make('span', 'count'));
+      if (!isUsable(item_id)) return item;
+      const button = make('button');
+      button.type = 'button';
+      button.dataset.use = item_id;
+      button.addEventListener('click', () => use(item_id));
+      item.append(button);
+      if (item_id === first) {
+        const key = make('kbd', '', '5');
+        key.setAttribute('aria-hidden', 'true');
+        item.append(key);
+      }
+      return item;
+    },
+    (item, { name, quantity }) => {
+      const [, who, count] = item.children;
+      say(who, name);
+      say(count, `×${quantity}`);
+      mark(item, 'title', `${name} ×${quantity}`);
+      const button = item.querySelector('button');
+      if (button) mark(button, 'aria-label', `Use ${name}, ${quantity} left`);
+    },
+  );
 }
 
 /**
@@ -151,9 +160,15 @@ function showMoves(game, state, serverNow) {
  */
 function showBuffs(state, serverNow) {
   const now = state.buffs.filter(({ until_ms }) => until_ms > serverNow);
-  follow(byId('buffs', HTMLUListElement), now, ({ kind }) => kind, () => make('li', 'buff'), (item, { kind, until_ms }) => {
-    say(item, `${BUFF_NAMES[kind] ?? kind} ${((until_ms - serverNow) / 1000).toFixed(1)} s`);
-  });
+  follow(
+    byId('buffs', HTMLUListElement),
+    now,
+    ({ kind }) => kind,
+    () => make('li', 'buff'),
+    (item, { kind, until_ms }) => {
+      say(item, `${BUFF_NAMES[kind] ?? kind} ${((until_ms - serverNow) / 1000).toFixed(1)} s`);
+    },
+  );
 }
 
 /** @param {Game} game */

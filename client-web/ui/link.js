@@ -37,7 +37,8 @@ export class Link {
     if (was === 'live' && status.phase !== 'live') this.#lostAt = this.#now();
     this.#status = status;
     this.tick();
-    if (was !== status.phase && status.phase === 'waiting') this.#announce('Connection lost, reconnecting.');
+    if (was !== status.phase && status.phase === 'waiting')
+      this.#announce('Connection lost, reconnecting.');
     if (status.phase === 'idle' || status.phase === 'stopped') this.#node = '';
   }
 
@@ -55,7 +56,7 @@ export class Link {
     const status = this.#status;
     if (!status) return;
     const now = this.#now();
-    const chip = chipWords(status, now < this.#newsUntil ? this.#news : '', now);
+    const chip = chipWords(status, now < this.#newsUntil ? this.#news : '', navigator.onLine, now);
     const element = byId('status', HTMLElement);
     mark(element, 'data-phase', chip.phase);
     mark(element, 'title', this.#node ? `Served by ${this.#node}` : '');

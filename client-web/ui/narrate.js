@@ -13,10 +13,14 @@
 export function narrate(event, me, replayed) {
   const late = replayed ? ' (while you were away)' : '';
   switch (event.ev) {
-    case 'notice': return ['notice', event.text + late, opensWith(event.text, event.from) ? undefined : event.from];
-    case 'say': return event.from === me ? null : ['say', event.text, event.from];
-    case 'drain': return ['link', 'This server is about to restart; you will be moved.'];
-    default: return null;
+    case 'notice':
+      return ['notice', event.text + late, opensWith(event.text, event.from) ? undefined : event.from];
+    case 'say':
+      return event.from === me ? null : ['say', event.text, event.from];
+    case 'drain':
+      return ['link', 'This server is about to restart; you will be moved.'];
+    default:
+      return null;
   }
 }
 
@@ -39,5 +43,7 @@ export function narrateMove(move, target, ok) {
   if (move === 'heal') return `Heal: health ${ok.health}${xp}`;
   if (move === 'defend') return `Defend: blows are halved for 3 s${xp}`;
   const name = move === 'special' ? 'Special' : 'Attack';
-  return target ? `${name} on ${target}: ${ok.damage} damage${xp}` : `${name}, practice: ${ok.damage} damage${xp}`;
+  return target
+    ? `${name} on ${target}: ${ok.damage} damage${xp}`
+    : `${name}, practice: ${ok.damage} damage${xp}`;
 }

@@ -34,7 +34,9 @@ export class NetGraph {
   #palette = readPalette();
 
   constructor() {
-    wishes.watch(() => { this.#palette = readPalette(); });
+    wishes.watch(() => {
+      this.#palette = readPalette();
+    });
   }
 
   toggle() {
@@ -79,7 +81,7 @@ export class NetGraph {
     const rows = [
       ['Round trip', numbers.rtt_ms === null ? '–' : `${numbers.rtt_ms} ms`],
       ['Frame gap', `${Math.round(numbers.frame_gap_ms)} ms`],
-      ['Drawn behind', `${Math.round(numbers.delay_ms)} ms`],
+      ['Delay', `${Math.round(numbers.delay_ms)} ms`],
       ['Jitter', `${Math.round(numbers.jitter_ms)} ms`],
       ['Underruns', `${drawn.toFixed(1)} %`],
       ['Steps open', String(numbers.pending_steps)],
@@ -87,11 +89,17 @@ export class NetGraph {
       ['In', `${kilo(this.#rate.in)}/s`],
       ['Out', `${kilo(this.#rate.out)}/s`],
     ];
-    follow(byId('netgraph-numbers', HTMLElement), rows, ([name]) => name, ([name]) => {
-      const row = make('div');
-      row.append(make('dt', '', name), make('dd'));
-      return row;
-    }, (row, [, value]) => say(row.lastElementChild, value));
+    follow(
+      byId('netgraph-numbers', HTMLElement),
+      rows,
+      ([name]) => name,
+      ([name]) => {
+        const row = make('div');
+        row.append(make('dt', '', name), make('dd'));
+        return row;
+      },
+      (row, [, value]) => say(row.lastElementChild, value),
+    );
   }
 
   #plot() {

@@ -28,7 +28,8 @@ export function createPanels(scenesTurned) {
     if (open && narrow()) for (const name of SHEETS) sheet(name, false);
     if (scenes.hidden === !open) return;
     scenes.hidden = !open;
-    for (const id of ['scenes-open', 'tab-scenes']) mark(byId(id, HTMLElement), 'aria-expanded', String(open));
+    for (const id of ['scenes-open', 'tab-scenes'])
+      mark(byId(id, HTMLElement), 'aria-expanded', String(open));
     scenesTurned(open);
   };
   /** By hand: remembered where it does not cover the arena. @param {boolean} open */
@@ -53,7 +54,8 @@ export function createPanels(scenesTurned) {
     byId(id, HTMLButtonElement).addEventListener('click', () => turnByHand(scenes.hidden));
   }
   byId('scenes-close', HTMLButtonElement).addEventListener('click', () => turnByHand(false));
-  for (const name of SHEETS) byId(`tab-${name}`, HTMLButtonElement).addEventListener('click', () => toggle(name));
+  for (const name of SHEETS)
+    byId(`tab-${name}`, HTMLButtonElement).addEventListener('click', () => toggle(name));
   document.addEventListener('keydown', (event) => {
     if (event.key === 'Escape' && !document.querySelector('dialog[open]')) shut();
   });

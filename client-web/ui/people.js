@@ -8,7 +8,7 @@ import { showCrest } from '../view/blazon.js';
 import { byId, follow, make, mark, say } from './dom.js';
 
 /** So many players are listed. */
-const LISTED_MAX = 40;
+const LISTED_MAX = 30;
 const byName = new Intl.Collator().compare;
 
 /**
@@ -47,26 +47,32 @@ function showPlayers(game, select) {
   const others = game.others();
   const count = others.length;
   const rows = listed(others, game.state ?? { x: 0, y: 0 });
-  follow(byId('players', HTMLUListElement), rows, ({ player }) => player, ({ player }) => {
-    const item = make('li');
-    const button = make('button', 'player');
-    button.type = 'button';
-    const crest = make('canvas', 'crest');
-    crest.width = crest.height = 48;
-    crest.setAttribute('aria-hidden', 'true');
-    showCrest(crest, player);
-    button.append(crest, make('span', 'who'), make('span', 'mark'), make('span', 'hp'));
-    button.addEventListener('click', () => select(player));
-    item.append(button);
-    return item;
-  }, (item, { player, name, health, flags }) => {
-    const button = /** @type {HTMLElement} */ (item.firstElementChild);
-    const [, who, state, hp] = button.children;
-    mark(button, 'aria-pressed', String(player === game.selected));
-    say(who, name);
-    say(state, markOf(flags));
-    say(hp, String(health));
-  });
+  follow(
+    byId('players', HTMLUListElement),
+    rows,
+    ({ player }) => player,
+    ({ player }) => {
+      const item = make('li');
+      const button = make('button', 'player');
+      button.type = 'button';
+      const crest = make('canvas', 'crest');
+      crest.width = crest.height = 48;
+      crest.setAttribute('aria-hidden', 'true');
+      showCrest(crest, player);
+      button.append(crest, make('span', 'who'), make('span', 'mark'), make('span', 'hp'));
+      button.addEventListener('click', () => select(player));
+      item.append(button);
+      return item;
+    },
+    (item, { player, name, health, flags }) => {
+      const button = /** @type {HTMLElement} */ (item.firstElementChild);
+      const [, who, state, hp] = button.children;
+      mark(button, 'aria-pressed', String(player === game.selected));
+      say(who, name);
+      say(state, markOf(flags));
+      say(hp, String(health));
+    },
+  );
   say(byId('players-count', HTMLElement), count > 0 ? String(count) : '');
   byId('alone', HTMLElement).hidden = count > 0;
   const more = byId('players-more', HTMLElement);
@@ -83,16 +89,22 @@ function markOf(flags) {
 
 /** @param {Game} game */
 function showTop(game) {
-  follow(byId('top', HTMLOListElement), game.top, ([player]) => player, () => {
-    const item = make('li', 'rank');
-    item.append(make('span', 'place'), make('span', 'who'), make('span', 'points'));
-    return item;
-  }, (item, [player, name, score, rank]) => {
-    item.classList.toggle('me', player === game.state?.player_id);
-    const [place, who, points] = item.children;
-    say(place, String(rank));
-    say(who, name);
-    say(points, String(score));
-  });
+  follow(
+    byId('top', HTMLOListElement),
+    game.top,
+    ([player]) => player,
+    () => {
+      const item = make('li', 'rank');
+      item.append(make('span', 'place'), make('span', 'who'), make('span', 'points'));
+      return item;
+    },
+    (item, [player, name, score, rank]) => {
+      item.classList.toggle('me', player === game.state?.player_id);
+      const [place, who, points] = item.children;
+      say(place, String(rank));
+      say(who, name);
+      say(points, String(score));
+    },
+  );
   byId('top-empty', HTMLElement).hidden = game.top.length > 0;
 }

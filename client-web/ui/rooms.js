@@ -27,21 +27,27 @@ export function createRooms(hands) {
 
   /** @param {Room[]} rooms */
   const show = (rooms) => {
-    follow(byId('room-list', HTMLUListElement), rooms, ({ room_id }) => room_id, ({ room_id }) => {
-      const item = make('li');
-      const button = make('button');
-      button.type = 'button';
-      button.append(make('span', 'who'), make('span', 'count muted'));
-      button.addEventListener('click', () => join(room_id));
-      item.append(button);
-      return item;
-    }, (item, { room_id, room_name, player_count, max_players }) => {
-      const button = /** @type {HTMLElement} */ (item.firstElementChild);
-      const here = room_id === hands.here();
-      mark(button, 'aria-current', String(here));
-      say(button.firstElementChild, here ? `${room_name} (you are here)` : room_name);
-      say(button.lastElementChild, `${player_count}/${max_players}`);
-    });
+    follow(
+      byId('room-list', HTMLUListElement),
+      rooms,
+      ({ room_id }) => room_id,
+      ({ room_id }) => {
+        const item = make('li');
+        const button = make('button');
+        button.type = 'button';
+        button.append(make('span', 'who'), make('span', 'count muted'));
+        button.addEventListener('click', () => join(room_id));
+        item.append(button);
+        return item;
+      },
+      (item, { room_id, room_name, player_count, max_players }) => {
+        const button = /** @type {HTMLElement} */ (item.firstElementChild);
+        const here = room_id === hands.here();
+        mark(button, 'aria-current', String(here));
+        say(button.firstElementChild, here ? `${room_name} (you are here)` : room_name);
+        say(button.lastElementChild, `${player_count}/${max_players}`);
+      },
+    );
   };
   return {
     async open() {

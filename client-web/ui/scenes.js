@@ -5,6 +5,7 @@
  */
 
 import { Journal } from '../behind/journal.js';
+import { gatewayRows } from '../behind/nodes.js';
 import { Timeline } from '../behind/timeline.js';
 import { agoWords, bytesWords, grouped } from '../behind/words.js';
 import { createDemo } from './demo.js';
@@ -19,17 +20,19 @@ const ROWS_SHOWN = 14;
 /** The history is read from so many records before the newest known one. */
 const LOOK_BACK = 160;
 const DRAW_MS = 120;
+const NODES_STALE = 'No gateway answers just now; this is what was known last.';
 
 /**
- * @typedef {{ node: string, session: string, address: string, lease_age_ms: number | null, alive: boolean, draining: boolean, activations: number, sockets: number }} NodeRow
- * @typedef {{ nodes: NodeRow[], demo?: { control: string } }} NodesPage
- * @typedef {{ follow: (player: string, from?: number) => void, stop: () => void }} Follower
+ * @typedef {import('../net/history.js').NodeRow} NodeRow
+ * @typedef {import('../net/history.js').NodesPage} NodesPage
+ * @typedef {import('../net/history.js').HistoryHandlers} HistoryHandlers
+ * @typedef {Pick<import('../net/history.js').History, 'follow' | 'stop'>} Follower
  *
  * @typedef {object} ScenesEnv
  * @property {() => import('../net/wire.js').PlayerState | null} known
  * @property {() => number} serverNow
  * @property {() => Promise<NodesPage>} nodes
- * @property {(handlers: { entry: (entry: any) => void, state: (live: boolean, why: string) => void }) => Follower} history
+ * @property {(handlers: HistoryHandlers) => Follower} history
  * @property {typeof fetch} fetch
  */
 
@@ -40,8 +43,12 @@ export class Scenes {
   #demo;
   /** @type {Follower} */ #history;
   #open = false;
+  #connected = false;
   #player = '';
   #node = '';
+  /** The newest record that a welcome spoke of. */ #seq = 0;
+  /** Names of gateways by the host of their sockets, as the session met them. */
+  #names = new Map();
   /** @type {NodeRow[]} */ #nodes = [];
   #nodesWhy = '';
   #following = { live: false, why: '' };
@@ -55,9 +62,14 @@ export class Scenes {
     this.#timeline = new Timeline({ known: env.known, nameOf: (url) => this.#nameOf(url) });
     this.#history = env.history({
       entry: (entry) => this.#entry(entry),
-      state: (live, why) => { this.#following = { live, why }; },
+      state: (live, why) => {
+        this.#following = { live, why };
+      },
     });
-    this.#demo = createDemo(env.fetch, this.#timeline, { node: () => this.#node, serverNow: env.serverNow });
+    this.#demo = createDemo(env.fetch, this.#timeline, {
+      node: () => this.#node,
+      serverNow: env.serverNow,
+    });
   }
 
   /** For tests and the curious. */
@@ -68,12 +80,22 @@ export class Scenes {
   /** @param {boolean} open */
   turn(open) {
     this.#open = open;
-    if (open) this.#start();
-    else this.#stop();
+    this.#run();
+  }
+
+  /**
+   * Without a connection there is no gateway to ask.
+   * @param {boolean} connected
+   */
+  connect(connected) {
+    if (connected === this.#connected) return;
+    this.#connected = connected;
+    this.#run();
   }
 
   /** @param {import('../behind/timeline.js').TraceEntry} entry */
   trace(entry) {
+    if (entry.url && entry.node) this.#names.set(hostOf(entry.url), entry.node);
     this.#timeline.trace(entry);
   }
 
@@ -82,17 +104,17 @@ export class Scenes {
     const other = welcome.player !== this.#player;
     this.#player = welcome.player;
     this.#node = welcome.node;
+    this.#seq = welcome.seq;
     this.#timeline.back(welcome.state);
     if (!other) return;
-    this.#stop();
     this.#journal.clear();
-    if (this.#open) this.#start(welcome.seq);
+    this.#run();
   }
 
   /** Logged out: nobody's actor is looked at. */
   leave() {
-    this.#stop();
     this.#player = '';
+    this.#run();
     this.#journal.clear();
     this.#timeline.clear();
   }
@@ -108,32 +130,41 @@ export class Scenes {
     if (this.#open) this.#draw();
   }
 
-  /** @param {number} [seq] */
-  #start(seq = this.#journal.seq) {
-    if (!this.#player) return;
-    this.#history.follow(this.#player, Math.max(0, seq - LOOK_BACK));
-    this.#ask();
-  }
-
-  #stop() {
-    this.#history.stop();
+  /** Follows and asks, or no longer does, as it stands now. */
+  #run() {
     window.clearTimeout(this.#timer);
+    this.#history.stop();
+    this.#following = { live: false, why: '' };
+    if (!this.#open || !this.#player) return;
+    if (this.#connected) {
+      // Again from the newest known record on: a claim after it stands beside it.
+      const from = this.#journal.seq || Math.max(0, this.#seq - LOOK_BACK);
+      this.#history.follow(this.#player, from);
+    }
+    this.#ask();
   }
 
   async #ask() {
     window.clearTimeout(this.#timer);
-    const player = this.#player;
+    if (this.#connected) await this.#askNodes();
+    else {
+      this.#nodesWhy = NODES_STALE;
+      await this.#demo.refresh();
+    }
+    if (!this.#open || !this.#player) return;
+    window.clearTimeout(this.#timer);
+    this.#timer = window.setTimeout(() => this.#ask(), this.#timeline.busy ? NODES_BUSY_MS : NODES_MS);
+  }
+
+  async #askNodes() {
     try {
       const page = await this.#env.nodes();
       this.#nodes = page.nodes;
       this.#nodesWhy = '';
-      this.#demo.found(page.demo?.control ?? null);
+      await this.#demo.found(page.demo?.control ?? null);
     } catch {
-      this.#nodesWhy = 'No gateway answers just now; this is what was known last.';
+      this.#nodesWhy = NODES_STALE;
     }
-    if (!this.#open || player !== this.#player) return;
-    window.clearTimeout(this.#timer);
-    this.#timer = window.setTimeout(() => this.#ask(), this.#timeline.busy ? NODES_BUSY_MS : NODES_MS);
   }
 
   /** @param {import('../behind/journal.js').Entry} entry */
@@ -145,17 +176,26 @@ export class Scenes {
   /** A gateway's name by its socket's URL, as the nodes say it. @param {string} url */
   #nameOf(url) {
     const host = hostOf(url);
-    const known = this.#demo.gateways().find((one) => hostOf(one.url) === host)
-      ?? this.#nodes.find((one) => hostOf(one.address) === host);
-    return known?.node ?? (host || 'the gateway');
+    const known =
+      this.#demo.gateways().find((one) => hostOf(one.url) === host) ??
+      this.#nodes.find((one) => hostOf(one.address) === host);
+    return known?.node ?? this.#names.get(host) ?? (host || 'the gateway');
   }
 
   #draw() {
-    showActor(this.#journal, this.#player, this.#nodes.find(({ node }) => node === this.#node) ?? null, this.#node, this.#env.serverNow());
-    showNodes(this.#nodes, this.#demo.gateways(), this.#node, this.#nodesWhy);
+    showActor(
+      this.#journal,
+      this.#player,
+      this.#nodes.findLast(({ node, alive }) => node === this.#node && alive) ?? null,
+      this.#node,
+      this.#env.serverNow(),
+    );
+    showNodes(gatewayRows(this.#nodes, this.#demo.gateways()), this.#node, this.#nodesWhy);
     showJournal(this.#journal);
     const { live, why } = this.#following;
-    say(byId('journal-live', HTMLElement), live ? 'as it happens' : why || 'not connected');
+    const following = byId('journal-live', HTMLElement);
+    say(following, live ? 'as it happens' : 'reconnecting');
+    mark(following, 'title', why);
     if (this.#drawn.timeline === this.#timeline.version) return;
     this.#drawn.timeline = this.#timeline.version;
     showTimeline(this.#timeline);
@@ -182,13 +222,22 @@ function showActor(journal, player, owner, node, serverNow) {
   const kept = journal.snapshot;
   const since = kept ? journal.seq - kept.seq : null;
   fact('actor-id', player ? `player:${player}` : '–');
-  fact('actor-node', node || '–', owner ? `node session ${owner.session}` : '');
+  fact('actor-node', node || '–', owner ? `session …${owner.session.slice(-6)}` : '');
+  byId('actor-node', HTMLElement).title = owner ? `node session ${owner.session}` : '';
   const since_ms = journal.epoch > 0 ? agoWords(Math.max(0, serverNow - journal.epoch)) : '';
   fact('actor-epoch', journal.epoch > 0 ? String(journal.epoch) : '–', since_ms && `taken ${since_ms}`);
   fact('actor-seq', journal.seq > 0 ? `record ${grouped(journal.seq)}` : '–');
   const age = kept?.time_ms ? agoWords(Math.max(0, serverNow - kept.time_ms)) : '';
-  fact('actor-snapshot', since === null ? 'none seen yet' : `${since} record${since === 1 ? '' : 's'} ago`, age);
-  fact('actor-lease', owner ? leaseWords(owner) : '–', owner && owner.lease_age_ms !== null ? 'since its last renewal' : '');
+  fact(
+    'actor-snapshot',
+    since === null ? 'none seen yet' : `${since} record${since === 1 ? '' : 's'} ago`,
+    age,
+  );
+  fact(
+    'actor-lease',
+    owner ? leaseWords(owner) : '–',
+    owner && owner.lease_age_ms !== null ? 'since its last renewal' : '',
+  );
 }
 
 /**
@@ -210,34 +259,19 @@ function leaseWords({ lease_age_ms, alive }) {
 }
 
 /**
- * @param {NodeRow[]} nodes
- * @param {import('../behind/control.js').ShowGateway[]} gateways of the demo
+ * @param {import('../behind/nodes.js').GatewayRow[]} rows
  * @param {string} mine
  * @param {string} why
  */
-function showNodes(nodes, gateways, mine, why) {
-  /** @type {(NodeRow & { state: string })[]} */
-  const rows = nodes.map((row) => ({ ...row, state: row.draining ? 'draining' : row.alive ? 'alive' : 'gone' }));
-  for (const { node, state } of gateways) {
-    if (state === 'running' || rows.some((row) => row.node === node && row.state === 'alive' && state === 'starting')) continue;
-    const known = rows.findLast((row) => row.node === node);
-    if (known) known.state = state;
-    else rows.push({ node, session: '', address: '', lease_age_ms: null, alive: false, draining: false, activations: 0, sockets: 0, state });
-  }
-  follow(byId('nodes', HTMLElement), rows, ({ node, session }) => `${node} ${session}`, () => {
-    const row = make('tr');
-    const name = make('th');
-    name.scope = 'row';
-    row.append(name, make('td', 'state'), make('td'), make('td'), make('td'));
-    return row;
-  }, (element, row) => {
+function showNodes(rows, mine, why) {
+  follow(byId('nodes', HTMLElement), rows, ({ key }) => key, createNode, (element, row) => {
     const [name, state, lease, actors, sockets] = element.children;
     mark(element, 'data-state', row.state);
     element.classList.toggle('mine', row.node === mine && row.state !== 'gone');
     say(name, row.node);
     say(state, row.state);
-    say(lease, row.lease_age_ms === null ? '–' : `${grouped(row.lease_age_ms)} ms`);
-    say(actors, String(row.activations));
+    say(lease, row.lease_ms === null ? '–' : `${grouped(row.lease_ms)} ms`);
+    say(actors, String(row.actors));
     say(sockets, String(row.sockets));
   });
   const element = byId('nodes-why', HTMLElement);
@@ -245,22 +279,44 @@ function showNodes(nodes, gateways, mine, why) {
   say(element, why);
 }
 
-/** @param {Journal} journal */
-function showJournal(journal) {
-  follow(byId('journal', HTMLOListElement), journal.rows.slice(0, ROWS_SHOWN), ({ key }) => key, ({ kind }) => {
-    const item = make('li', 'entry fresh');
-    item.dataset.kind = kind;
-    item.append(make('span', 'seq'), make('span', 'facts-said'), make('span', 'size'));
-    return item;
-  }, (item, row) => {
-    const [seq, facts, size] = item.children;
-    say(seq, row.kind === 'claim' ? 'claim' : String(row.seq));
-    say(facts, row.words);
-    say(size, row.kind === 'claim' ? clock(row.time_ms) : `${bytesWords(row.bytes)} · ${clock(row.time_ms)}`);
-  });
+function createNode() {
+  const row = make('tr');
+  const name = make('th');
+  name.scope = 'row';
+  row.append(name, make('td', 'state'), make('td'), make('td'), make('td'));
+  return row;
 }
 
-const hours = new Intl.DateTimeFormat(undefined, { hour: '2-digit', minute: '2-digit', second: '2-digit', hour12: false });
+/** @param {Journal} journal */
+function showJournal(journal) {
+  follow(
+    byId('journal', HTMLOListElement),
+    journal.rows.slice(0, ROWS_SHOWN),
+    ({ key }) => key,
+    ({ kind }) => {
+      const item = make('li', 'entry fresh');
+      item.dataset.kind = kind;
+      item.append(make('span', 'seq'), make('span', 'facts-said'), make('span', 'size'));
+      return item;
+    },
+    (item, row) => {
+      const [seq, facts, size] = item.children;
+      say(seq, row.kind === 'claim' ? 'claim' : String(row.seq));
+      say(facts, row.words);
+      say(
+        size,
+        row.kind === 'claim' ? clock(row.time_ms) : `${bytesWords(row.bytes)} · ${clock(row.time_ms)}`,
+      );
+    },
+  );
+}
+
+const hours = new Intl.DateTimeFormat(undefined, {
+  hour: '2-digit',
+  minute: '2-digit',
+  second: '2-digit',
+  hour12: false,
+});
 
 /** @param {number | null} time_ms */
 function clock(time_ms) {

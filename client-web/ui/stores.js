@@ -27,8 +27,12 @@ function tolerant(use) {
 export function sessionStore() {
   return {
     load: () => tolerant(() => JSON.parse(sessionStorage.getItem(SESSION_KEY) ?? 'null')),
-    save: (saved) => { tolerant(() => sessionStorage.setItem(SESSION_KEY, JSON.stringify(saved))); },
-    clear: () => { tolerant(() => sessionStorage.removeItem(SESSION_KEY)); },
+    save: (saved) => {
+      tolerant(() => sessionStorage.setItem(SESSION_KEY, JSON.stringify(saved)));
+    },
+    clear: () => {
+      tolerant(() => sessionStorage.removeItem(SESSION_KEY));
+    },
   };
 }
 
@@ -36,14 +40,18 @@ export function sessionStore() {
 export function claimStore() {
   return {
     get: (player) => tolerant(() => localStorage.getItem(CLAIM_KEY + player)),
-    set: (player, token) => { tolerant(() => localStorage.setItem(CLAIM_KEY + player, token)); },
+    set: (player, token) => {
+      tolerant(() => localStorage.setItem(CLAIM_KEY + player, token));
+    },
   };
 }
 
 /** The name typed last, for the next visit. */
 export const rememberedName = Object.freeze({
   get: () => tolerant(() => localStorage.getItem(NAME_KEY)) ?? '',
-  set: (/** @type {string} */ name) => { tolerant(() => localStorage.setItem(NAME_KEY, name)); },
+  set: (/** @type {string} */ name) => {
+    tolerant(() => localStorage.setItem(NAME_KEY, name));
+  },
 });
 
 /** Whether behind the scenes was opened or shut by hand; null: neither. */
@@ -53,5 +61,7 @@ export const scenesWish = Object.freeze({
     const wish = tolerant(() => localStorage.getItem(SCENES_KEY));
     return wish === null ? null : wish === 'open';
   },
-  set: (/** @type {boolean} */ open) => { tolerant(() => localStorage.setItem(SCENES_KEY, open ? 'open' : 'shut')); },
+  set: (/** @type {boolean} */ open) => {
+    tolerant(() => localStorage.setItem(SCENES_KEY, open ? 'open' : 'shut'));
+  },
 });

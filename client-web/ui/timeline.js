@@ -12,21 +12,39 @@ import { byId, follow, make, mark, say } from './dom.js';
  * @typedef {import('../behind/proof.js').Proof} Proof
  */
 
-const hours = new Intl.DateTimeFormat(undefined, { hour: '2-digit', minute: '2-digit', second: '2-digit', hour12: false });
+const hours = new Intl.DateTimeFormat(undefined, {
+  hour: '2-digit',
+  minute: '2-digit',
+  second: '2-digit',
+  hour12: false,
+});
+
+let newest = 0;
 
 /** @param {Timeline} timeline */
 export function showTimeline(timeline) {
+  const [first] = timeline.incidents;
+  if (first && first.id > newest) {
+    newest = first.id;
+    byId('what-happened', HTMLElement).scrollIntoView({ block: 'start' });
+  }
   byId('timeline-empty', HTMLElement).hidden = timeline.incidents.length > 0;
-  follow(byId('timeline', HTMLElement), timeline.incidents, ({ id }) => String(id), create, (element, incident) => {
-    const [head, steps, total, proof] = element.children;
-    mark(element, 'data-open', String(incident.open));
-    mark(element, 'data-cause', incident.cause);
-    say(head?.firstElementChild, incident.title);
-    say(head?.lastElementChild, hours.format(incident.began_ms));
-    if (steps) showSteps(steps, incident);
-    say(total, incident.open ? under(incident) : `Total: ${incident.total}`);
-    if (proof) showProof(/** @type {HTMLElement} */ (proof), timeline.proof(incident));
-  });
+  follow(
+    byId('timeline', HTMLElement),
+    timeline.incidents,
+    ({ id }) => String(id),
+    create,
+    (element, incident) => {
+      const [head, steps, total, proof] = element.children;
+      mark(element, 'data-open', String(incident.open));
+      mark(element, 'data-cause', incident.cause);
+      say(head?.firstElementChild, incident.title);
+      say(head?.lastElementChild, hours.format(incident.began_ms));
+      if (steps) showSteps(steps, incident);
+      say(total, incident.open ? under(incident) : `Total: ${incident.total}`);
+      if (proof) showProof(/** @type {HTMLElement} */ (proof), timeline.proof(incident));
+    },
+  );
 }
 
 function create() {
@@ -50,17 +68,23 @@ function under({ lost, back_ms }) {
  * @param {Incident} incident
  */
 function showSteps(list, incident) {
-  follow(list, incident.lines.map((line, place) => ({ ...line, place })), ({ what, place }) => `${place} ${what}`, () => {
-    const step = make('li', 'step');
-    step.append(make('span', 'at'), make('span', 'knot'), make('span', 'what'));
-    return step;
-  }, (step, { at_ms, text, tone, what }) => {
-    mark(step, 'data-tone', tone);
-    mark(step, 'data-what', what);
-    const passed = Math.max(0, Math.round(at_ms - incident.began_ms));
-    say(step.firstElementChild, passed === 0 ? '0 ms' : `+${msWords(passed)}`);
-    say(step.lastElementChild, text);
-  });
+  follow(
+    list,
+    incident.lines.map((line, place) => ({ ...line, place })),
+    ({ what, place }) => `${place} ${what}`,
+    () => {
+      const step = make('li', 'step');
+      step.append(make('span', 'at'), make('span', 'knot'), make('span', 'what'));
+      return step;
+    },
+    (step, { at_ms, text, tone, what }) => {
+      mark(step, 'data-tone', tone);
+      mark(step, 'data-what', what);
+      const passed = Math.max(0, Math.round(at_ms - incident.began_ms));
+      say(step.firstElementChild, passed === 0 ? '0 ms' : `+${msWords(passed)}`);
+      say(step.lastElementChild, text);
+    },
+  );
 }
 
 /**
@@ -73,23 +97,32 @@ function showProof(box, proof) {
   if (!box.firstElementChild) box.append(proofTable(), make('p', 'verdict'));
   const body = box.querySelector('tbody');
   if (body) {
-    follow(body, proof.rows, ({ name }) => name, () => {
-      const row = make('tr');
-      const name = make('th');
-      name.scope = 'row';
-      row.append(name, make('td'), make('td'), make('td'));
-      return row;
-    }, (row, { name, before, after, same }) => {
-      const [title, was, is, verdict] = row.children;
-      say(title, name);
-      say(was, before);
-      say(is, after);
-      if (!verdict) return;
-      verdict.className = same ? 'same' : 'changed';
-      say(verdict, same ? '= equal' : `≠ ${proof.why}`);
-    });
+    follow(
+      body,
+      proof.rows,
+      ({ name }) => name,
+      () => {
+        const row = make('tr');
+        const name = make('th');
+        name.scope = 'row';
+        row.append(name, make('td'), make('td'), make('td'));
+        return row;
+      },
+      (row, { name, before, after, same }) => {
+        const [title, was, is, verdict] = row.children;
+        say(title, name);
+        say(was, before);
+        say(is, after);
+        if (!verdict) return;
+        verdict.className = same ? 'same' : 'changed';
+        say(verdict, same ? '= equal' : `≠ ${proof.why}`);
+      },
+    );
   }
-  say(box.lastElementChild, proof.same ? 'Nothing lost, nothing twice: before equals after.' : `Changed, and why: ${proof.why}.`);
+  say(
+    box.lastElementChild,
+    proof.same ? 'Nothing lost, nothing twice: before equals after.' : `Changed, and why: ${proof.why}.`,
+  );
 }
 
 function proofTable() {

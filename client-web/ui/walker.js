@@ -62,7 +62,8 @@ export class Walker {
       return null;
     }
     const most = Math.max(Math.abs(dx), Math.abs(dy));
-    const along = (/** @type {number} */ d) => (Math.abs(d) > Math.max(most * DIAGONAL, reach / 2) ? Math.sign(d) : 0);
+    const along = (/** @type {number} */ d) =>
+      Math.abs(d) > Math.max(most * DIAGONAL, reach / 2) ? Math.sign(d) : 0;
     return [along(dx), along(dy), this.#sprint ? 1 : 0];
   }
 }

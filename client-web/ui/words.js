@@ -5,6 +5,8 @@
 
 /** A round trip of more than this is slow, where the session does not say so itself. */
 const SLOW_MS = 250;
+/** With a last round trip below this it is the silence since that is slow. */
+const QUICK_MS = 100;
 
 /**
  * @typedef {import('../net/session.js').SessionStatus & { slow?: boolean, retry_at?: number | null }} Status
@@ -13,23 +15,48 @@ const SLOW_MS = 250;
  */
 
 /**
+ * The browser says that there is no network, and the connection does not
+ * contradict it: a server on this very machine stays reachable without.
+ * @param {Status} status
+ * @param {boolean} online what the browser believes of its network
+ */
+function isOffline(status, online) {
+  if (online || status.phase === 'idle' || status.phase === 'stopped') return false;
+  return status.phase !== 'live' || isSlow(status);
+}
+
+/**
  * @param {Status} status
  * @param {string} news what just happened; stands in for "live"
+ * @param {boolean} online what the browser believes of its network
  * @param {number} now on the session's clock
  * @returns {ChipWords}
  */
-export function chipWords(status, news, now) {
+export function chipWords(status, news, online, now) {
+  if (isOffline(status, online)) return { phase: 'waiting', text: 'offline' };
   const trip = status.rtt_ms === null ? '' : ` ${status.rtt_ms} ms`;
   switch (status.phase) {
-    case 'idle': return { phase: 'idle', text: 'signed out' };
+    case 'idle':
+      return { phase: 'idle', text: 'signed out' };
     case 'connecting':
-      return { phase: 'connecting', text: status.attempt > 0 ? `reconnecting (attempt ${status.attempt})` : 'connecting' };
+      return {
+        phase: 'connecting',
+        text: status.attempt > 0 ? `reconnecting (attempt ${status.attempt})` : 'connecting',
+      };
     case 'waiting':
-      return { phase: 'waiting', text: `reconnecting ${inSeconds(status, now)}(attempt ${status.attempt})` };
+      return {
+        phase: 'waiting',
+        text: `reconnecting ${inSeconds(status, now)}(attempt ${status.attempt})`,
+      };
     case 'live':
       if (news) return { phase: 'news', text: news };
-      return isSlow(status) ? { phase: 'slow', text: `slow${trip}` } : { phase: 'live', text: `live${trip}` };
-    default: return { phase: 'stopped', text: status.reason || 'disconnected' };
+      if (!isSlow(status)) return { phase: 'live', text: `live${trip}` };
+      return {
+        phase: 'slow',
+        text: (status.rtt_ms ?? 0) >= QUICK_MS ? `slow${trip}` : 'slow, no answer yet',
+      };
+    default:
+      return { phase: 'stopped', text: status.reason || 'disconnected' };
   }
 }
 
@@ -57,6 +84,7 @@ export function newsOf(welcome, before) {
   const moved = before !== '' && before !== welcome.node;
   const how = moved ? `taken over by ${welcome.node}` : 'resumed';
   if (welcome.ev === 'resync') return moved ? how : 'resumed with the newest state';
+  if (moved && !welcome.replayed) return how;
   return `${how}, ${counted(welcome.replayed ?? 0, 'event')} replayed`;
 }
 
@@ -75,18 +103,18 @@ export function counted(count, noun) {
  * @param {number} now on the session's clock
  */
 export function bannerWords(status, online, now) {
-  if (status.phase === 'idle' || status.phase === 'stopped') return null;
-  if (!online) {
+  if (isOffline(status, online)) {
     return {
       title: 'Your device is offline.',
       why: 'Nothing is lost: your player keeps its place, and what you ordered is sent once, later.',
       next: 'Tries again at once when the network is back.',
     };
   }
-  if (status.phase === 'live') return null;
-  const next = status.phase === 'waiting'
-    ? `Next attempt ${inSeconds(status, now) || 'soon '}(attempt ${status.attempt}).`
-    : `Trying now (attempt ${Math.max(1, status.attempt)}).`;
+  if (status.phase === 'live' || status.phase === 'idle' || status.phase === 'stopped') return null;
+  const next =
+    status.phase === 'waiting'
+      ? `Next attempt ${inSeconds(status, now) || 'soon '}(attempt ${status.attempt}).`
+      : `Trying now (attempt ${Math.max(1, status.attempt)}).`;
   return {
     title: 'No connection.',
     why: 'Nothing is lost: your player is stored and keeps its place. The page comes back to it by itself.',

@@ -13,11 +13,15 @@ import { RADIUS, Sprites } from './sprites.js';
 
 /** So many units are seen across the shorter side at least. */
 const SEEN_UNITS = 820;
+/** On a phone players would be too small to hit with a finger. */
+const SCALE_MIN = 0.72;
 /** Beyond the edge of the canvas so much is still drawn (CSS pixels). */
 const MARGIN_PX = 90;
 /** Somebody who did not move for so long has no direction. */
 const FACING_MS = 400;
 const TURN_UNITS = 0.5;
+/** About so many names are shown at once. */
+const NAMES_MAX = 32;
 
 /**
  * @typedef {object} Drawn someone as drawn
@@ -49,6 +53,7 @@ export class Arena {
   /** @type {Scene} */ #scene = { me: null, everyone: [] };
   /** @type {Map<string, Facing>} */ #facing = new Map();
   #sweptAt = 0;
+  /** Units within which names are shown. */ #namesReach = WORLD_UNITS;
 
   /** @param {HTMLCanvasElement} canvas */
   constructor(canvas) {
@@ -94,7 +99,8 @@ export class Arena {
    */
   worldAt(left, top) {
     const { scale, x, y, width, height } = this.#camera;
-    const inWorld = (/** @type {number} */ value) => Math.min(Math.max(Math.round(value), 0), WORLD_UNITS - 1);
+    const inWorld = (/** @type {number} */ value) =>
+      Math.min(Math.max(Math.round(value), 0), WORLD_UNITS - 1);
     return { x: inWorld((left - width / 2) / scale + x), y: inWorld((top - height / 2) / scale + y) };
   }
 
@@ -131,7 +137,7 @@ export class Arena {
     this.#floor.draw(this.#pen, this.#camera, this.#palette);
     if (marks.goal) this.#drawGoal(marks.goal, now);
     for (const one of scene.everyone) if (this.#isSeen(one)) this.#drawPlayer(one, now);
-    for (const one of scene.everyone) if (this.#isSeen(one)) this.#drawLabel(one);
+    this.#drawLabels(scene);
     if (marks.ghost && scene.me) this.#drawGhost(marks.ghost, scene.me);
     this.#drawEffects(now);
     this.#sweep(now);
@@ -157,7 +163,8 @@ export class Arena {
     const [wide, high] = [Math.round(width * pixels), Math.round(height * pixels)];
     if (this.#canvas.width !== wide) this.#canvas.width = wide;
     if (this.#canvas.height !== high) this.#canvas.height = high;
-    const scale = Math.round(Math.min(1.1, Math.max(0.55, Math.min(width, height) / SEEN_UNITS)) * 50) / 50;
+    const scale =
+      Math.round(Math.min(1.1, Math.max(SCALE_MIN, Math.min(width, height) / SEEN_UNITS)) * 50) / 50;
     this.#camera.width = width;
     this.#camera.height = height;
     this.#camera.scale = scale;
@@ -189,7 +196,13 @@ export class Arena {
    * @param {number} top
    */
   #stamp(sprite, left, top) {
-    this.#pen.drawImage(sprite.image, left - sprite.width / 2, top - sprite.height / 2, sprite.width, sprite.height);
+    this.#pen.drawImage(
+      sprite.image,
+      left - sprite.width / 2,
+      top - sprite.height / 2,
+      sprite.width,
+      sprite.height,
+    );
   }
 
   /**
@@ -211,7 +224,8 @@ export class Arena {
     if (lost) this.#stamp(this.#sprites.around('lost'), left, top);
     if (one.selected) this.#turned('aim', left, top, this.#calm ? 0 : (now / 900) % (Math.PI * 2));
     if (now - facing.at < FACING_MS && !down) this.#turned('beak', left, top, facing.angle);
-    if ((one.flags & FLAGS.sprinting) !== 0 && now - facing.at < FACING_MS) this.#dust(left, top, facing.angle);
+    if ((one.flags & FLAGS.sprinting) !== 0 && now - facing.at < FACING_MS)
+      this.#dust(left, top, facing.angle);
     const struck = this.#effects.struckAgo(one.player, now);
     if (struck !== null) this.#stroke(left, top, struck);
   }
@@ -290,9 +304,57 @@ export class Arena {
     pen.lineWidth = 6 * this.#camera.scale;
     pen.lineCap = 'round';
     pen.beginPath();
-    pen.arc(left - reach * 0.4, top + reach * 0.4, reach * 1.15, -Math.PI * 0.62, -Math.PI * 0.62 + Math.PI * 0.72 * drawn);
+    pen.arc(
+      left - reach * 0.4,
+      top + reach * 0.4,
+      reach * 1.15,
+      -Math.PI * 0.62,
+      -Math.PI * 0.62 + Math.PI * 0.72 * drawn,
+    );
     pen.stroke();
     pen.globalAlpha = 1;
+  }
+
+  /**
+   * In a crowd only those nearby have their name over them, the others a bar.
+   * How far that is follows from how many names the picture before had.
+   * @param {Scene} scene
+   */
+  #drawLabels({ me, everyone }) {
+    let names = 0;
+    for (const one of everyone) {
+      if (!this.#isSeen(one)) continue;
+      const far = me ? Math.max(Math.abs(one.x - me.x), Math.abs(one.y - me.y)) : 0;
+      if (far <= this.#namesReach || one.selected) {
+        this.#drawLabel(one);
+        names += 1;
+      } else this.#drawBar(one);
+    }
+    if (names > NAMES_MAX) this.#namesReach = Math.max(120, this.#namesReach * 0.97);
+    else if (names < NAMES_MAX * 0.8) this.#namesReach = Math.min(WORLD_UNITS, this.#namesReach * 1.02);
+  }
+
+  /** @param {Drawn} one */
+  #drawBar(one) {
+    const pen = this.#pen;
+    const left = Math.round(this.#left(one)) - 16;
+    const top = Math.round(this.#top(one) - (RADIUS + 12) * this.#camera.scale);
+    pen.fillStyle = this.#palette['bar-back'];
+    pen.fillRect(left, top, 32, 4);
+    this.#fillBar(left, top, 32, one.health);
+  }
+
+  /**
+   * @param {number} left
+   * @param {number} top
+   * @param {number} width when healthy
+   * @param {number} health
+   */
+  #fillBar(left, top, width, health) {
+    const part = Math.min(Math.max(health / 100, 0), 1);
+    const { good, warn, bad } = this.#palette;
+    this.#pen.fillStyle = part > 0.5 ? good : part > 0.25 ? warn : bad;
+    this.#pen.fillRect(left, top, width * part, 4);
   }
 
   /** Name and health, at a readable size whatever the scale. @param {Drawn} one */
@@ -307,10 +369,7 @@ export class Arena {
     const left = Math.round(Math.min(Math.max(this.#left(one) - sprite.width / 2, 2), most));
     const top = Math.round(middle - sprite.height / 2);
     pen.drawImage(sprite.image, left, top, sprite.width, sprite.height);
-    const part = Math.min(Math.max(one.health / 100, 0), 1);
-    const { good, warn, bad } = this.#palette;
-    pen.fillStyle = part > 0.5 ? good : part > 0.25 ? warn : bad;
-    pen.fillRect(left + 6, top + 20, (sprite.width - 12) * part, 4);
+    this.#fillBar(left + 6, top + 20, sprite.width - 12, one.health);
   }
 
   /**
@@ -363,7 +422,11 @@ export class Arena {
       if (!one || !this.#isSeen(one)) continue;
       pen.globalAlpha = age < 0.7 ? 1 : (1 - age) / 0.3;
       const rise = this.#calm ? 12 : age * 38;
-      this.#stamp(this.#sprites.number(by), this.#left(one) + 26 * scale, this.#top(one) - 14 * scale - rise);
+      this.#stamp(
+        this.#sprites.number(by),
+        this.#left(one) + 26 * scale,
+        this.#top(one) - 14 * scale - rise,
+      );
     }
     pen.globalAlpha = 1;
   }

@@ -4,7 +4,16 @@
  */
 
 /** Colours of shields; the first ones bear light figures, brass bears dark ones. */
-const FIELDS = Object.freeze(['#a63d30', '#2d669c', '#3b7547', '#75477f', '#43505e', '#26767a', '#95395f', '#c0892b']);
+const FIELDS = Object.freeze([
+  '#a63d30',
+  '#2d669c',
+  '#3b7547',
+  '#75477f',
+  '#43505e',
+  '#26767a',
+  '#95395f',
+  '#c0892b',
+]);
 const ARGENT = '#f4efe2';
 const OR = '#eec864';
 const SABLE = '#27303b';
@@ -38,19 +47,71 @@ export function blazonOf(player) {
 const FIGURES = Object.freeze([
   (pen) => pen.rect(-0.3, -1, 0.6, 2), // a pale
   (pen) => pen.rect(-1, -0.3, 2, 0.6), // a fess
-  (pen) => band(pen, [[-1, -0.62], [-0.62, -1], [1, 0.62], [0.62, 1]]), // a bend
-  (pen) => band(pen, [[0, -0.55], [1, 0.3], [1, 0.85], [0, 0], [-1, 0.85], [-1, 0.3]]), // a chevron
-  (pen) => { pen.rect(-0.24, -1, 0.48, 2); pen.rect(-1, -0.24, 2, 0.48); }, // a cross
-  (pen) => { // a saltire
-    band(pen, [[-1, -0.72], [-0.72, -1], [1, 0.72], [0.72, 1]]);
-    band(pen, [[-1, 0.72], [-0.72, 1], [1, -0.72], [0.72, -1]]);
+  (pen) =>
+    band(pen, [
+      [-1, -0.62],
+      [-0.62, -1],
+      [1, 0.62],
+      [0.62, 1],
+    ]), // a bend
+  (pen) =>
+    band(pen, [
+      [0, -0.55],
+      [1, 0.3],
+      [1, 0.85],
+      [0, 0],
+      [-1, 0.85],
+      [-1, 0.3],
+    ]), // a chevron
+  (pen) => {
+    pen.rect(-0.24, -1, 0.48, 2);
+    pen.rect(-1, -0.24, 2, 0.48);
+  }, // a cross
+  (pen) => {
+    // a saltire
+    band(pen, [
+      [-1, -0.72],
+      [-0.72, -1],
+      [1, 0.72],
+      [0.72, 1],
+    ]);
+    band(pen, [
+      [-1, 0.72],
+      [-0.72, 1],
+      [1, -0.72],
+      [0.72, -1],
+    ]);
   },
-  (pen) => { pen.rect(0, -1, 1, 1); pen.rect(-1, 0, 1, 1); }, // quarterly
+  (pen) => {
+    pen.rect(0, -1, 1, 1);
+    pen.rect(-1, 0, 1, 1);
+  }, // quarterly
   (pen) => pen.rect(0, -1, 1, 2), // per pale
-  (pen) => { pen.moveTo(0.44, 0); pen.arc(0, 0, 0.44, 0, Math.PI * 2); }, // a roundel
-  (pen) => band(pen, [[0, -0.75], [0.6, 0], [0, 0.75], [-0.6, 0]]), // a lozenge
-  (pen) => band(pen, [[-1, -1], [1, -1], [0, 0.35]]), // a pile
-  (pen) => { for (const [x, y] of [[-0.4, -0.3], [0.4, -0.3], [0, 0.42]]) disc(pen, x ?? 0, y ?? 0); }, // three bezants
+  (pen) => {
+    pen.moveTo(0.44, 0);
+    pen.arc(0, 0, 0.44, 0, Math.PI * 2);
+  }, // a roundel
+  (pen) =>
+    band(pen, [
+      [0, -0.75],
+      [0.6, 0],
+      [0, 0.75],
+      [-0.6, 0],
+    ]), // a lozenge
+  (pen) =>
+    band(pen, [
+      [-1, -1],
+      [1, -1],
+      [0, 0.35],
+    ]), // a pile
+  (pen) => {
+    for (const [x, y] of [
+      [-0.4, -0.3],
+      [0.4, -0.3],
+      [0, 0.42],
+    ])
+      disc(pen, x ?? 0, y ?? 0);
+  }, // three bezants
 ]);
 
 /** @typedef {CanvasRenderingContext2D | OffscreenCanvasRenderingContext2D} Pen */

@@ -40,10 +40,20 @@ export class Floor {
     pen.translate(width / 2, height / 2);
     pen.scale(scale, scale);
     pen.translate(-x, -y);
-    const seen = { left: x - width / 2 / scale, top: y - height / 2 / scale, right: x + width / 2 / scale, bottom: y + height / 2 / scale };
+    const seen = {
+      left: x - width / 2 / scale,
+      top: y - height / 2 / scale,
+      right: x + width / 2 / scale,
+      bottom: y + height / 2 / scale,
+    };
     const [left, top] = [Math.max(0, seen.left), Math.max(0, seen.top)];
     pen.fillStyle = this.#stones ?? palette.floor;
-    pen.fillRect(left, top, Math.min(WORLD_UNITS, seen.right) - left, Math.min(WORLD_UNITS, seen.bottom) - top);
+    pen.fillRect(
+      left,
+      top,
+      Math.min(WORLD_UNITS, seen.right) - left,
+      Math.min(WORLD_UNITS, seen.bottom) - top,
+    );
     this.#inlay(pen, palette, seen);
     pen.restore();
   }
@@ -83,7 +93,8 @@ export class Floor {
     pen.lineWidth = 3;
     pen.beginPath();
     for (let x = from(seen.left); x < Math.min(seen.right + STAR_UNITS, WORLD_UNITS); x += STAR_UNITS) {
-      for (let y = from(seen.top); y < Math.min(seen.bottom + STAR_UNITS, WORLD_UNITS); y += STAR_UNITS) star(pen, x, y, 34, 11);
+      for (let y = from(seen.top); y < Math.min(seen.bottom + STAR_UNITS, WORLD_UNITS); y += STAR_UNITS)
+        star(pen, x, y, 34, 11);
     }
     pen.stroke();
     pen.strokeStyle = palette.inlay;
@@ -108,6 +119,7 @@ export class Floor {
     pen.lineWidth = 22;
     pen.strokeRect(-11, -11, WORLD_UNITS + 22, WORLD_UNITS + 22);
     pen.lineWidth = 14;
+    pen.lineCap = 'butt';
     pen.setLineDash([36, 28]);
     pen.strokeRect(-28, -28, WORLD_UNITS + 56, WORLD_UNITS + 56);
     pen.setLineDash([]);
@@ -115,7 +127,8 @@ export class Floor {
 }
 
 /** The first star at or before an edge. @param {number} edge */
-const from = (edge) => Math.max(STAR_UNITS / 2, Math.floor(edge / STAR_UNITS) * STAR_UNITS - STAR_UNITS / 2);
+const from = (edge) =>
+  Math.max(STAR_UNITS / 2, Math.floor(edge / STAR_UNITS) * STAR_UNITS - STAR_UNITS / 2);
 
 /**
  * How far a corner of the star is from its middle.

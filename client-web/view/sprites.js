@@ -18,7 +18,8 @@ const BUBBLE_LINES_MAX = 3;
 /**
  * @typedef {import('./palette.js').Palette} Palette
  * @typedef {import('./blazon.js').Pen} Pen
- * @typedef {{ image: HTMLCanvasElement, width: number, height: number }} Sprite CSS pixels
+ * @typedef {'own' | 'aim' | 'defend' | 'lost' | 'down' | 'beak'} Around
+ * @typedef {{ image: ImageBitmap, width: number, height: number }} Sprite CSS pixels
  */
 
 export class Sprites {
@@ -51,18 +52,22 @@ export class Sprites {
 
   /** A player's shield with its shadow. @param {string} player */
   shield(player) {
-    return this.#once(`shield ${player}`, () => this.#round(RADIUS + 6, (pen) => {
-      pen.fillStyle = '#0000002e';
-      pen.beginPath();
-      pen.ellipse(2, 5, RADIUS + 1, RADIUS - 1, 0, 0, Math.PI * 2);
-      pen.fill();
-      drawShield(pen, blazonOf(player), RADIUS);
-    }));
+    return this.#once(`shield ${player}`, () =>
+      this.#round(RADIUS + 6, (pen) => {
+        pen.fillStyle = '#0000002e';
+        pen.beginPath();
+        pen.ellipse(2, 5, RADIUS + 1, RADIUS - 1, 0, 0, Math.PI * 2);
+        pen.fill();
+        drawShield(pen, blazonOf(player), RADIUS);
+      }),
+    );
   }
 
-  /** What surrounds a shield. @param {'own' | 'aim' | 'defend' | 'lost' | 'down' | 'beak'} kind */
+  /** What surrounds a shield. @param {Around} kind */
   around(kind) {
-    return this.#once(`around ${kind}`, () => this.#round(RADIUS + 24, (pen) => AROUND[kind](pen, this.#palette)));
+    return this.#once(`around ${kind}`, () =>
+      this.#round(RADIUS + 24, (pen) => AROUND[kind](pen, this.#palette)),
+    );
   }
 
   /**
@@ -142,7 +147,7 @@ export class Sprites {
   /**
    * Around the origin, in units of the world.
    * @param {number} reach
-   * @param {(pen: CanvasRenderingContext2D) => void} draw
+   * @param {(pen: Pen) => void} draw
    */
   #round(reach, draw) {
     const side = reach * 2 * this.#scale;
@@ -156,18 +161,17 @@ export class Sprites {
   /**
    * @param {number} width
    * @param {number} height
-   * @param {(pen: CanvasRenderingContext2D) => void} draw
+   * @param {(pen: Pen) => void} draw
    * @returns {Sprite}
    */
   #plain(width, height, draw) {
-    const image = document.createElement('canvas');
-    image.width = Math.ceil(width * this.#pixels);
-    image.height = Math.ceil(height * this.#pixels);
-    const pen = image.getContext('2d');
+    const canvas = new OffscreenCanvas(Math.ceil(width * this.#pixels), Math.ceil(height * this.#pixels));
+    const pen = canvas.getContext('2d');
     if (pen) {
       pen.scale(this.#pixels, this.#pixels);
       draw(pen);
     }
+    const image = canvas.transferToImageBitmap();
     return { image, width: image.width / this.#pixels, height: image.height / this.#pixels };
   }
 
@@ -194,7 +198,7 @@ export class Sprites {
   }
 }
 
-/** @type {Readonly<Record<'own' | 'aim' | 'defend' | 'lost' | 'down' | 'beak', (pen: Pen, palette: Palette) => void>>} */
+/** @type {Readonly<Record<Around, (pen: Pen, palette: Palette) => void>>} */
 const AROUND = Object.freeze({
   own: (pen, { ring }) => circle(pen, RADIUS + 4, 4, ring),
   aim: (pen, { aim }) => {
@@ -263,6 +267,7 @@ function wrap(text) {
     else lines[lines.length - 1] = last ? `${last} ${word}` : word;
   }
   const shown = lines.slice(0, BUBBLE_LINES_MAX).map((line) => cut(line, BUBBLE_LETTERS_MAX));
-  if (lines.length > BUBBLE_LINES_MAX) shown[BUBBLE_LINES_MAX - 1] = cut(`${shown.at(-1)} …`, BUBBLE_LETTERS_MAX);
+  if (lines.length > BUBBLE_LINES_MAX)
+    shown[BUBBLE_LINES_MAX - 1] = cut(`${shown.at(-1)} …`, BUBBLE_LETTERS_MAX);
   return shown;
 }

@@ -23,15 +23,16 @@ export class Player {
   /**
    * @param {string} name
    * @param {Page} page
-   * @param {string} socketUrl
+   * @param {import('./server.js').Server} server
    */
-  constructor(name, page, socketUrl) {
+  constructor(name, page, server) {
     this.name = name;
     this.page = page;
     page.setDefaultTimeout(WITHIN_MS);
     page.on('console', (message) => {
       if (message.type() !== 'error') return;
-      if (this.outage && message.text().includes(socketUrl)) return;
+      const { url } = message.location();
+      if (this.outage && (message.text().includes(server.socketUrl) || url.startsWith(server.url))) return;
       this.complaints.push(`console: ${message.text()}`);
     });
     page.on('pageerror', (error) => this.complaints.push(`thrown: ${error.message}`));
@@ -47,7 +48,7 @@ export class Player {
    */
   static async open(browser, server, name) {
     const context = await browser.newContext({ viewport: { width: 1280, height: 800 } });
-    const player = new Player(name, await context.newPage(), server.socketUrl);
+    const player = new Player(name, await context.newPage(), server);
     await player.page.goto(server.url);
     return player;
   }
