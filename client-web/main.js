@@ -127,7 +127,7 @@ function happened(event, replayed) {
   const blow = event.ev === 'notice' && !replayed ? blowTaken(event.text) : null;
   if (blow) return log.blow(blow);
   const line = narrate(event, game.state?.player_id ?? '', replayed);
-  if (line) log.write(...line);
+  if (line) log.write(line[0], line[1], line[2] && playerName(line[2]));
   return undefined;
 }
 

@@ -8,7 +8,10 @@ const PAUSE_MS = 4_000;
 /** No line collects for longer. */
 const LINE_MS = 12_000;
 
-/** @typedef {{ line: number, began: number, last: number, count: number, damage: number, who: Set<string> }} Open */
+/**
+ * @typedef {{ line: number, began: number, last: number, count: number, damage: number,
+ *   who: Set<string> }} Open
+ */
 /** @typedef {{ way: 'taken' | 'dealt', who: string, damage: number, text: string }} Blow */
 /**
  * Which line a blow is in, and what that now says.

@@ -121,7 +121,7 @@ function showProof(box, proof) {
   }
   say(
     box.lastElementChild,
-    proof.same ? 'Nothing lost, nothing twice: before equals after.' : `Changed, and why: ${proof.why}.`,
+    proof.same ? 'Nothing lost: before equals after.' : `Changed, and why: ${proof.why}.`,
   );
 }
 

@@ -417,16 +417,12 @@ export class Arena {
       const bubble = this.#sprites.bubble(said);
       this.#stamp(bubble, this.#left(one), this.#top(one) - (RADIUS + 12) * scale - 32 - bubble.height / 2);
     }
-    for (const { player, by, age } of this.#effects.numbers(now)) {
+    for (const { player, by, age, lane } of this.#effects.numbers(now)) {
       const one = this.#scene.everyone.find((someone) => someone.player === player);
       if (!one || !this.#isSeen(one)) continue;
       pen.globalAlpha = age < 0.7 ? 1 : (1 - age) / 0.3;
-      const rise = this.#calm ? 12 : age * 38;
-      this.#stamp(
-        this.#sprites.number(by),
-        this.#left(one) + 26 * scale,
-        this.#top(one) - 14 * scale - rise,
-      );
+      const rise = 14 * scale + (this.#calm ? 12 : age * 38);
+      this.#stamp(this.#sprites.number(by), this.#left(one) + 26 * scale + lane * 22, this.#top(one) - rise);
     }
     pen.globalAlpha = 1;
   }

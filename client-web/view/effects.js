@@ -7,12 +7,15 @@ const NUMBER_MS = 1_100;
 const STROKE_MS = 260;
 export const WORDS_MS = 6_000;
 const NUMBERS_MAX = 60;
+/** Numbers of one moment rise beside each other. */
+const LANES = 3;
 const WORDS_MAX = 40;
 
-/** @typedef {{ player: string, by: number, at: number, age: number }} Rising */
+/** @typedef {{ player: string, by: number, at: number, age: number, lane: number }} Rising */
 
 export class Effects {
   /** @type {Rising[]} */ #numbers = [];
+  #lane = 0;
   /** @type {Map<string, number>} */ #struck = new Map();
   /** @type {Map<string, { text: string, at: number }>} */ #words = new Map();
 
@@ -22,7 +25,8 @@ export class Effects {
    * @param {number} now
    */
   hit(player, by, now) {
-    this.#numbers.push({ player, by, at: now, age: 0 });
+    this.#lane = (this.#lane + 1) % LANES;
+    this.#numbers.push({ player, by, at: now, age: 0, lane: this.#lane });
     if (this.#numbers.length > NUMBERS_MAX) this.#numbers.shift();
     if (by >= 0) return;
     this.#struck.set(player, now);
