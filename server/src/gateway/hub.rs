@@ -381,7 +381,8 @@ impl Hub {
             frame.names = inside.topic.names(&mut sight.cursor);
             let budget = Budget::after(now_ms.saturating_sub(sight.framed_ms));
             let cursor = &mut sight.cursor;
-            let delta = inside.topic.delta(cursor, own, budget, now_ms, full_every_ms);
+            let mut delta = inside.topic.delta(cursor, own, budget, now_ms, full_every_ms);
+            sight.stand(&mut delta.rows, || inside.topic.row(own));
             drop(inside);
             due |= !delta.is_empty();
             (frame.rows, frame.gone, frame.full) = (delta.rows, delta.gone, delta.full);

@@ -11,9 +11,11 @@ use std::task::Wake;
 
 use holdfast_protocol::ids::PlayerId;
 use holdfast_protocol::movement::Position;
+use holdfast_protocol::server::EntityRow;
 
 use super::hub::Place;
 use super::view::Cursor;
+use super::view::shown::Rows;
 use crate::actor::connection::{self, Connection};
 use crate::actor::contract::View;
 
@@ -64,6 +66,8 @@ pub(super) struct Sight {
     pub(super) entity: u32,
     /// Where the own actor stands.
     pub(super) at: Position,
+    /// Where the last frame with an own row has put it.
+    pub(super) at_told: Option<Position>,
     /// The journal position of what is known of the own actor.
     pub(super) seq: u64,
     /// The last durable input.
@@ -84,6 +88,7 @@ impl Default for Sight {
             place: None,
             entity: 0,
             at: Position { x: 0, y: 0 },
+            at_told: None,
             seq: 0,
             input: 0,
             input_told: 0,
@@ -102,6 +107,18 @@ impl Sight {
         self.entity = view.entity;
         self.at = Position { x: view.x, y: view.y };
         self.input = view.input;
+    }
+
+    /// Puts the own actor where the input that goes with these rows has brought it. The room may
+    /// know a newer step already, whose number this socket is told in the next frame: a client
+    /// would take that step twice. `known` is the room's row of it, for when it had none to tell.
+    pub(super) fn stand(&mut self, rows: &mut Rows, known: impl FnOnce() -> Option<EntityRow>) {
+        let elsewhere = self.at_told.is_some_and(|told| told != self.at);
+        let row = rows.own_row.or_else(|| elsewhere.then(known).flatten());
+        let Some(row) = row else { return };
+        let Position { x, y } = self.at;
+        rows.own_row = Some(EntityRow { x, y, ..row });
+        self.at_told = Some(self.at);
     }
 }
 

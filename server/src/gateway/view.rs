@@ -140,6 +140,11 @@ impl Topic {
         true
     }
 
+    /// What is known of an entity.
+    pub fn row(&self, entity: u32) -> Option<EntityRow> {
+        self.entities.get(&entity).map(|known| known.row)
+    }
+
     /// Removes an entity, unless its number means another player by now. True when it was there.
     pub fn remove(&mut self, player: &str, entity: u32) -> bool {
         if self.entities.get(&entity).is_none_or(|known| &*known.player != player) {

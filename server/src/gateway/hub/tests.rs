@@ -67,6 +67,26 @@ fn a_neighbours_move_reaches_a_socket_in_the_same_room() {
     assert_eq!(frame(&hub, &alice), None);
 }
 
+/// A frame that is made while a step comes in: the room has it, the socket's input not yet.
+#[test]
+fn the_own_place_and_the_input_are_of_one_moment() {
+    let hub = Hub::new();
+    let alice = client(&hub, 1, "alice");
+    hub.view(&actor("alice"), 1, 2, view(Some("arena"), 1, 10, 1));
+    assert_eq!(xs(&frame(&hub, &alice).unwrap()), [(1, 10)]);
+    let place = alice.seat.sight().place.clone().unwrap();
+    let (player, name) = ("alice".into(), "Name".into());
+    let row = EntityRow::from((1, 22, 0, 90, 0));
+    assert!(lock(&place.inside).topic.put(&player, &name, row));
+    let early = frame(&hub, &alice).unwrap();
+    assert_eq!((xs(&early), early.input), (vec![(1, 10)], 1), "the new step is not there yet");
+    assert_eq!(early.rows.own_row.map(|row| row.health), Some(90));
+    hub.view(&actor("alice"), 1, 3, view(Some("arena"), 1, 22, 2));
+    let next = frame(&hub, &alice).unwrap();
+    assert_eq!((xs(&next), next.input), (vec![(1, 22)], 2), "told with its input");
+    assert_eq!(frame(&hub, &alice), None);
+}
+
 #[test]
 fn older_views_are_dropped() {
     let hub = Hub::new();
