@@ -108,8 +108,7 @@ export class Timeline {
     const passed = Math.max(0, now - this.#cursor.at);
     const off = aim - (this.#cursor.time + passed);
     const speed = Math.min(Math.max(1 + off / (off < 0 ? WAIT_OVER_MS : CATCH_UP_OVER_MS), SLOWEST), FASTEST);
-    const time = off > SNAP_MS ? aim : this.#cursor.time + passed * speed;
-    this.#cursor = { time: Math.max(this.#cursor.time, time), at: now };
+    this.#cursor = { time: off > SNAP_MS ? aim : this.#cursor.time + passed * speed, at: now };
   }
 
   #takeAim() {
