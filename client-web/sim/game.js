@@ -277,8 +277,9 @@ export class Game {
     const now = this.#now();
     this.#interpolation.advance(now);
     const others = this.others().map((other) => {
-      const at = (this.#options.interpolate && this.#interpolation.at(other.entity)) || other;
-      return { ...other, x: at.x, y: at.y, own: false, selected: other.player === this.#selected };
+      const { entity, health, flags, player, name } = other;
+      const { x, y } = (this.#options.interpolate && this.#interpolation.at(entity)) || other;
+      return { entity, x, y, health, flags, player, name, own: false, selected: player === this.#selected };
     });
     const me = this.#options.predict ? this.#drawnSelf(now) : this.ghost();
     const state = this.#state;

@@ -46,12 +46,13 @@ export class Room {
     return entity === this.#own;
   }
 
-  /** Everyone else who is here and has a name. */
+  /** Everyone else who is here and has a name. @returns {(Entity & Who)[]} */
   others() {
     const here = [];
-    for (const entity of this.#entities.values()) {
-      const who = this.#roster.get(entity.entity);
-      if (who && who.player !== this.#me) here.push({ ...entity, ...who });
+    for (const { entity, x, y, health, flags } of this.#entities.values()) {
+      const who = this.#roster.get(entity);
+      if (!who || who.player === this.#me) continue;
+      here.push({ entity, x, y, health, flags, player: who.player, name: who.name });
     }
     return here;
   }

@@ -27,7 +27,7 @@ const STORE_MS = 8;
 const SETTLED_AT_MS = 2_000;
 
 /**
- * @typedef {(at: number, random: () => number) => number} Delay of what goes at a time, one way, in milliseconds
+ * @typedef {(at: number, random: () => number) => number} Delay of what goes at a time, in milliseconds
  * @typedef {import('../net/wire.js').Step} Step
  * @typedef {import('../net/wire.js').Point} Point
  *

@@ -38,7 +38,9 @@ const session = new Session<Farm, FarmEvent>(env, memoryStores(), 'ws://localhos
     const shown: [string, boolean, number | null, number | null] = [phase, slow, retry_at, rtt_ms];
     console.log(shown);
   },
-  welcome: (welcome: Greeting<Farm>) => console.log(welcome.state.fields.length, welcome.activation?.records),
+  welcome: (welcome: Greeting<Farm>) => {
+    console.log(welcome.state.fields.length, welcome.activation?.records);
+  },
   event: (event, replayed: boolean) => {
     if (event.ev === 'grown') console.log(event.field, replayed);
     // @ts-expect-error a farm has no such event
@@ -54,7 +56,7 @@ const session = new Session<Farm, FarmEvent>(env, memoryStores(), 'ws://localhos
 }, json);
 // @ts-expect-error a player has a name
 session.login('alice');
-session.command('plant', { field: 3 }).catch((error: unknown) => error instanceof CommandError && error.code);
+session.command('plant', { field: 3 }).catch((why: unknown) => why instanceof CommandError && why.code);
 
 type Place = { x: number; y: number; z: number };
 const others = new Interpolation<Place>({ takes: (from, to) => Math.hypot(to.x - from.x, to.z) });
@@ -65,20 +67,27 @@ const drawn: { x: number; y: number } | null = others.at(1);
 const own = new Prediction((from, [dx]) => ({ x: from.x + dx, y: from.y }));
 own.take([1, 0, 0]);
 
-const history = new History({ fetch, clock: env.clock, base: () => session.http(), headers: () => session.authorization() }, {
-  entry: (entry: HistoryEntry) => { if (entry.entry === 'claim') console.log(entry.after, entry.epoch); },
+const asked = { base: () => session.http(), headers: () => session.authorization() };
+const history = new History({ fetch, clock: env.clock, ...asked }, {
+  entry: (entry: HistoryEntry) => {
+    if (entry.entry === 'claim') console.log(entry.after, entry.epoch);
+  },
   state: (live, why) => console.log(live, why),
 });
 history.follow('alice', 3);
-nodes(fetch, session.http(), {}).then(({ nodes: rows, demo }) => console.log(rows[0]?.lease_age_ms, demo?.control));
+nodes(fetch, session.http(), {}).then((page) => console.log(page.nodes[0]?.lease_age_ms, page.demo?.control));
 
 const bytes: string | Uint8Array = msgpack.encode({ do: 'who' });
 const event: WireEvent = { ev: 'x', anything: 1 };
 console.log(drawn, bytes.length, event, closeCode(4504).verdict, playerId('A b'));
 const playing = new Session<PlayerState>(env, memoryStores(), 'ws://localhost/ws', {
-  status: () => {}, welcome: (welcome) => game.welcome(welcome), event: (one) => game.event(one), refused: () => {},
+  status: () => {},
+  welcome: (welcome) => game.welcome(welcome),
+  event: (one) => game.event(one),
+  refused: () => {},
 });
-const game = new Game(playing, env.clock.now, { changed: () => {}, hit: (player, by) => console.log(player, by) });
+const hit = (player: string, by: number) => console.log(player, by);
+const game = new Game(playing, env.clock.now, { changed: () => {}, hit });
 game.step([1, 0, 0]);
 `;
 
@@ -105,7 +114,9 @@ before(async () => {
   folder = await mkdtemp(join(tmpdir(), 'holdfast-package-'));
   const source = join(folder, 'client-web');
   await cp(join(REPOSITORY, 'client-web'), source, { recursive: true });
-  for (const licence of ['LICENSE-MIT', 'LICENSE-APACHE']) await cp(join(REPOSITORY, licence), join(folder, licence));
+  for (const licence of ['LICENSE-MIT', 'LICENSE-APACHE']) {
+    await cp(join(REPOSITORY, licence), join(folder, licence));
+  }
   await mkdir(join(folder, 'tests/browser'), { recursive: true });
   await symlink(PACKAGES, join(folder, 'tests/browser/node_modules'));
   await inFolder(source, 'npm', 'pack', '--silent', '--pack-destination', folder);
@@ -114,7 +125,8 @@ before(async () => {
   const game = join(folder, 'game');
   await mkdir(game);
   await writeFile(join(game, 'package.json'), '{"name": "game", "private": true, "type": "module"}');
-  await inFolder(game, 'npm', 'install', '--silent', '--offline', '--no-audit', '--no-fund', join(folder, tarball));
+  const quietly = ['--silent', '--offline', '--no-audit', '--no-fund'];
+  await inFolder(game, 'npm', 'install', ...quietly, join(folder, tarball));
   installed = join(game, 'node_modules/holdfast-client');
 });
 
@@ -126,22 +138,23 @@ test('the package holds the client, its types and licences, and nothing for test
   for (const { types, default: module } of Object.values(exports)) {
     for (const path of [types, module]) assert.ok(files.includes(path.replace('./', '')), `${path} is there`);
   }
-  for (const path of ['README.md', 'LICENSE-MIT', 'LICENSE-APACHE', 'example/walk.js', 'types/net/session.d.ts']) {
+  const others = ['README.md', 'LICENSE-MIT', 'LICENSE-APACHE', 'example/walk.js', 'types/net/session.d.ts'];
+  for (const path of others) {
     assert.ok(files.includes(path), `${path} is there`);
   }
-  const unwanted = files.filter((path) => /\.test\.|fake|traces|tsconfig|^(ui|view|behind)|main\.js|\.html/u.test(path));
-  assert.deepEqual(unwanted, []);
+  const unwanted = /\.test\.|fake|traces|tsconfig|^(ui|view|behind)|main\.js|\.html/u;
+  assert.deepEqual(files.filter((path) => unwanted.test(path)), []);
 });
 
 test('a strict TypeScript game of its own state and events compiles against it', async () => {
   const game = join(folder, 'game');
   await writeFile(join(game, 'game.ts'), CONSUMER);
-  const strict = { strict: true, noUncheckedIndexedAccess: true, exactOptionalPropertyTypes: true, skipLibCheck: false };
-  for (const module of ['nodenext', 'esnext']) {
-    const resolution = module === 'esnext' ? 'bundler' : 'nodenext';
-    const options = { ...strict, target: 'es2022', lib: ['es2022', 'dom'], types: [], module, moduleResolution: resolution };
-    const config = { compilerOptions: { ...options, noEmit: true }, files: ['game.ts'] };
-    await writeFile(join(game, 'tsconfig.json'), JSON.stringify(config));
+  const strict = { strict: true, noUncheckedIndexedAccess: true, exactOptionalPropertyTypes: true };
+  const rest = { target: 'es2022', lib: ['es2022', 'dom'], types: [], skipLibCheck: false, noEmit: true };
+  for (const [module, moduleResolution] of [['nodenext', 'nodenext'], ['esnext', 'bundler']]) {
+    const compilerOptions = { ...strict, ...rest, module, moduleResolution };
+    const config = JSON.stringify({ compilerOptions, files: ['game.ts'] });
+    await writeFile(join(game, 'tsconfig.json'), config);
     await inFolder(game, 'tsc', '-p', '.');
   }
 });
@@ -154,7 +167,8 @@ test('the example plays on the real server', async () => {
     const lines = said.trim().split('\n');
     assert.match(lines[0] ?? '', /^welcome: walker on /u);
     assert.equal(lines[1], 'in arena');
-    const places = lines.filter((line) => line.startsWith('at ')).map((line) => line.slice(3).split(', ').map(Number));
+    const walked = lines.filter((line) => line.startsWith('at '));
+    const places = walked.map((line) => line.slice(3).split(', ').map(Number));
     assert.equal(places.length, 4);
     assert.ok((places[1]?.[1] ?? 0) > (places[0]?.[1] ?? 0), 'it walked down');
     assert.deepEqual(lines.slice(-2), ['corrections: 0', 'ended: logged out']);
