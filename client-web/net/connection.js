@@ -51,6 +51,7 @@ const ABNORMAL = 1006;
  * @property {((event: any) => void) | null} onopen
  * @property {((event: any) => void) | null} onmessage
  * @property {((event: any) => void) | null} onclose
+ * @property {((event: any) => void) | null} onerror
  *
  * @typedef {object} Env
  * @property {new (url: string, protocol: string) => SocketLike} WebSocket
@@ -199,8 +200,13 @@ export class Connection {
    */
   drained(retryAfterMs) {
     this.#gateways.leave();
-    if (this.hasOthers) this.#lost(RESTART, closeCode(RESTART).text);
-    else this.#askedMs = retryAfterMs;
+    if (!this.hasOthers) {
+      this.#askedMs = retryAfterMs;
+      return;
+    }
+    // Nothing failed, so nothing is waited out.
+    this.#attempt = 0;
+    this.#lost(RESTART, closeCode(RESTART).text);
   }
 
   /**
@@ -251,6 +257,8 @@ export class Connection {
     try {
       const socket = new this.#env.WebSocket(this.url, this.#codec.subprotocol);
       socket.binaryType = 'arraybuffer';
+      // A close follows; but where nobody hears an error, Node's sockets throw it.
+      socket.onerror = () => undefined;
       return socket;
     } catch {
       return null;

@@ -233,11 +233,14 @@ test('a drained gateway is left at once for another, else waited for', async () 
   await alone.clock.advance(200);
   assert.equal(alone.connection.status.phase, 'live');
 
-  const many = await withOthers(['ws://b/ws'], () => 0);
+  const many = await withOthers(['ws://b/ws'], () => 0.99);
+  many.server.cut(1006);
+  await many.clock.advance(AT_ONCE_MS + 20);
   many.connection.drained(2_000);
-  await many.clock.advance(20);
+  await many.clock.advance(AT_ONCE_MS + 20);
   assert.equal(many.server.newest?.url, 'ws://b/ws');
-  assert.equal(many.server.sockets[0]?.closedBy, 1000);
+  assert.equal(many.connection.status.phase, 'live');
+  assert.equal(many.server.sockets.at(-2)?.closedBy, 1000);
 });
 
 test('a close that says so leads elsewhere first, and another name of it is last', async () => {

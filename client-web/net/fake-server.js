@@ -83,6 +83,7 @@ class FakeSocket {
   /** @type {((event: any) => void) | null} */ onopen = null;
   /** @type {((event: any) => void) | null} */ onmessage = null;
   /** @type {((event: any) => void) | null} */ onclose = null;
+  /** @type {((event: any) => void) | null} */ onerror = null;
   /** @type {number | null} */ closedBy = null;
   binaryType = 'blob';
 
@@ -101,7 +102,14 @@ class FakeSocket {
     this.server.later(() => this.server.hear(this, data));
   }
 
+  /** An error that nobody hears is thrown, as in Node. */
+  fail() {
+    if (!this.onerror) throw new Error('an error that nobody hears');
+    this.onerror({});
+  }
+
   close(code = 1005) {
+    if (this.readyState === 0) this.fail();
     this.closedBy = code;
     this.readyState = 3;
   }
@@ -176,6 +184,7 @@ export class FakeServer {
   /** @param {number} code @param {FakeSocket} [socket] */
   cut(code, socket = this.newest) {
     if (!socket || socket.readyState === 3) return;
+    if (code === 1006) socket.fail();
     socket.readyState = 3;
     socket.onclose?.({ code });
   }
