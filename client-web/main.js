@@ -7,6 +7,7 @@
 import { closeCode } from './net/close_codes.js';
 import { History, nodes } from './net/history.js';
 import { Session } from './net/session.js';
+import { systemEnv } from './net/system.js';
 import { Game } from './sim/game.js';
 import { blowTaken } from './ui/blows.js';
 import { createControls } from './ui/controls.js';
@@ -32,12 +33,8 @@ const TICK_MS = 100;
 /** Lists of people are shown so often at most. */
 const LISTS_MS = 250;
 
-const clock = {
-  now: () => performance.now(),
-  setTimeout: (/** @type {() => void} */ run, /** @type {number} */ ms) => window.setTimeout(run, ms),
-  clearTimeout: (/** @type {number} */ timer) => window.clearTimeout(timer),
-};
-const env = { WebSocket, clock, random: Math.random };
+const env = systemEnv();
+const { clock } = env;
 const stores = { session: sessionStore(), claims: claimStore() };
 const scheme = location.protocol === 'https:' ? 'wss' : 'ws';
 const canvas = byId('arena', HTMLCanvasElement);
@@ -339,6 +336,11 @@ Object.defineProperty(window, 'holdfast', {
     connection: () => session.status,
     corrections: () => game.corrections,
     net: () => game.net(),
+    /** Where the last picture has put everyone. */
+    drawn: () => ({
+      self: scene.me,
+      others: Object.fromEntries(scene.everyone.filter(({ own }) => !own).map(({ player, x, y }) => [player, { x, y }])),
+    }),
     /** The timeline of each loss: lines with times, total, before and after. */
     incidents: () => structuredClone(scenes.incidents),
   }),

@@ -51,7 +51,7 @@ export function createPanels(scenesTurned) {
   };
 
   for (const id of ['scenes-open', 'tab-scenes']) {
-    byId(id, HTMLButtonElement).addEventListener('click', () => turnByHand(scenes.hidden));
+    byId(id, HTMLButtonElement).addEventListener('click', () => turnByHand(Boolean(scenes.hidden)));
   }
   byId('scenes-close', HTMLButtonElement).addEventListener('click', () => turnByHand(false));
   for (const name of SHEETS)
@@ -66,7 +66,7 @@ export function createPanels(scenesTurned) {
     begin() {
       turn(!narrow() && (scenesWish.get() ?? window.innerWidth >= OPEN_FROM_PX));
     },
-    toggleScenes: () => turnByHand(scenes.hidden),
+    toggleScenes: () => turnByHand(Boolean(scenes.hidden)),
     chat() {
       if (byId('tab-talk', HTMLElement).offsetParent) sheet('talk', true);
       byId('chat', HTMLInputElement).focus();

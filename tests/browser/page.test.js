@@ -7,14 +7,10 @@
 
 import assert from 'node:assert/strict';
 import { after, before, test } from 'node:test';
-import { chromium } from 'playwright-core';
+import { launch } from './browser.js';
 import { Player } from './player.js';
 import { Server } from './server.js';
 
-const CHROMIUM_ARGS = [
-  '--no-sandbox', '--disable-gpu', '--disable-quic', '--no-first-run', '--disable-background-networking',
-  '--disable-component-update', '--disable-sync',
-];
 const SPOKEN = '<img src="x"> is text';
 
 /** @type {Server} */ let server;
@@ -24,8 +20,7 @@ const SPOKEN = '<img src="x"> is text';
 
 before(async () => {
   server = await Server.begin();
-  const executablePath = process.env.CHROMIUM || '/usr/bin/chromium';
-  browser = await chromium.launch({ executablePath, args: CHROMIUM_ARGS });
+  browser = await launch();
 });
 
 after(async () => {

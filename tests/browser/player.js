@@ -43,11 +43,12 @@ export class Player {
 
   /**
    * @param {import('playwright-core').Browser} browser
-   * @param {import('./server.js').Server} server
+   * @param {{ url: string, socketUrl: string }} server
    * @param {string} name
+   * @param {import('playwright-core').BrowserContextOptions} [options]
    */
-  static async open(browser, server, name) {
-    const context = await browser.newContext({ viewport: { width: 1280, height: 800 } });
+  static async open(browser, server, name, options = {}) {
+    const context = await browser.newContext({ viewport: { width: 1280, height: 800 }, ...options });
     const player = new Player(name, await context.newPage(), server);
     await player.page.goto(server.url);
     return player;
@@ -65,6 +66,14 @@ export class Player {
       return connection().phase === 'live' && state()?.current_room?.room_id === 'arena';
     });
     assert.notEqual(await this.page.evaluate(() => document.activeElement?.id), 'name', 'focus has left the name');
+  }
+
+  /** Goes to another room by the switcher. @param {string} room */
+  async enter(room) {
+    await this.page.locator('#room-open').click();
+    await this.page.locator('#room').fill(room);
+    await this.page.locator('#room').press('Enter');
+    await this.see(room, (id) => /** @type {any} */ (window).holdfast.state()?.current_room?.room_id === id, room);
   }
 
   /**

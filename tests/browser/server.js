@@ -5,62 +5,32 @@
  * missing binary is a failure, never a skipped test.
  */
 
-import { spawn } from 'node:child_process';
-import { once } from 'node:events';
 import { mkdtemp, rm } from 'node:fs/promises';
-import { createServer } from 'node:net';
 import { tmpdir } from 'node:os';
 import { join } from 'node:path';
-
-const READY_WITHIN_MS = 20_000;
-const POLL_MS = 50;
-
-/** A port nobody listens on. */
-async function freePort() {
-  const probe = createServer().listen(0, '127.0.0.1');
-  await once(probe, 'listening');
-  const address = probe.address();
-  probe.close();
-  await once(probe, 'close');
-  if (!address || typeof address === 'string') throw new Error('no port was given');
-  return address.port;
-}
-
-/**
- * Asks again and again until it is true, or fails by name at the deadline.
- * @param {string} what
- * @param {number} withinMs
- * @param {() => Promise<boolean>} ask
- */
-async function until(what, withinMs, ask) {
-  const deadline = performance.now() + withinMs;
-  while (!(await ask())) {
-    if (performance.now() > deadline) throw new Error(`not within ${withinMs} ms: ${what}`);
-    await new Promise((done) => setTimeout(done, POLL_MS));
-  }
-}
+import { Process, binary, freePort } from './process.js';
 
 export class Server {
-  /** @type {import('node:child_process').ChildProcess | null} */ #child = null;
-  #output = '';
+  /** @type {Process | null} */ #process = null;
 
   /**
-   * @param {string} binary
    * @param {number} port
    * @param {string} store a folder of this run
+   * @param {string[]} settings
    */
-  constructor(binary, port, store) {
-    this.binary = binary;
+  constructor(port, store, settings) {
     this.port = port;
     this.store = store;
+    this.settings = settings;
   }
 
-  /** A server that is ready for players. */
-  static async begin() {
-    const binary = process.env.HOLDFAST_BIN;
-    if (!binary) throw new Error('HOLDFAST_BIN must name the server binary');
+  /**
+   * A server that is ready for players.
+   * @param {string[]} settings
+   */
+  static async begin(...settings) {
     const store = await mkdtemp(join(tmpdir(), 'holdfast-browser-'));
-    const server = new Server(binary, await freePort(), store);
+    const server = new Server(await freePort(), store, settings);
     try {
       await server.start();
     } catch (error) {
@@ -70,29 +40,23 @@ export class Server {
     return server;
   }
 
+  get address() {
+    return `127.0.0.1:${this.port}`;
+  }
+
   get url() {
-    return `http://127.0.0.1:${this.port}/`;
+    return `http://${this.address}/`;
   }
 
   get socketUrl() {
-    return `ws://127.0.0.1:${this.port}/ws`;
+    return `ws://${this.address}/ws`;
   }
 
   async start() {
-    const args = ['serve', '--listen', `127.0.0.1:${this.port}`, '--store', `embedded:${this.store}`, '--admin-listen', 'off'];
-    const child = spawn(this.binary, args, { stdio: ['ignore', 'pipe', 'pipe'] });
-    this.#child = child;
-    /** @type {Error | null} */
-    let failed = null;
-    child.on('error', (error) => { failed = error; });
-    for (const stream of [child.stdout, child.stderr]) {
-      stream.on('data', (chunk) => { this.#output = (this.#output + chunk).slice(-8_000); });
-    }
-    await until('the server is ready', READY_WITHIN_MS, async () => {
-      if (failed) throw failed;
-      if (child.exitCode !== null) throw new Error(`the server exited with ${child.exitCode}:\n${this.#output}`);
-      return this.#isReady();
-    });
+    const args = ['serve', '--listen', this.address, '--store', `embedded:${this.store}`, '--admin-listen', 'off'];
+    const started = new Process(binary('holdfast'), [...args, ...this.settings]);
+    this.#process = started;
+    await started.ready(() => this.#isReady());
   }
 
   async #isReady() {
@@ -107,12 +71,8 @@ export class Server {
 
   /** Ends the process as a power cut would. */
   async kill() {
-    const child = this.#child;
-    this.#child = null;
-    if (!child || child.pid === undefined || child.exitCode !== null || child.signalCode !== null) return;
-    const gone = once(child, 'exit');
-    child.kill('SIGKILL');
-    await gone;
+    await this.#process?.end('SIGKILL');
+    this.#process = null;
   }
 
   async end() {
