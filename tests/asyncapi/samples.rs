@@ -4,11 +4,11 @@
 use holdfast_protocol::client::{self, ClientMessage, MoveType, Step, Verb};
 use holdfast_protocol::codes::ErrorCode;
 use holdfast_protocol::server::{
-    Buff, CombatEvent, Cooldown, DrainEvent, EntityRow, ErrorBody, Event, Events, InventoryBody,
-    InventoryItem, LeaderboardEvent, Limits, MoveBody, NoticeEvent, Notification, PlayerEvent,
-    PlayerState, Pong, RefreshBody, RoomBody, RoomEvent, RoomInfo, RoomsBody, RosterEvent,
-    RosterRow, SayEvent, ServerMessage, Status, StatusBody, TopBody, TopRow, UseBody, Welcome,
-    WelcomeKind, WhoBody, WhoRow,
+    Activation, Buff, CombatEvent, Cooldown, DrainEvent, EntityRow, ErrorBody, Event, Events,
+    InventoryBody, InventoryItem, LeaderboardEvent, Limits, MoveBody, NoticeEvent, Notification,
+    PlayerEvent, PlayerState, Pong, RefreshBody, RoomBody, RoomEvent, RoomInfo, RoomsBody,
+    RosterEvent, RosterRow, SayEvent, ServerMessage, Status, StatusBody, TopBody, TopRow, UseBody,
+    Welcome, WelcomeKind, WhoBody, WhoRow,
 };
 use serde::Serialize;
 use serde::de::DeserializeOwned;
@@ -227,6 +227,7 @@ fn welcome(kind: WelcomeKind) -> Welcome {
         gateways: vec!["ws://127.0.0.1:8080/ws".to_owned()],
         replayed: (kind == WelcomeKind::Resumed).then_some(3),
         token: (kind == WelcomeKind::Welcome).then(|| "a.signed.token".to_owned()),
+        activation: Some(Activation { records: 37, took_ms: 2.1 }),
     }
 }
 

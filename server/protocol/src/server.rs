@@ -95,6 +95,15 @@ impl Default for Limits {
     }
 }
 
+/// What it took to bring a player's actor to the node that answers.
+#[derive(Debug, Clone, Copy, PartialEq, Serialize, Deserialize)]
+pub struct Activation {
+    /// Records that were replayed on the newest snapshot.
+    pub records: u64,
+    /// From the claim to being ready, in milliseconds, to the tenth.
+    pub took_ms: f64,
+}
+
 /// The answer to hello and resume.
 ///
 /// `S` is [`PlayerState`] for readers; the server passes a `Box<RawValue>` (or a `&RawValue`)
@@ -132,6 +141,10 @@ pub struct Welcome<S = PlayerState> {
     /// Only where a guest claimed a name: the token that later hellos need.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub token: Option<String>,
+    /// Only on the first connection since the node has claimed, loaded and replayed the player's
+    /// actor.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub activation: Option<Activation>,
 }
 
 impl<S> Welcome<S> {
@@ -153,6 +166,7 @@ impl<S> Welcome<S> {
             gateways: Vec::new(),
             replayed: None,
             token: None,
+            activation: None,
         }
     }
 }

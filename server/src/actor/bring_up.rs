@@ -22,12 +22,13 @@ use holdfast_protocol::ids::ActorId;
 use tokio::sync::Notify;
 use tracing::warn;
 
+use super::envelope::Activated;
 use super::fleet::{FleetHandle, Post};
 use super::kind::Kind;
 use super::record::{Formats, check_format};
 use super::replay::{Durable, ReplayError, Stored, replay};
 use super::stats::Stats;
-use crate::clock::Clock;
+use crate::clock::{Clock, instant};
 use crate::store::{
     self, Base, Claim, Claimed, History, Loaded, NodeSession, Owner, Store, Term, Tip,
 };
@@ -54,6 +55,8 @@ pub(super) struct BroughtUp {
     pub durable: Durable,
     /// Records and bytes since the snapshot.
     pub since_snapshot: (u64, u64),
+    /// What it took.
+    pub activated: Activated,
 }
 
 /// From whom an actor was claimed.
@@ -144,6 +147,7 @@ pub(super) async fn bring_up(
     kind: Kind,
     actor: ActorId,
 ) -> Result<Box<BroughtUp>, Trouble> {
+    let began = instant();
     let Grant { epoch, seq, history, reason } = claimer.claim(&actor).await?;
     let store = &*claimer.store;
     if seq == 0 && !claimer.creates {
@@ -165,8 +169,18 @@ pub(super) async fn bring_up(
         claimer.stats.claims_lost.add(1);
         return Err(Trouble::Busy("another has claimed the actor meanwhile".into()));
     }
-    let session = claimer.session;
-    Ok(Box::new(BroughtUp { epoch, seq, history, terms, session, reason, durable, since_snapshot }))
+    let took_micros = u64::try_from(began.elapsed().as_micros()).unwrap_or(u64::MAX);
+    Ok(Box::new(BroughtUp {
+        epoch,
+        seq,
+        history,
+        terms,
+        session: claimer.session,
+        reason,
+        durable,
+        since_snapshot,
+        activated: Activated { records: since_snapshot.0, took_micros },
+    }))
 }
 
 impl Claimer {

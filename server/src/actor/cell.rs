@@ -11,7 +11,7 @@ use tracing::{error, warn};
 use super::connection::Connection;
 use super::core::{Ask, CallerId, Core, Input, Lost, Output, Tell, Verdict};
 use super::desk::{Born, Desk, Done};
-use super::envelope::{CallError, Closing, ConnectionId, Delivery};
+use super::envelope::{Activated, CallError, Closing, ConnectionId, Delivery};
 use super::index::Offer;
 use super::mail::{Envelope, Mail, Reply};
 use crate::store::attributes::RowAt;
@@ -31,6 +31,8 @@ pub(super) struct Cell {
     pub leaving: Option<Box<Leaving>>,
     /// A tip that the core wants read; it is listed at the desk.
     question: Option<Ask>,
+    /// What it took to bring it up, until a player has been told.
+    activated: Option<Box<Activated>>,
     /// The attached socket, and those that wait for an answer to their hello or resume.
     connections: Vec<Connection>,
     /// By their numbers, which rise.
@@ -72,7 +74,7 @@ const VERIFYING_MAX: usize = 1_024;
 const STALL_MS: u64 = 100;
 
 impl Cell {
-    pub fn new(core: Core, history: History, now_ms: u64) -> Self {
+    pub fn new(core: Core, history: History, now_ms: u64, activated: Activated) -> Self {
         Self {
             born: core.epoch(),
             core,
@@ -81,6 +83,7 @@ impl Cell {
             stored_ms: now_ms,
             leaving: None,
             question: None,
+            activated: Some(Box::new(activated)),
             connections: Vec::new(),
             callers: VecDeque::new(),
             next_caller: 0,
@@ -275,7 +278,11 @@ impl Cell {
         }
     }
 
-    fn deliver(&mut self, to: ConnectionId, delivery: Delivery) {
+    fn deliver(&mut self, to: ConnectionId, mut delivery: Delivery) {
+        if let Delivery::Attached(attached) = &mut delivery {
+            // Whoever comes later finds the actor here.
+            attached.activated = self.activated.take().map(|activated| *activated);
+        }
         let last = match &delivery {
             Delivery::Close(_) => true,
             Delivery::Refused(_) => self.core.connection() != Some(to),

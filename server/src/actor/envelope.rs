@@ -102,6 +102,17 @@ pub struct Attached {
     pub state: Bytes,
     /// Frames to replay, oldest first: (seq, comma-separated JSON texts). Only for `Resumed`.
     pub replay: Vec<(u64, Bytes)>,
+    /// What the actor's activation took; `None`: an earlier connection has been told.
+    pub activated: Option<Activated>,
+}
+
+/// What an activation took.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub struct Activated {
+    /// Records that were replayed on the snapshot.
+    pub records: u64,
+    /// From the claim on, in microseconds.
+    pub took_micros: u64,
 }
 
 /// The three ways to be attached.

@@ -10,8 +10,8 @@ use holdfast_protocol::movement::STEP_MS;
 use holdfast_protocol::pack;
 use holdfast_protocol::rows::Room;
 use holdfast_protocol::server::{
-    DrainEvent, ErrorBody, Event, PlayerState, RoomEvent, RosterEvent, RosterRow, Welcome,
-    WelcomeKind,
+    Activation, DrainEvent, ErrorBody, Event, PlayerState, RoomEvent, RosterEvent, RosterRow,
+    Welcome, WelcomeKind,
 };
 use holdfast_protocol::text::render;
 use serde_json::value::RawValue;
@@ -25,7 +25,9 @@ use super::socket::{End, Flow, Socket};
 use super::speak::{self, utf8};
 use super::standing::Patience;
 use super::view::shown::Rows;
-use crate::actor::envelope::{Attached, Attachment, Closing, Delivery, Outcome, Refusal};
+use crate::actor::envelope::{
+    Activated, Attached, Attachment, Closing, Delivery, Outcome, Refusal,
+};
 use crate::clock::instant;
 
 /// The code of an answer that is not known yet.
@@ -116,6 +118,7 @@ impl Socket {
             gateways: std::iter::once(own.clone()).chain(others).collect(),
             replayed: (kind == WelcomeKind::Resumed).then_some(attached.replay.len() as u64),
             token,
+            activation: attached.activated.map(activation),
             ..Welcome::new(kind, asked.player.clone(), ())
         };
         if self.session.form() == Form::Lines
@@ -418,6 +421,11 @@ impl Socket {
     }
 }
 
+fn activation(activated: Activated) -> Activation {
+    let tenths = u32::try_from(activated.took_micros.div_ceil(100)).unwrap_or(u32::MAX);
+    Activation { records: activated.records, took_ms: f64::from(tenths) / 10.0 }
+}
+
 /// A welcome with the state in place.
 fn with_state<S>(base: Welcome<()>, state: S) -> Welcome<S> {
     Welcome {
@@ -435,5 +443,6 @@ fn with_state<S>(base: Welcome<()>, state: S) -> Welcome<S> {
         gateways: base.gateways,
         replayed: base.replayed,
         token: base.token,
+        activation: base.activation,
     }
 }

@@ -7,8 +7,8 @@ use super::*;
 use crate::codes::ErrorCode;
 use crate::ids::PlayerId;
 use crate::server::{
-    DrainEvent, LeaderboardEvent, MoveBody, NoticeEvent, Outcome, PlayerState, RoomEvent,
-    RosterEvent, RosterRow, SayEvent, ServerMessage, TopRow, WelcomeKind,
+    Activation, DrainEvent, LeaderboardEvent, MoveBody, NoticeEvent, Outcome, PlayerState,
+    RoomEvent, RosterEvent, RosterRow, SayEvent, ServerMessage, TopRow, WelcomeKind,
 };
 
 fn player(id: &str) -> PlayerId {
@@ -141,6 +141,24 @@ fn a_welcome_carries_its_state_as_it_is() {
     let ServerMessage::Welcome(read) = ServerMessage::decode(&text).unwrap() else { panic!() };
     let state: PlayerState = serde_json::from_str(state).unwrap();
     assert_eq!((read.state, read.replayed, read.step_ms), (state, Some(3), 50));
+}
+
+#[test]
+fn what_an_activation_took_is_said_in_both_encodings_and_in_no_words() {
+    let state: PlayerState = serde_json::from_str(crate::server::tests::STATE).unwrap();
+    let mut sent = Welcome::new(WelcomeKind::Resync, player("alice"), state);
+    let words = crate::text::render::welcome(&sent);
+    assert!(!welcome(&sent).contains("activation"));
+    sent.activation = Some(Activation { records: 37, took_ms: 2.1 });
+    let text = welcome(&sent);
+    assert!(text.contains(r#""activation":{"records":37,"took_ms":2.1}"#), "{text}");
+    let packed = crate::pack::message(&text);
+    let packed = crate::pack::read(&packed).unwrap().decode().unwrap();
+    for read in [ServerMessage::decode(&text).unwrap(), packed] {
+        let ServerMessage::Welcome(read) = read else { panic!("{read:?}") };
+        assert_eq!(*read, sent);
+    }
+    assert_eq!(crate::text::render::welcome(&sent), words);
 }
 
 proptest! {

@@ -115,7 +115,17 @@ impl Core {
         let session = self.durable.ledger.session().map_or(NO_SESSION, |s| s.id);
         let seq = self.state_seq(draft);
         let (watermark, epoch) = (self.watermark(session), self.epoch);
-        let attached = Attached { how, session, watermark, epoch, seq, state, replay };
+        let attached = Attached {
+            how,
+            session,
+            watermark,
+            epoch,
+            seq,
+            state,
+            replay,
+            // The cell knows.
+            activated: None,
+        };
         let delivery = Delivery::Attached(Box::new(attached));
         draft.outputs.insert(first, Output::Deliver(connection, delivery));
         draft.sealed = !draft.facts.is_empty() && guard!(self, WholeAttach);

@@ -143,7 +143,7 @@ impl Worker {
             limits: Arc::clone(&self.config.limits),
             seed: rand::random(),
         });
-        let cell = Cell::new(core, history, now_ms);
+        let cell = Cell::new(core, history, now_ms, up.activated);
         self.slots.insert(id.clone(), Slot::Active(Box::new(cell)));
         let outdated = session != self.desk.session;
         if self.desk.frozen || outdated {

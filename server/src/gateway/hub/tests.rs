@@ -27,7 +27,8 @@ struct Client {
 }
 
 fn attached(how: Attachment, epoch: u64, seq: u64) -> Attached {
-    Attached { how, session: 1, watermark: 0, epoch, seq, state: Bytes::new(), replay: vec![] }
+    let (state, replay, activated) = (Bytes::new(), vec![], None);
+    Attached { how, session: 1, watermark: 0, epoch, seq, state, replay, activated }
 }
 
 fn client(hub: &Hub, id: ConnectionId, name: &str) -> Client {

@@ -133,8 +133,16 @@ fn seat(node: &Node, id: u64, name: &str) -> Arc<Seat> {
     let seat = Seat::new(Connection::new(id, 8));
     node.hub.open(&seat);
     let (how, state) = (Attachment::Welcome, Bytes::new());
-    let attached =
-        Attached { how, session: 1, watermark: 0, epoch: 1, seq: 1, state, replay: vec![] };
+    let attached = Attached {
+        how,
+        session: 1,
+        watermark: 0,
+        epoch: 1,
+        seq: 1,
+        state,
+        replay: vec![],
+        activated: None,
+    };
     node.hub.attach(&seat, &PlayerId::new(name).unwrap(), &attached);
     seat
 }
