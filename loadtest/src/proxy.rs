@@ -51,7 +51,7 @@ const ACCEPT_PAUSE: Duration = Duration::from_millis(100);
 pub struct Config {
     /// Where it listens; port 0 takes any that is free.
     pub listen: SocketAddr,
-    /// Where its connections lead.
+    /// Where its connections lead, until [`Handle::lead_to`].
     pub target: SocketAddr,
     /// What spoils them from the beginning.
     pub faults: Faults,
@@ -157,6 +157,11 @@ impl Handle {
             Fault::Clear => self.clear(),
         }
         self.counts().open
+    }
+
+    /// Leads new connections elsewhere; those that are open stay where they are.
+    pub fn lead_to(&self, target: SocketAddr) {
+        self.shared.lead_to(target);
     }
 
     /// Puts other standing faults in the place of those that were.

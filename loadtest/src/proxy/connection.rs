@@ -105,13 +105,14 @@ async fn forward(
 
 /// Connects to the target. When that is given up, a target that has let it in sees a reset.
 async fn reach(shared: &Shared) -> io::Result<TcpStream> {
-    let socket = if shared.target.is_ipv4() { TcpSocket::new_v4() } else { TcpSocket::new_v6() }?;
+    let target = shared.target();
+    let socket = if target.is_ipv4() { TcpSocket::new_v4() } else { TcpSocket::new_v6() }?;
     if shared.rules.borrow().cap(Lane::Down).is_some() {
         // Before connecting: the first window that is offered is small too.
         socket.set_recv_buffer_size(NARROW_LEN)?;
     }
     socket.set_zero_linger()?;
-    let stream = socket.connect(shared.target).await?;
+    let stream = socket.connect(target).await?;
     SockRef::from(&stream).set_linger(None)?;
     stream.set_nodelay(true)?;
     Ok(stream)

@@ -15,8 +15,7 @@ use super::{Counts, Roster};
 /// See the module.
 #[derive(Debug)]
 pub(super) struct Shared {
-    /// Where connections lead.
-    pub(super) target: SocketAddr,
+    target: Mutex<SocketAddr>,
     /// What chance follows from.
     pub(super) seed: u64,
     /// What holds now; every lane watches it.
@@ -32,7 +31,7 @@ impl Shared {
     /// Those of a proxy that starts now.
     pub(super) fn new(target: SocketAddr, seed: u64, faults: Faults) -> Self {
         Self {
-            target,
+            target: Mutex::new(target),
             seed,
             rules: watch::Sender::new(Rules::new(faults)),
             began: Instant::now(),
@@ -41,6 +40,16 @@ impl Shared {
             up_bytes: AtomicU64::new(0),
             down_bytes: AtomicU64::new(0),
         }
+    }
+
+    /// Where new connections lead.
+    pub(super) fn target(&self) -> SocketAddr {
+        *self.target.lock().unwrap_or_else(PoisonError::into_inner)
+    }
+
+    /// Leads them elsewhere.
+    pub(super) fn lead_to(&self, target: SocketAddr) {
+        *self.target.lock().unwrap_or_else(PoisonError::into_inner) = target;
     }
 
     /// The time since the start.

@@ -403,3 +403,15 @@ fn a_proxy_needs_a_runtime() {
         Config { listen: LOCAL.into(), target: LOCAL.into(), faults: Faults::default(), seed: 1 };
     assert!(Proxy::start(config).is_err());
 }
+
+#[tokio::test]
+async fn new_connections_are_led_elsewhere_and_open_ones_stay() {
+    let bench = Bench::new(Faults::default()).await;
+    let (mut client, mut server) = bench.pair().await;
+    let other = TcpListener::bind(SocketAddr::from(LOCAL)).await.unwrap();
+    bench.handle.lead_to(other.local_addr().unwrap());
+    let mut later = soon(TcpStream::connect(bench.proxy.address())).await.unwrap();
+    let (mut elsewhere, _) = soon(other.accept()).await.unwrap();
+    passes(&mut later, &mut elsewhere).await;
+    passes(&mut client, &mut server).await;
+}

@@ -45,12 +45,20 @@ pub struct Look {
 #[derive(Debug, Clone, Default)]
 pub struct Roll {
     running: Arc<Mutex<BTreeMap<String, u32>>>,
+    /// Its processes do not yield to whoever starts them.
+    prompt: bool,
     warden: Arc<Mutex<Option<Warden>>>,
 }
 
 impl Roll {
     fn running(&self) -> MutexGuard<'_, BTreeMap<String, u32>> {
         self.running.lock().unwrap_or_else(PoisonError::into_inner)
+    }
+
+    /// A roll of processes that are not measured, and do not yield.
+    #[must_use]
+    pub fn prompt() -> Self {
+        Self { prompt: true, ..Self::default() }
     }
 
     /// Has a warden watch over everything that is noted from now on.
@@ -135,7 +143,8 @@ impl Process {
             cause,
         };
         let log = File::options().create(true).append(true).open(&self.log).map_err(failed)?;
-        let mut command = yielding(&self.program);
+        let mut command =
+            if self.roll.prompt { Command::new(&self.program) } else { yielding(&self.program) };
         for (name, _) in std::env::vars().filter(|(name, _)| name.starts_with("HOLDFAST_")) {
             command.env_remove(name);
         }

@@ -151,6 +151,20 @@ impl Redis {
         }
     }
 
+    /// A server that has ended, though nobody told it to.
+    pub fn fallen(&mut self) -> Option<StageError> {
+        let mut processes = self.servers.iter_mut().map(|(process, _)| process);
+        let fallen = processes.find_map(|process| (!process.runs()).then(|| process.last_words()));
+        fallen.map(|words| StageError::Redis(format!("it has ended; its last words:\n{words}")))
+    }
+
+    /// Ends it, well.
+    pub async fn end(&mut self) {
+        for (process, _) in self.sentinel.iter_mut().chain(&mut self.servers) {
+            process.end(PATIENCE).await;
+        }
+    }
+
     /// Which of the servers takes the writes now.
     async fn leader(&self) -> Option<usize> {
         for (at, (_, port)) in self.servers.iter().enumerate() {
