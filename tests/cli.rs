@@ -15,9 +15,10 @@ use crate::support::{Options, Server, binary, command};
 /// Columns of the narrowest terminal that help must fit.
 const COLUMNS: usize = 80;
 /// Every command, as it is typed.
-const COMMANDS: [&str; 14] = [
+const COMMANDS: [&str; 15] = [
     "",
     "serve",
+    "demo",
     "players",
     "players list",
     "players count",

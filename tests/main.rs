@@ -8,6 +8,7 @@ mod bounds;
 mod cap;
 mod cli;
 mod creation;
+mod demo;
 mod doctor;
 mod drain;
 mod draining;

@@ -7,6 +7,7 @@
 
 mod check;
 mod commands;
+mod demo;
 mod dump;
 mod file;
 mod history;
@@ -26,6 +27,7 @@ use std::str::FromStr;
 pub use commands::{
     Asked, AuditPlayers, CountPlayers, Doctor, ListPlayers, NodeAt, Rebuild, Task, command,
 };
+pub use demo::{BOTS_MAX, Demo};
 pub use dump::{dump, dump_json};
 pub use history::{History, Replay, Show};
 pub use redis::redis_address;
@@ -203,6 +205,8 @@ pub struct Settings {
     pub advertise: Option<String>,
     /// Origins besides the node's own that browsers may come from.
     pub allow_origin: Vec<String>,
+    /// Where pages find the buttons of the demo that this node is part of.
+    pub demo_control: Option<String>,
 
     /// What someone without a token may do.
     pub guests: Guests,
@@ -309,6 +313,7 @@ impl Default for Settings {
             node: "gw-1".into(),
             advertise: None,
             allow_origin: Vec::new(),
+            demo_control: None,
             guests: Guests::Open,
             service_token_file: None,
             token_key_file: None,

@@ -13,8 +13,10 @@
 //! - [`activities`]: the reference game's work with effects outside.
 //! - [`search`]: attributes of sessions and the language that finds them; pure.
 //! - [`admin`], [`cli`]: what operators see and do.
+//! - [`demo`]: a whole show on one machine, with bots, and buttons that break it.
 //! - [`doctor`]: whether a Redis gives what is promised.
-//! - [`config`], [`telemetry`], [`clock`], [`msgpack`]: settings, logs and numbers, time, bytes.
+//! - [`config`], [`telemetry`], [`clock`], [`signals`], [`msgpack`]: settings, logs and numbers,
+//!   time, what stops a process, bytes.
 //! - [`node`]: the composition root.
 //!
 //! The invariants, cited by number in code and tests:
@@ -43,12 +45,14 @@ pub mod admin;
 pub mod cli;
 pub mod clock;
 pub mod config;
+pub mod demo;
 pub mod doctor;
 pub mod game;
 pub mod gateway;
 pub mod msgpack;
 pub mod node;
 pub mod search;
+pub mod signals;
 pub mod store;
 pub mod telemetry;
 

@@ -7,7 +7,7 @@ use std::process::ExitCode;
 use holdfast::clock::Clock;
 use holdfast::config::{self, Asked, Resolved, Task, USAGE_EXIT_CODE};
 use holdfast::node::Node;
-use holdfast::{cli, telemetry};
+use holdfast::{cli, signals, telemetry};
 use tokio::runtime::{Builder, Runtime};
 use tracing::{info, warn};
 
@@ -80,7 +80,7 @@ async fn run(resolved: &Resolved) -> ExitCode {
     say(&node.banner());
     info!(node = settings.node, address = %node.address, "serving");
     tokio::select! {
-        signal = stop_signal() => info!(signal, "stopping"),
+        signal = signals::stop() => info!(signal, "stopping"),
         () = node.failed() => {
             return complain("the store has failed; start again to recover from the journal", 1);
         }
@@ -93,23 +93,6 @@ async fn run(resolved: &Resolved) -> ExitCode {
                 complain("the drain was cut short; the journal is complete all the same", 1)
             }
         }
-        signal = stop_signal() => complain(&format!("stopped at once by a second {signal}"), 1),
+        signal = signals::stop() => complain(&format!("stopped at once by a second {signal}"), 1),
     }
-}
-
-/// Waits until someone wants this process to stop.
-async fn stop_signal() -> &'static str {
-    #[cfg(unix)]
-    {
-        use tokio::signal::unix::{SignalKind, signal};
-        if let Ok(mut terminate) = signal(SignalKind::terminate()) {
-            return tokio::select! {
-                _ = tokio::signal::ctrl_c() => "Ctrl-C",
-                _ = terminate.recv() => "SIGTERM",
-            };
-        }
-    }
-    // Without a handler the default action of the signal ends the process: nothing to wait for.
-    let _ = tokio::signal::ctrl_c().await;
-    "Ctrl-C"
 }

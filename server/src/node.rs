@@ -243,6 +243,7 @@ fn edge_config(
             Guests::Off => gateway::Guests::Off,
         },
         allow_origins: settings.allow_origin.clone(),
+        demo_control: settings.demo_control.clone(),
         service_tokens: service_tokens(settings)?,
         beat: Stretch { least_ms: settings.beat_least_ms, most_ms: settings.beat_ms },
         frame: Stretch { least_ms: settings.frame_least_ms, most_ms: settings.frame_ms },

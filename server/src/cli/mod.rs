@@ -1,6 +1,6 @@
 //! The commands beside the server: `holdfast leaderboard rebuild` asks a running node, `holdfast
-//! doctor` examines the store of the settings, `holdfast completions` and `holdfast man` print
-//! what is made of the command line's own description.
+//! doctor` examines the store of the settings, `holdfast demo` starts a whole show, `holdfast
+//! completions` and `holdfast man` print what is made of the command line's own description.
 //!
 //! One file a command. Those that ask a node do it by [`admin::Admin`] and nothing else. What a
 //! command finds out goes to `out`, standard output, and nothing else does: with `--json`, all of
@@ -19,6 +19,7 @@ use std::io::{self, Write};
 
 use crate::clock::Clock;
 use crate::config::{ConfigError, Task};
+use crate::demo::{self, DemoError};
 use crate::doctor::Unreachable;
 use crate::node::todays_kinds;
 
@@ -55,6 +56,9 @@ pub enum CliError {
     /// No Redis answers.
     #[error(transparent)]
     Unreachable(#[from] Unreachable),
+    /// The show can't begin, or go on.
+    #[error(transparent)]
+    Demo(#[from] DemoError),
     /// A man page can't be written.
     #[error("{path} can't be written ({cause}); name a directory that can")]
     Write {
@@ -105,6 +109,8 @@ pub async fn run(
         Task::AuditPlayers(asked) => return players::audit(asked, clock, out, notes).await,
         Task::History(asked) => history::history(asked, clock, out).await?,
         Task::Replay(asked) => return history::replay(asked, &todays_kinds(), out).await,
+        Task::Demo(asked) => demo::run(asked, clock, out).await?,
+        Task::Warden => demo::keep_watch()?,
         Task::Doctor(asked) => return doctor::doctor(asked, clock, out, notes).await,
         Task::Completions(shell) => completions::print(*shell, out)?,
         Task::Man(None) => man::print(out)?,

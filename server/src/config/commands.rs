@@ -10,8 +10,9 @@ use std::path::PathBuf;
 use clap::{Arg, ArgAction, ArgMatches, Command, ValueHint, value_parser};
 use clap_complete::Shell;
 
+use super::demo::{self, Demo};
 use super::history::{self, History, Replay};
-use super::option::{self, GROUPS, Opt};
+use super::option::{self, GROUPS, HIDDEN, Opt};
 use super::resolve::Resolved;
 use super::{ConfigError, Settings, StoreChoice};
 
@@ -48,6 +49,10 @@ pub enum Task {
     History(Box<History>),
     /// Fold a journal by today's rules.
     Replay(Box<Replay>),
+    /// Start gateways, bots and buttons on this machine.
+    Demo(Box<Demo>),
+    /// Kill the processes that standard input names when that ends.
+    Warden,
     /// Examine the Redis of the settings.
     Doctor(Box<Doctor>),
     /// Print a shell's completions.
@@ -132,6 +137,8 @@ pub struct Doctor {
 const REBUILD_RATE: u32 = 500;
 /// The same where the index of sessions is held against the journals.
 const AUDIT_RATE: u32 = 2_000;
+/// Players a second of either, at most.
+const RATE_MAX: u32 = 1_000_000;
 /// Sessions that a list shows at most, where it is said how many.
 const PLAYERS_MAX: u32 = 1_000_000_000;
 
@@ -151,6 +158,7 @@ pub fn command() -> Command {
         .after_help(AFTER_HELP);
     serving(root)
         .subcommand(serve())
+        .subcommand(demo::demo_command())
         .subcommand(players())
         .subcommand(history::history_command())
         .subcommand(history::replay_command())
@@ -158,6 +166,19 @@ pub fn command() -> Command {
         .subcommand(doctor())
         .subcommand(completions())
         .subcommand(man())
+}
+
+/// The same with what one program says to another, which no person is told of.
+pub(super) fn whole_command() -> Command {
+    let defaults = Settings::default();
+    let hidden = || HIDDEN.iter().map(|opt| argument(opt, &defaults).hide(true));
+    let warden = Command::new("warden")
+        .about("Kills the processes that standard input names, by their ids, when that ends")
+        .hide(true);
+    command()
+        .args(hidden())
+        .mut_subcommand("serve", |serve| serve.args(hidden()))
+        .subcommand(warden)
 }
 
 /// What stands below the options of the server.
@@ -197,13 +218,13 @@ pub(super) fn task(
     let task = match (name, last) {
         ("leaderboard", "rebuild") => Task::Rebuild(Box::new(Rebuild {
             node: NodeAt::read(below, layers(below)?.settings),
-            rate: number(below, "rate", 1_000_000)?.unwrap_or(REBUILD_RATE),
+            rate: number(below, "rate", (1, RATE_MAX))?.unwrap_or(REBUILD_RATE),
             json: below.get_flag("json"),
         })),
         ("players", "list") => Task::ListPlayers(Box::new(ListPlayers {
             node: NodeAt::read(below, layers(below)?.settings),
             query: text(below, "query").unwrap_or_default(),
-            limit: number(below, "limit", PLAYERS_MAX)?,
+            limit: number(below, "limit", (1, PLAYERS_MAX))?,
             json: below.get_flag("json"),
         })),
         ("players", "count") => Task::CountPlayers(Box::new(CountPlayers {
@@ -215,7 +236,7 @@ pub(super) fn task(
         ("players", "rebuild" | "verify") => Task::AuditPlayers(Box::new(AuditPlayers {
             node: NodeAt::read(below, layers(below)?.settings),
             mends: last == "rebuild",
-            rate: number(below, "rate", 1_000_000)?.unwrap_or(AUDIT_RATE),
+            rate: number(below, "rate", (1, RATE_MAX))?.unwrap_or(AUDIT_RATE),
             json: below.get_flag("json"),
         })),
         ("history", _) => {
@@ -226,6 +247,8 @@ pub(super) fn task(
             let settings = layers(below)?.settings;
             Task::Replay(Box::new(history::replay(below, settings)?))
         }
+        ("demo", _) => Task::Demo(Box::new(demo::demo(below)?)),
+        ("warden", _) => Task::Warden,
         ("doctor", _) => Task::Doctor(Box::new(Doctor {
             resolved: layers(below)?,
             json: below.get_flag("json"),
@@ -287,10 +310,14 @@ fn text(matches: &ArgMatches, name: &str) -> Option<String> {
     matches.get_one::<String>(name).cloned()
 }
 
-/// The whole number of an option, from 1 to `max`.
-fn number(matches: &ArgMatches, name: &str, max: u32) -> Result<Option<u32>, ConfigError> {
+/// The whole number of an option, within bounds.
+pub(super) fn number(
+    matches: &ArgMatches,
+    name: &str,
+    (min, max): (u32, u32),
+) -> Result<Option<u32>, ConfigError> {
     let Some(text) = matches.get_one::<String>(name) else { return Ok(None) };
-    let number = option::number(text, 1, max.into())
+    let number = option::number(text, min.into(), max.into())
         .map_err(|why| ConfigError::Value { place: format!("--{name}"), why })?;
     Ok(Some(u32::try_from(number).unwrap_or(max)))
 }

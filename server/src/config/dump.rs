@@ -47,7 +47,7 @@ fn origin(resolved: &Resolved, key: &str) -> String {
 #[must_use]
 pub fn dump_json(resolved: &Resolved) -> Value {
     let mut settings = Map::new();
-    for opt in option::all() {
+    for opt in option::shown() {
         let (key, value) = (opt.key(), opt.show(&resolved.settings));
         let value = value.and_then(|value| serde_json::to_value(value).ok());
         let origin = origin(resolved, &key);

@@ -106,7 +106,7 @@ fn switch(text: &str) -> Result<bool, String> {
     }
 }
 
-fn address(text: &str) -> Result<SocketAddr, String> {
+pub(super) fn address(text: &str) -> Result<SocketAddr, String> {
     let named = text.strip_prefix("localhost:").map(|port| format!("127.0.0.1:{port}"));
     named.as_deref().unwrap_or(text).parse().map_err(|_| {
         format!("{text:?} is not an address; give IP:PORT, such as 127.0.0.1:8080 or [::1]:8080")
@@ -176,15 +176,32 @@ pub(super) const GROUPS: [(&str, &[Opt]); 7] = [
     ("Operation", OPERATION),
 ];
 
-/// Every option, in the order of the help.
-pub(super) fn all() -> impl Iterator<Item = &'static Opt> {
+/// Every option that operators are told of, in the order of the help.
+pub(super) fn shown() -> impl Iterator<Item = &'static Opt> {
     GROUPS.iter().flat_map(|(_, group)| group.iter())
+}
+
+/// Every option.
+pub(super) fn all() -> impl Iterator<Item = &'static Opt> {
+    shown().chain(HIDDEN)
 }
 
 /// The option of a settings file's key.
 pub(super) fn by_key(key: &str) -> Option<&'static Opt> {
     all().find(|opt| opt.key() == key)
 }
+
+/// Options that one program gives another.
+pub(super) const HIDDEN: &[Opt] = &[text_of(
+    "demo-control",
+    "URL",
+    |s, t| {
+        s.demo_control = Some(t.to_owned());
+        Ok(())
+    },
+    |s| s.demo_control.clone(),
+    "Where the page finds the buttons of the holdfast demo that started this node",
+)];
 
 const NETWORK: &[Opt] = &[
     text_of(

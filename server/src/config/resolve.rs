@@ -82,7 +82,7 @@ pub fn resolve(
     env: &BTreeMap<String, String>,
     read_file: ReadFile<'_>,
 ) -> Result<Asked, ConfigError> {
-    let matches = match commands::command().try_get_matches_from(args) {
+    let matches = match commands::whole_command().try_get_matches_from(args) {
         Ok(matches) => matches,
         Err(e) if matches!(e.kind(), ErrorKind::DisplayHelp | ErrorKind::DisplayVersion) => {
             return Ok(Asked::Print(e.render().to_string()));

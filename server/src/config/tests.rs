@@ -250,7 +250,7 @@ fn the_dump_names_every_value_and_reads_back_as_the_same_settings() {
         let line = text.lines().find(|line| line.starts_with(&format!("{key} = "))).unwrap();
         assert!(line.ends_with(&format!("# {origin}")), "{line}");
     }
-    for opt in super::option::all() {
+    for opt in super::option::shown() {
         assert!(text.contains(&opt.key()), "{}", opt.name);
     }
     assert_eq!(served("--config a.toml", &[], &text).settings, resolved.settings);
@@ -283,4 +283,41 @@ fn a_rebuild_is_asked_for() {
     assert_eq!(asked.node.admin.as_deref(), Some("[::1]:9"));
     assert!(refused("leaderboard rebuild --rate 0", &[], "").starts_with("--rate: "));
     assert!(matches!(ask("leaderboard", &[], ""), Err(ConfigError::Usage(_))));
+}
+
+fn demo(args: &str) -> Demo {
+    match ask(&format!("demo {args}"), &[], "") {
+        Ok(Asked::Task(Task::Demo(demo))) => *demo,
+        other => panic!("{other:?}"),
+    }
+}
+
+#[test]
+fn a_demo_says_what_it_needs_and_no_more() {
+    let (one, two) = (demo(""), demo("--gateways 2"));
+    assert_eq!((one.gateways, one.bots, one.returns_after_ms), (1, 6, 1_000));
+    assert_eq!((two.gateways, two.returns_after_ms), (2, 5_000));
+    assert!(one.any_port && one.listen.to_string() == "127.0.0.1:8080");
+    let named = demo("--listen localhost:9000 --bots 0 --data-dir d --returns-after-ms 0");
+    assert!(!named.any_port && named.listen.to_string() == "127.0.0.1:9000");
+    assert_eq!((named.bots, named.data_dir, named.returns_after_ms), (0, Some("d".into()), 0));
+    for (args, words) in [
+        ("--gateways 9", "--gateways: \"9\" can't be used; give a whole number from 1 to 8"),
+        ("--bots many", "from 0 to 16"),
+        ("--listen [::]:8080", "127.0.0.1:8080"),
+        ("--returns-after-ms 600001", "from 0 to 600000"),
+    ] {
+        let said = refused(&format!("demo {args}"), &[], "");
+        assert!(said.contains(words), "{args}: {said}");
+    }
+}
+
+#[test]
+fn what_one_program_tells_another_is_in_no_help_and_no_dump() {
+    let resolved = served("--demo-control http://127.0.0.1:1/x", &[], "");
+    assert_eq!(resolved.settings.demo_control.as_deref(), Some("http://127.0.0.1:1/x"));
+    assert!(!dump(&resolved).contains("demo"), "{}", dump(&resolved));
+    assert!(!dump_json(&resolved).to_string().contains("demo"));
+    let Ok(Asked::Print(help)) = ask("--help", &[], "") else { panic!("no help") };
+    assert!(!help.contains("--demo-control") && !help.contains("warden"), "{help}");
 }

@@ -11,9 +11,10 @@ use axum::http::{HeaderMap, HeaderValue, StatusCode};
 use axum::response::{IntoResponse, Response};
 use rust_embed::RustEmbed;
 
-/// What the page may load and who may frame it.
-const POLICY: &str = "default-src 'self'; connect-src 'self' ws: wss:; img-src 'self' data:; \
-                      style-src 'self'; frame-ancestors 'none'";
+/// What the page may load and who may frame it. It goes on at gateways that were not there yet when
+/// it was loaded, by socket and by HTTP, so that no list of them would do.
+const POLICY: &str = "default-src 'self'; connect-src 'self' http: https: ws: wss:; \
+                      img-src 'self' data:; style-src 'self'; frame-ancestors 'none'";
 
 #[derive(RustEmbed)]
 #[folder = "../client-web/"]

@@ -119,7 +119,8 @@ async fn share(
     out.insert(ACCESS_CONTROL_EXPOSE_HEADERS, HeaderValue::from_static("retry-after"));
     if preflight {
         out.insert(ACCESS_CONTROL_ALLOW_METHODS, HeaderValue::from_static("GET, POST"));
-        let allowed = HeaderValue::from_static("authorization, content-type, idempotency-key");
+        let allowed =
+            HeaderValue::from_static("authorization, content-type, idempotency-key, last-event-id");
         out.insert(ACCESS_CONTROL_ALLOW_HEADERS, allowed);
         out.insert(ACCESS_CONTROL_MAX_AGE, HeaderValue::from_static("600"));
     }

@@ -112,6 +112,8 @@ pub struct Config {
     pub guests: Guests,
     /// Foreign pages that may connect and read.
     pub allow_origins: Vec<String>,
+    /// Where pages find the buttons of the demo that this node is part of.
+    pub demo_control: Option<String>,
     /// Signs tokens; the same on every gateway.
     pub token_key: Vec<u8>,
     /// How long session tokens live, in milliseconds.
@@ -151,6 +153,7 @@ impl Config {
             archive: None,
             guests: Guests::Open,
             allow_origins: Vec::new(),
+            demo_control: None,
             token_key,
             token_life_ms: auth::TOKEN_LIFE_MS,
             service_tokens: Vec::new(),
@@ -185,6 +188,7 @@ struct Edge {
     directory: Option<Arc<dyn Directory>>,
     sessions: Option<Arc<dyn SessionIndex>>,
     past: Option<Past>,
+    demo_control: Option<String>,
     /// Names this run where there is no membership.
     session: u64,
     origins: Origins,
@@ -342,6 +346,7 @@ impl Gateway {
             directory: config.directory,
             sessions: config.sessions,
             past: config.archive.map(Past::new),
+            demo_control: config.demo_control,
             session: rand::random(),
             room_capacity: config.room_capacity,
             limits: config.limits,

@@ -62,6 +62,16 @@ fn unknown(error: String) -> Failure {
 #[derive(Serialize, ToSchema)]
 pub(super) struct NodesPage {
     nodes: Vec<NodeRow>,
+    /// Only of nodes that `holdfast demo` started.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    demo: Option<DemoPart>,
+}
+
+/// What a demo adds.
+#[derive(Serialize, ToSchema)]
+struct DemoPart {
+    /// Where its buttons are, below this URL.
+    control: String,
 }
 
 /// The nodes
@@ -81,7 +91,8 @@ pub(super) async fn read_nodes(
         Some(directory) => directory.nodes().await.map_err(unknown)?,
         None => vec![own(&edge)],
     };
-    Ok(Json(NodesPage { nodes }))
+    let demo = edge.demo_control.clone().map(|control| DemoPart { control });
+    Ok(Json(NodesPage { nodes, demo }))
 }
 
 /// The one node, where there is no membership.
