@@ -45,6 +45,7 @@ export class Pulse {
   #patience = SILENCE_MAX_MS;
   /** @type {number | null} */ #rtt = null;
   #slow = false;
+  /** @type {number | null} */ #quietSince = null;
   #serverClock;
 
   /**
@@ -66,6 +67,11 @@ export class Pulse {
     return this.#slow;
   }
 
+  /** Since when a ping waits for any word, once that is too long; on the clock of the session. */
+  get quietSince() {
+    return this.#quietSince;
+  }
+
   /** The server's clock now, Unix milliseconds. */
   serverNow() {
     return this.#serverClock.at(this.#clock.now());
@@ -83,6 +89,7 @@ export class Pulse {
     this.#lookAt = now;
     this.#rtt = null;
     this.#slow = false;
+    this.#quietSince = null;
     this.#look();
   }
 
@@ -140,7 +147,8 @@ export class Pulse {
   #judge(quiet) {
     const was = this.#slow;
     const limit = was ? SWIFT_RTT_MS : SLOW_RTT_MS;
-    this.#slow = quiet >= QUIET_MS || (this.#rtt ?? 0) >= limit;
+    this.#quietSince = quiet >= QUIET_MS ? this.#asked?.at ?? null : null;
+    this.#slow = this.#quietSince !== null || (this.#rtt ?? 0) >= limit;
     return this.#slow !== was;
   }
 }

@@ -37,6 +37,7 @@ export { CommandError };
  * @typedef {object} PulseStatus
  * @property {number | null} rtt_ms round trip; null until it is known
  * @property {boolean} slow the round trip or silence says so
+ * @property {number | null} quiet_since since when (clock.now()) nothing was heard that was asked for
  * @property {string} node that welcomed last
  * @property {string} url of the socket, or the next that is tried
  * @property {WireError | null} error why a login was refused
@@ -116,9 +117,11 @@ export class Session {
 
   /** @returns {SessionStatus} */
   get status() {
-    const { rtt_ms, slow } = this.#pulse;
+    const { rtt_ms, slow, quietSince } = this.#pulse;
     const status = this.#connection.status;
-    const known = { rtt_ms, slow: slow && status.phase === 'live', url: this.#connection.url };
+    const live = status.phase === 'live';
+    const quiet_since = live ? quietSince : null;
+    const known = { rtt_ms, slow: slow && live, quiet_since, url: this.#connection.url };
     return { ...status, ...known, node: this.#node, error: this.#error };
   }
 

@@ -234,6 +234,7 @@ test('a line that went silent is slow in a second, and given up and resumed in f
   server.silent = true;
   await clock.advance(2_100);
   assert.deepEqual([session.status.phase, session.status.slow], ['live', true]);
+  assert.ok(session.status.quiet_since !== null, 'it is said since when');
   await clock.advance(3_200);
   assert.notEqual(session.status.phase, 'live');
   assert.equal(session.status.reason, 'the line went quiet');

@@ -5,11 +5,13 @@
 
 /** A round trip of more than this is slow, where the session does not say so itself. */
 const SLOW_MS = 250;
+/** A quiet line is worth a banner after so long; the chip has said it before. */
+const QUIET_MS = 1_500;
 /** With a last round trip below this it is the silence since that is slow. */
 const QUICK_MS = 100;
 
 /**
- * @typedef {import('../net/session.js').SessionStatus & { slow?: boolean, retry_at?: number | null }} Status
+ * @typedef {import('../net/session.js').SessionStatus & { slow?: boolean, quiet_since?: number | null, retry_at?: number | null }} Status
  * @typedef {'idle' | 'live' | 'slow' | 'news' | 'connecting' | 'waiting' | 'stopped'} ChipPhase
  * @typedef {{ phase: ChipPhase, text: string }} ChipWords
  */
@@ -110,7 +112,8 @@ export function bannerWords(status, online, now) {
       next: 'Tries again at once when the network is back.',
     };
   }
-  if (status.phase === 'live' || status.phase === 'idle' || status.phase === 'stopped') return null;
+  if (status.phase === 'live') return quietWords(status, now);
+  if (status.phase === 'idle' || status.phase === 'stopped') return null;
   const next =
     status.phase === 'waiting'
       ? `Next attempt ${inSeconds(status, now) || 'soon '}(attempt ${status.attempt}).`
@@ -119,5 +122,20 @@ export function bannerWords(status, online, now) {
     title: 'No connection.',
     why: 'Nothing is lost: your player is stored and keeps its place. The page comes back to it by itself.',
     next,
+  };
+}
+
+/**
+ * A line that has gone quiet, before it is given up.
+ * @param {Status} status
+ * @param {number} now
+ */
+function quietWords({ quiet_since }, now) {
+  const quiet = typeof quiet_since === 'number' ? now - quiet_since : 0;
+  if (quiet < QUIET_MS) return null;
+  return {
+    title: 'The line is quiet.',
+    why: 'Nothing is lost: what you ordered is kept, and is sent once.',
+    next: `No answer for ${(quiet / 1000).toFixed(1)} s; soon another connection is tried.`,
   };
 }

@@ -70,6 +70,9 @@ test('the banner says what is the matter and what happens next', () => {
     null,
     'a server on this machine is reachable without a network',
   );
+  const quiet = (/** @type {number} */ now) => bannerWords(status({ slow: true, quiet_since: 1_000 }), true, now);
+  assert.equal(quiet(2_000), null, 'the chip is enough');
+  assert.equal(quiet(3_300)?.next, 'No answer for 2.3 s; soon another connection is tried.');
   const words = bannerWords(status({ phase: 'waiting', attempt: 2, retry_at: 700 }), true, 0);
   assert.match(words?.why ?? '', /Nothing is lost/u);
   assert.equal(words?.next, 'Next attempt in 0.7 s (attempt 2).');
