@@ -51,7 +51,7 @@ export function chipWords(status, news, online, now) {
         text: `reconnecting ${inSeconds(status, now)}(attempt ${status.attempt})`,
       };
     case 'live':
-      if (news) return { phase: 'news', text: news };
+      if (news && typeof status.quiet_since !== 'number') return { phase: 'news', text: news };
       if (!isSlow(status)) return { phase: 'live', text: `live${trip}` };
       return {
         phase: 'slow',

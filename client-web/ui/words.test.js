@@ -38,6 +38,8 @@ test('the chip says how it stands', () => {
     phase: 'news',
     text: 'resumed, 5 events replayed',
   });
+  const quiet = { slow: true, quiet_since: 200 };
+  assert.equal(say(quiet, 'resumed').phase, 'slow', 'a line that is quiet has no good news');
   assert.deepEqual(say({ phase: 'stopped', reason: 'banned' }), { phase: 'stopped', text: 'banned' });
 });
 

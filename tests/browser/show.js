@@ -1,6 +1,7 @@
 /** Owns a `holdfast demo` of the browser tests: a show of real processes on a free port. */
 
-import { Process, binary, freePort } from './process.js';
+import { BACK_WITHIN_MS } from './player.js';
+import { Process, binary, freePort, until } from './process.js';
 
 export class Show {
   /** @type {Process} */ #process;
@@ -28,6 +29,15 @@ export class Show {
 
   get said() {
     return this.#process.said;
+  }
+
+  /** Waits until every gateway serves: one that was killed comes back after a while. */
+  async whole() {
+    const { demo } = await (await fetch(`${this.url}v1/nodes`)).json();
+    await until('every gateway to serve', BACK_WITHIN_MS, async () => {
+      const { gateways } = await (await fetch(`${demo.control}/show`)).json();
+      return gateways.every((/** @type {any} */ one) => one.state === 'running');
+    });
   }
 
   /** As a person would: it ends its gateways and its Redis. */
