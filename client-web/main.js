@@ -19,7 +19,7 @@ import { createLogin } from './ui/login.js';
 import { narrate, narrateMove } from './ui/narrate.js';
 import { NetGraph } from './ui/netgraph.js';
 import { createPanels } from './ui/panels.js';
-import { showPeople } from './ui/people.js';
+import { isCrowd, showPeople } from './ui/people.js';
 import { createRooms } from './ui/rooms.js';
 import { Scenes } from './ui/scenes.js';
 import { claimStore, sessionStore } from './ui/stores.js';
@@ -32,6 +32,8 @@ const INPUT_POLL_MS = 25;
 const TICK_MS = 100;
 /** Lists of people are shown so often at most. */
 const LISTS_MS = 250;
+/** In a crowd those who are nearest change all the time. */
+const CROWD_LISTS_MS = 1_000;
 
 const env = systemEnv();
 const { clock } = env;
@@ -293,10 +295,10 @@ function showPanels(now) {
     shown.tick = now;
     hud.tick(game, session.serverNow());
     link.tick();
-  } else if (dirty.lists && now - shown.lists >= LISTS_MS) {
+  } else if (dirty.lists && now - shown.lists >= (isCrowd(scene.everyone.length) ? CROWD_LISTS_MS : LISTS_MS)) {
     dirty.lists = false;
     shown.lists = now;
-    showPeople(game, (player) => game.select(player));
+    showPeople(game, scene.me, (player) => game.select(player));
   }
 }
 

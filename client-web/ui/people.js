@@ -16,12 +16,16 @@ const byName = new Intl.Collator().compare;
  * @typedef {ReturnType<Game['others']>[number]} Other
  */
 
+/** Whether so many are not all listed. @param {number} count */
+export const isCrowd = (count) => count > LISTED_MAX;
+
 /**
  * @param {Game} game
+ * @param {import('../net/wire.js').Point | null} me where one is drawn
  * @param {(player: string) => void} select
  */
-export function showPeople(game, select) {
-  showPlayers(game, select);
+export function showPeople(game, me, select) {
+  showPlayers(game, me, select);
   showTop(game);
 }
 
@@ -32,7 +36,7 @@ export function showPeople(game, select) {
  */
 function listed(others, me) {
   let shown = others;
-  if (others.length > LISTED_MAX) {
+  if (isCrowd(others.length)) {
     const far = (/** @type {Other} */ { x, y }) => (x - me.x) ** 2 + (y - me.y) ** 2;
     shown = others.sort((a, b) => far(a) - far(b)).slice(0, LISTED_MAX);
   }
@@ -41,12 +45,13 @@ function listed(others, me) {
 
 /**
  * @param {Game} game
+ * @param {import('../net/wire.js').Point | null} me
  * @param {(player: string) => void} select
  */
-function showPlayers(game, select) {
+function showPlayers(game, me, select) {
   const others = game.others();
   const count = others.length;
-  const rows = listed(others, game.state ?? { x: 0, y: 0 });
+  const rows = listed(others, me ?? { x: 0, y: 0 });
   follow(
     byId('players', HTMLUListElement),
     rows,

@@ -1,6 +1,6 @@
 /**
  * A page in a room of 200: what its scripts take of each picture, and that its
- * memory does not grow. CROWD_S says for how many seconds (30; five minutes are
+ * memory does not grow. CROWD_S says for how many seconds (15; five minutes are
  * the measure). A machine that is too slow to draw makes the run void.
  */
 
@@ -16,7 +16,7 @@ import { Process, binary } from './process.js';
 import { Server } from './server.js';
 
 const OTHERS = 199;
-const SECONDS = Number(process.env.CROWD_S || 30);
+const SECONDS = Number(process.env.CROWD_S || 15);
 const ROOM = 'lt7-room-0';
 const SCRIPT_MAX_MS = 6;
 /** What a heap may gain while nothing new happens, in bytes: noise of the collector. */

@@ -1,7 +1,7 @@
 /**
  * How it feels over a distance: two pages, each behind a proxy that adds 50 ± 10
  * ms each way, one walks, the other looks on. A machine that is too slow to draw
- * makes the run void, which is said and is no pass.
+ * makes the run void, which is said and is no pass. FEEL_WALKS says how many walks (24).
  */
 
 import assert from 'node:assert/strict';
@@ -12,7 +12,7 @@ import { Player } from './player.js';
 import { Process, binary } from './process.js';
 import { Server } from './server.js';
 
-const WALKS = 40;
+const WALKS = Number(process.env.FEEL_WALKS || 24);
 
 /** @type {Server} */ let server;
 /** @type {Process} */ let proxy;

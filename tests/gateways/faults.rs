@@ -171,4 +171,5 @@ async fn a_journal_that_is_lost_alone_is_written_back_from_memory() {
     let state: PlayerState = alice.query(Verb::GetState {}).await.unwrap();
     assert_eq!(state.total_actions_count, 4);
     assert!(gateways.all.iter().all(|gateway| !gateway.log().contains("halted")));
+    assert!(gateways.all[0].log().contains("nothing of this actor"), "an operator is told");
 }

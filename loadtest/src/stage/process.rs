@@ -61,6 +61,11 @@ impl Roll {
         Self { prompt: true, ..Self::default() }
     }
 
+    /// Whether it is of such.
+    pub const fn is_prompt(&self) -> bool {
+        self.prompt
+    }
+
     /// Has a warden watch over everything that is noted from now on.
     pub fn watched(&self, warden: Warden) {
         *self.warden.lock().unwrap_or_else(PoisonError::into_inner) = Some(warden);

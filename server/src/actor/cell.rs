@@ -279,16 +279,16 @@ impl Cell {
     }
 
     fn deliver(&mut self, to: ConnectionId, mut delivery: Delivery) {
-        if let Delivery::Attached(attached) = &mut delivery {
-            // Whoever comes later finds the actor here.
-            attached.activated = self.activated.take().map(|activated| *activated);
-        }
         let last = match &delivery {
             Delivery::Close(_) => true,
             Delivery::Refused(_) => self.core.connection() != Some(to),
             _ => false,
         };
         if let Some(connection) = self.connections.iter().find(|c| c.id == to) {
+            if let Delivery::Attached(attached) = &mut delivery {
+                // Whoever comes later finds the actor here.
+                attached.activated = self.activated.take().map(|activated| *activated);
+            }
             connection.deliver(delivery);
         }
         if last {

@@ -10,7 +10,7 @@ use axum::extract::rejection::JsonRejection;
 use axum::extract::{DefaultBodyLimit, Request, State};
 use axum::http::header::{
     ACCESS_CONTROL_ALLOW_HEADERS, ACCESS_CONTROL_ALLOW_METHODS, ACCESS_CONTROL_ALLOW_ORIGIN,
-    CACHE_CONTROL, ORIGIN, VARY,
+    CACHE_CONTROL, HOST, ORIGIN, VARY,
 };
 use axum::http::{HeaderValue, Method, StatusCode};
 use axum::middleware::{Next, from_fn_with_state};
@@ -145,6 +145,8 @@ pub struct Open {
 #[derive(Debug, Clone)]
 struct Door {
     token: Arc<str>,
+    /// How the listener is called.
+    host: Arc<str>,
     origins: Arc<[String]>,
     orders: mpsc::Sender<Order>,
 }
@@ -159,8 +161,9 @@ impl Control {
         let listener = TcpListener::bind(SocketAddr::from((Ipv4Addr::LOCALHOST, 0))).await;
         let listener = listener.map_err(failed)?;
         let token: Arc<str> = format!("{:032x}", rand::random::<u128>()).into();
-        let url = format!("http://{}/{token}", listener.local_addr().map_err(failed)?);
-        let door = Door { token, origins: Arc::default(), orders: mpsc::channel(1).0 };
+        let host: Arc<str> = listener.local_addr().map_err(failed)?.to_string().into();
+        let url = format!("http://{host}/{token}");
+        let door = Door { token, host, origins: Arc::default(), orders: mpsc::channel(1).0 };
         Ok(Self { url, door, listener })
     }
 
@@ -197,7 +200,7 @@ fn router(door: Door) -> Router {
         .with_state(door)
 }
 
-/// Lets in who has no origin, or one of the show's, and answers preflights.
+/// Lets in who has no origin, or one of the show's, and knows the address; answers preflights.
 async fn admit(State(door): State<Door>, request: Request, next: Next) -> Response {
     let origin = request.headers().get(ORIGIN).cloned();
     let own = |origin: &HeaderValue| {
@@ -206,6 +209,12 @@ async fn admit(State(door): State<Door>, request: Request, next: Next) -> Respon
     if origin.as_ref().is_some_and(|origin| !own(origin)) {
         let message = "these buttons are for pages of this demo";
         return Refused::new(StatusCode::FORBIDDEN, "forbidden_origin", message).into_response();
+    }
+    // A name that was made to mean this address is not how it was told to anybody.
+    let host = request.headers().get(HOST).and_then(|host| host.to_str().ok());
+    if host != Some(&*door.host) {
+        let message = "these buttons are reached by their own address alone";
+        return Refused::new(StatusCode::FORBIDDEN, "forbidden_host", message).into_response();
     }
     let mut response = if request.method() == Method::OPTIONS {
         let head = [

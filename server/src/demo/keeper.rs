@@ -50,6 +50,7 @@ struct Kept {
     at_ms: u64,
     /// It was told to end.
     told: bool,
+    killed: bool,
     has_served: bool,
     falls: u32,
 }
@@ -65,7 +66,14 @@ impl Keeper {
     /// As many gateways, all of which are to be started now.
     #[must_use]
     pub fn new(count: usize, returns_after_ms: u64) -> Self {
-        let kept = Kept { state: State::Gone, at_ms: 0, told: false, has_served: false, falls: 0 };
+        let kept = Kept {
+            state: State::Gone,
+            at_ms: 0,
+            told: false,
+            killed: false,
+            has_served: false,
+            falls: 0,
+        };
         Self { gateways: vec![kept; count], returns_after_ms }
     }
 
@@ -73,6 +81,18 @@ impl Keeper {
     #[must_use]
     pub fn state(&self, nth: usize) -> State {
         self.gateways.get(nth).map_or(State::Gone, |kept| kept.state)
+    }
+
+    /// Whether it has ever served.
+    #[must_use]
+    pub fn has_served(&self, nth: usize) -> bool {
+        self.gateways.get(nth).is_some_and(|kept| kept.has_served)
+    }
+
+    /// Whether it hands everything over, and nobody has killed it meanwhile.
+    #[must_use]
+    pub fn is_drained(&self, nth: usize) -> bool {
+        self.gateways.get(nth).is_some_and(|kept| kept.state == State::Draining && !kept.killed)
     }
 
     /// Which one visitors are led to: the first that serves.
@@ -103,7 +123,8 @@ impl Keeper {
     /// Its process has begun.
     pub fn started(&mut self, nth: usize, now_ms: u64) {
         self.set(nth, |kept| {
-            (kept.state, kept.at_ms, kept.told) = (State::Starting, now_ms, false);
+            (kept.state, kept.at_ms) = (State::Starting, now_ms);
+            (kept.told, kept.killed) = (false, false);
         });
     }
 
@@ -123,7 +144,7 @@ impl Keeper {
 
     /// It was killed on purpose.
     pub fn killed(&mut self, nth: usize) {
-        self.set(nth, |kept| kept.told = true);
+        self.set(nth, |kept| (kept.told, kept.killed) = (true, true));
     }
 
     /// Its process has ended.
@@ -185,6 +206,11 @@ mod tests {
         let mut keeper = serving();
         keeper.drains(0);
         assert_eq!((keeper.state(0), keeper.first_running()), (State::Draining, Some(1)));
+        assert!(keeper.is_drained(0) && !keeper.is_drained(1));
+        let mut killed = serving();
+        killed.drains(0);
+        killed.killed(0);
+        assert!(!killed.is_drained(0), "it has not handed over");
         assert_eq!(keeper.ended(0, 1_000), Verdict::Returns(5_000));
     }
 

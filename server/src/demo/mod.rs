@@ -103,17 +103,20 @@ pub async fn run(asked: &Demo, clock: &Clock, out: &mut impl Write) -> Result<()
     let program = stage::own_program()?;
     let roll = stage::roll(&program)?;
     let told = Told { network: &network, control: &control.url, dir: home.path() };
-    let stage = Stage::set(&addresses, &program, &roll, told).await?;
+    let stage = tokio::select! {
+        stage = Stage::set(&addresses, &program, &roll, told) => stage?,
+        _ = signals::stop_or_hang_up() => return Ok(()),
+    };
     let control = control.open(network.origins());
     let parts = Parts { asked, home: &home, stage, network, control, clock: clock.clone() };
     let mut show = Show::new(parts);
     let played = tokio::select! {
         played = show.play(&addresses, out) => played,
-        _ = signals::stop() => Ok(()),
+        _ = signals::stop_or_hang_up() => Ok(()),
     };
     let ended = tokio::select! {
         () = show.end(out) => true,
-        _ = signals::stop() => false,
+        _ = signals::stop_or_hang_up() => false,
     };
     if played.is_ok() && ended {
         show::farewell(&home, out);

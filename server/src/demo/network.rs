@@ -65,7 +65,9 @@ impl Network {
         let addresses: Vec<SocketAddr> = std::iter::once(self.front()).chain(self.ways()).collect();
         let local = addresses.iter().filter(|address| address.ip().is_loopback());
         let local = local.map(|address| format!("http://localhost:{}", address.port()));
-        addresses.iter().map(|address| format!("http://{address}")).chain(local).collect()
+        let all = addresses.iter().map(|address| format!("http://{address}")).chain(local);
+        // A browser leaves its default port out.
+        all.map(|origin| origin.strip_suffix(":80").map_or(origin.clone(), str::to_owned)).collect()
     }
 
     /// Leads visitors who come from now on to this gateway.

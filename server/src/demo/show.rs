@@ -75,7 +75,7 @@ impl<'a> Show<'a> {
         out: &mut impl Write,
     ) -> Result<(), DemoError> {
         loop {
-            self.start_due()?;
+            self.start_due(out)?;
             self.look(out).await?;
             if self.bots.is_none() && self.keeper.all_run() {
                 self.bots = Some(Bots::enter(self.asked.bots, gateways, &self.clock));
@@ -98,11 +98,18 @@ impl<'a> Show<'a> {
         self.stage.end().await;
     }
 
-    fn start_due(&mut self) -> Result<(), DemoError> {
+    fn start_due(&mut self, out: &mut impl Write) -> Result<(), DemoError> {
         let now_ms = self.clock.uptime_ms();
         while let Some(nth) = self.keeper.due(now_ms) {
-            self.stage.start(nth)?;
+            let started = self.stage.start(nth);
             self.keeper.started(nth, now_ms);
+            if let Err(error) = started {
+                // A build may be replacing the program just now.
+                if self.is_gone(nth, out) == Verdict::Hopeless {
+                    return Err(error);
+                }
+                continue;
+            }
             let served = self.stage.served(nth, &self.clock);
             self.lookouts.spawn(async move {
                 served.await;
@@ -145,7 +152,9 @@ impl<'a> Show<'a> {
         }
         while let Some(nth) = self.stage.ended().await {
             if self.is_gone(nth, out) == Verdict::Hopeless {
-                return Err(self.fallen(nth, "ends by itself, again and again"));
+                let served = self.keeper.has_served(nth);
+                let why = if served { "ends by itself, again and again" } else { "ends by itself" };
+                return Err(self.fallen(nth, why));
             }
         }
         Ok(())
@@ -153,14 +162,14 @@ impl<'a> Show<'a> {
 
     /// The process of a gateway has ended.
     fn is_gone(&mut self, nth: usize, out: &mut impl Write) -> Verdict {
-        let (was, now_ms) = (self.keeper.state(nth), self.clock.uptime_ms());
+        let (drained, now_ms) = (self.keeper.is_drained(nth), self.clock.uptime_ms());
         let verdict = self.keeper.ended(nth, now_ms);
         if let Some(gone_at_ms) = self.gone_at_ms.get_mut(nth) {
             *gone_at_ms = now_ms;
         }
         self.lead();
         if let Verdict::Returns(ms) = verdict {
-            let how = if was == State::Draining { "has handed over" } else { "is dead" };
+            let how = if drained { "has handed over" } else { "is dead" };
             let (name, back) = (self.stage.name(nth), seconds(ms));
             self.say(out, format_args!("{name} {how}, and starts again in {back}"));
         }
@@ -204,14 +213,17 @@ impl<'a> Show<'a> {
                 self.say(out, format_args!("the page drains {node}"));
             }
             Wish::Cut(ms) => {
-                self.network.cut(ms, now_ms);
+                self.network.cut(ms, self.clock.uptime_ms());
                 let span = seconds(ms);
                 self.say(out, format_args!("the page cuts the visitors' network for {span}"));
             }
             Wish::Delay(delay_ms, jitter_ms) => {
                 self.network.delay(delay_ms, jitter_ms);
-                let what = format!("{delay_ms} ± {jitter_ms} ms to the visitors' round trips");
-                self.say(out, format_args!("the page adds {what}"));
+                let what = match (delay_ms, jitter_ms) {
+                    (0, 0) => "adds nothing to the visitors' round trips any more".to_owned(),
+                    _ => format!("adds {delay_ms} ± {jitter_ms} ms to the visitors' round trips"),
+                };
+                self.say(out, format_args!("the page {what}"));
             }
         }
         Ok(now_ms)
@@ -237,7 +249,7 @@ impl<'a> Show<'a> {
         };
         control::Show {
             gateways: self.stage.rows().enumerate().map(row).collect(),
-            network: self.network.shape(self.clock.now_ms()),
+            network: self.network.shape(self.clock.uptime_ms()),
             store: self.stage.store(),
             bots: self.asked.bots,
             returns_after_ms: self.asked.returns_after_ms,

@@ -14,7 +14,7 @@ use rust_embed::RustEmbed;
 /// What the page may load and who may frame it. It goes on at gateways that were not there yet when
 /// it was loaded, by socket and by HTTP, so that no list of them would do.
 const POLICY: &str = "default-src 'self'; connect-src 'self' http: https: ws: wss:; \
-                      img-src 'self' data:; style-src 'self'; frame-ancestors 'none'";
+                      img-src 'self' data:; style-src 'self'; base-uri 'none'; form-action 'self'; frame-ancestors 'none'";
 
 #[derive(RustEmbed)]
 #[folder = "../client-web/"]

@@ -131,7 +131,8 @@ pub struct Reassert {
     pub actor: ActorId,
     /// For whom.
     pub session: NodeSession,
-    /// The tip that was read; if it is another by now, nothing is changed.
+    /// The tip that was read, [`Tip::of_nothing`] where there was none; if it is another by now,
+    /// nothing is changed.
     pub observed: Tip,
     /// The term that the holder goes on from.
     pub continues: Epoch,

@@ -128,6 +128,10 @@ impl Core {
             Verdict::Resend => self.resend(),
             Verdict::GoOn => self.go_on(now_ms),
             Verdict::Reassert { snapshot, fork } => {
+                if tip.is_of_nothing() && !sent {
+                    let text = "the store has nothing of this actor, which is written back";
+                    self.out.push_back(Output::Alarm(text.into()));
+                }
                 if fork && !sent {
                     let text = format!("another line of history is written over: {tip:?}");
                     self.out.push_back(Output::Alarm(text));

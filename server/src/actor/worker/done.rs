@@ -67,7 +67,9 @@ impl Worker {
             }
         };
         self.with(id, born, |cell, desk| {
-            let tip = tip.map(|tip| tip.unwrap_or_else(|| cell.tip_of_nothing()));
+            // A store of one node never goes back: what it lacks was taken away.
+            let nothing = || desk.store.is_shared().then(|| cell.tip_of_nothing());
+            let tip = tip.and_then(|tip| tip.or_else(nothing));
             cell.tip(desk, now_ms, ask, tip)
         });
     }
