@@ -380,13 +380,15 @@ export class Timeline {
   }
 
   /** @param {TraceEntry} entry */
-  #answered({ unix_ms, id, dup }) {
+  #answered({ unix_ms, id, dup, code }) {
     const incident = this.#open;
     if (!incident) return;
     incident.waiting.delete(id);
-    if (dup) incident.ran.push(id);
-    const how = dup ? 'had run already: answered again, run once' : 'had not arrived: run now, once';
-    this.#line(incident, { what: 'answered', at_ms: unix_ms, text: `Command ${id} ${how}`, tone: 'good' });
+    if (dup && !code) incident.ran.push(id);
+    /** @type {Tone} */
+    const tone = code ? 'plain' : 'good';
+    const text = `Command ${id} ${answerWords(dup, code)}`;
+    this.#line(incident, { what: 'answered', at_ms: unix_ms, text, tone });
   }
 
   /** @param {TraceEntry} entry */
@@ -462,6 +464,16 @@ function titleOf({ kind, node, ms }) {
 function orderWords({ kind, node, ms }) {
   if (kind === 'cut') return `Network cut for ${msWords(ms ?? 0)}: nothing passes`;
   return kind === 'kill' ? `${node} killed (SIGKILL)` : `${node} told to drain (SIGTERM)`;
+}
+
+/**
+ * @param {boolean} dup
+ * @param {string} [code] of the refusal
+ */
+function answerWords(dup, code) {
+  if (code === 'outcome_unknown') return 'is too old: nobody knows any more whether it ran';
+  if (code) return `was refused (${code}): it had no effect`;
+  return dup ? 'had run already: answered again, run once' : 'had not arrived: run now, once';
 }
 
 /** @param {{ records: number, took_ms: number }} activation */

@@ -47,6 +47,18 @@ function takeOver(/** @type {ReturnType<typeof served>['at']} */ at) {
   at(58, 'repeated', { ids: [12] });
 }
 
+test('a command that was refused did not run, and one that is forgotten may have', () => {
+  const { timeline, at } = served();
+  takeOver(at);
+  at(70, 'answered', { id: 12, verb: 'say', dup: true, code: 'cooldown' });
+  at(71, 'answered', { id: 13, verb: 'say', dup: false, code: 'outcome_unknown' });
+  assert.deepEqual(lines(timeline)?.slice(-2), [
+    '70 Command 12 was refused (cooldown): it had no effect',
+    '71 Command 13 is too old: nobody knows any more whether it ran',
+  ]);
+  assert.deepEqual(timeline.incidents[0]?.ran, []);
+});
+
 test('a first welcome is no incident', () => {
   assert.deepEqual(served().timeline.incidents, []);
 });

@@ -12,6 +12,7 @@ export const RETRY_MS = 500;
  * @property {string} verb
  * @property {object} args
  * @property {number} retries
+ * @property {boolean} sent it was handed to a socket
  * @property {boolean} repeated it was sent again after a loss
  * @property {(ok: any) => void} resolve
  * @property {(error: CommandError) => void} reject
@@ -31,9 +32,15 @@ export class CommandError extends Error {
 
 export class Commands {
   /** @type {Map<number, Open>} */ #open = new Map();
+  #abandoned = 0;
 
   get size() {
     return this.#open.size;
+  }
+
+  /** How often all were given up: what was open before is of another session. */
+  get abandoned() {
+    return this.#abandoned;
   }
 
   get ids() {
@@ -65,12 +72,20 @@ export class Commands {
     return id !== null && id !== undefined && this.#open.has(id);
   }
 
-  /** All that wait, as messages to send again, in the order of their ids. */
+  /**
+   * All that wait, as messages to send in the order of their ids, and the ids
+   * of those that were sent before.
+   */
   repeat() {
-    return [...this.#open].map(([id, open]) => {
-      open.repeated = true;
+    /** @type {number[]} */
+    const repeated = [];
+    const messages = [...this.#open].map(([id, open]) => {
+      if (open.sent) repeated.push(id);
+      open.repeated = open.sent;
+      open.sent = true;
       return { id, do: open.verb, args: open.args };
     });
+    return { messages, repeated };
   }
 
   /**
@@ -78,6 +93,7 @@ export class Commands {
    * @param {string} why
    */
   abandon(why) {
+    this.#abandoned += 1;
     const open = [...this.#open.values()];
     this.#open.clear();
     for (const { reject } of open) reject(new CommandError({ code: 'outcome_unknown', message: why }));

@@ -76,6 +76,11 @@ export class Ledger {
     this.#store.clear();
   }
 
+  /** The id that the server says: the player's from here on. @param {string} player */
+  keepPlayer(player) {
+    if (this.#saved) this.#write({ ...this.#saved, player });
+  }
+
   /** @param {string} token */
   keepResume(token) {
     if (this.#saved) this.#write({ ...this.#saved, resume: token });

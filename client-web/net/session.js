@@ -48,7 +48,7 @@ export { CommandError };
  *   | { what: 'welcome' | 'resumed' | 'resync', node: string, epoch: number, seq: number, replayed: number,
  *       activation?: Activation, url: string }
  *   | { what: 'repeated', ids: number[] }
- *   | { what: 'answered', id: number, verb: string, dup: boolean }
+ *   | { what: 'answered', id: number, verb: string, dup: boolean, code?: string }
  *   | { what: 'input', seq: number, after_ms: number, took_ms: number }
  *   | { what: 'drain', retry_after_ms: number }} SessionTrace
  *
@@ -76,6 +76,7 @@ export class Session {
   /** @type {SessionHandlers<State, Event>} */ #handlers;
   /** @type {Stores} */ #stores;
   /** @type {string} */ #url;
+  /** @type {import('./codec.js').Codec} */ #codec;
   /** @type {Connection} */ #connection;
   /** @type {Ledger} */ #ledger;
   /** @type {Pulse} */ #pulse;
@@ -99,6 +100,7 @@ export class Session {
     this.#env = env;
     this.#stores = stores;
     this.#url = url;
+    this.#codec = codec;
     this.#handlers = handlers;
     this.#ledger = new Ledger(stores.session);
     this.#connection = new Connection(env, codec, {
@@ -227,9 +229,15 @@ export class Session {
         const message = 'too many open commands';
         return reject(new CommandError({ code: 'too_many_in_flight', message, retry: true }));
       }
+      try {
+        this.#codec.encode({ args });
+      } catch (error) {
+        const { message } = /** @type {Error} */ (error);
+        return reject(new CommandError({ code: 'bad_args', message }));
+      }
       const id = this.#ledger.nextId();
-      this.#commands.add(id, { verb, args, retries, repeated: false, resolve, reject });
-      if (this.live) this.#connection.send({ id, do: verb, args });
+      const sent = this.live && this.#connection.send({ id, do: verb, args });
+      this.#commands.add(id, { verb, args, retries, sent, repeated: false, resolve, reject });
     });
   }
 
@@ -285,8 +293,7 @@ export class Session {
   #message(message) {
     this.#pulse.heard();
     if (Array.isArray(message.evs)) return this.#numbered(message);
-    const pong = message.pong === undefined ? message.ok : message;
-    if (pong && typeof pong.pong === 'number') return this.#pulse.pong(pong);
+    if (typeof message.pong === 'number') return this.#pulse.pong(message);
     if (['welcome', 'resumed', 'resync'].includes(message.ev)) return this.#welcomed(message);
     if (typeof message.ev === 'string') return this.#transient(message);
     if (this.#handshake && message.err) return this.#handshakeRefused(message.err);
@@ -313,17 +320,19 @@ export class Session {
     this.#handlers.welcome(welcome);
   }
 
-  /** @param {import('./protocol.js').Greeting<State>} welcome */
+  /**
+   * What is open now was ordered since the session began, and goes out in it.
+   * @param {import('./protocol.js').Greeting<State>} welcome
+   */
   #newlyWelcomed(welcome) {
-    this.#commands.abandon('a new session began');
-    this.#ledger.begin(welcome.player, this.#ledger.identity?.name ?? welcome.player);
+    this.#ledger.keepPlayer(welcome.player);
     if (welcome.token) this.#stores.claims.set(welcome.player, welcome.token);
   }
 
   #repeat() {
-    const messages = this.#commands.repeat();
+    const { messages, repeated } = this.#commands.repeat();
     for (const message of messages) this.#connection.send(message);
-    if (messages.length > 0) this.#happened({ what: 'repeated', ids: messages.map(({ id }) => id) });
+    if (repeated.length > 0) this.#happened({ what: 'repeated', ids: repeated });
   }
 
   /** @param {WireError} error */
@@ -380,12 +389,16 @@ export class Session {
     if (err?.code === 'pending') return this.#handlers.refused(err);
     const open = this.#commands.close(id);
     if (!open) return;
-    if (open.repeated) this.#happened({ what: 'answered', id, verb: open.verb, dup });
+    if (open.repeated) {
+      this.#happened({ what: 'answered', id, verb: open.verb, dup, ...(err && { code: err.code }) });
+    }
     if (!err) return open.resolve(ok ?? {});
     const error = new CommandError(err);
     if (!error.retry || open.retries <= 0) return open.reject(error);
+    const { abandoned } = this.#commands;
     this.#env.clock.setTimeout(() => {
-      this.command(open.verb, open.args, open.retries - 1).then(open.resolve, open.reject);
+      if (abandoned !== this.#commands.abandoned) return open.reject(error);
+      return this.command(open.verb, open.args, open.retries - 1).then(open.resolve, open.reject);
     }, error.retry_after_ms);
   }
 

@@ -105,6 +105,38 @@ test('commands given while the line is down are sent after the resume', async ()
   assert.equal(server.said('say').length, 1);
 });
 
+test('commands given before the welcome are sent once it is there', async () => {
+  const { clock, server, session, trace } = begin();
+  session.login('alice', 'Alice');
+  const joined = session.command('join_room', { room_id: 'arena' });
+  await clock.advance(100);
+  assert.equal((await joined).room.room_id, 'arena');
+  await Promise.all([session.command('say', { text: 'a' }), clock.advance(50)]);
+  const ids = ['join_room', 'say'].map((verb) => server.said(verb).map(({ id }) => id));
+  assert.deepEqual(ids, [[1], [2]]);
+  assert.ok(!trace.some(({ what }) => what === 'repeated'), 'what was never sent is not sent again');
+});
+
+test('what can not be sent is refused at once, and harms nothing', async () => {
+  const { clock, server, session, welcomes } = await playing();
+  await assert.rejects(session.command('move', { x: Number.NaN }), { name: 'CommandError', code: 'bad_args' });
+  assert.deepEqual(session.numbers.unanswered, []);
+  server.cut(1006);
+  await clock.advance(1_000);
+  assert.deepEqual(welcomes, ['welcome', 'resumed']);
+});
+
+test('a reply that speaks of a pong is a reply all the same', async () => {
+  const { clock, server, session } = await playing();
+  server.hold.add('play');
+  const played = session.command('play');
+  await clock.advance(50);
+  server.push({ id: server.said('play')[0].id, ok: { pong: 3 } });
+  await clock.advance(50);
+  assert.deepEqual(await played, { pong: 3 });
+  assert.equal(session.status.rtt_ms, 2 * server.delayMs);
+});
+
 test('missed frames are replayed once, marked, and old ones dropped', async () => {
   const { clock, server, session, events } = await playing();
   server.pushNumbered({ ev: 'notice', text: 'one' });
@@ -219,6 +251,29 @@ test('a refusal with retry is sent again under a new id when asked to', async ()
   assert.equal((await joined).room.room_id, 'arena');
   const [first, second] = server.said('join_room');
   assert.ok(second.id > first.id);
+});
+
+test('a refused command is not sent again for whoever logs in next', async () => {
+  const { clock, server, session } = await playing();
+  server.refuse.join_room = [{ code: 'busy', message: 'busy', retry: true, retry_after_ms: 500 }];
+  const joined = session.command('join_room', { room_id: 'arena' }, 3);
+  await clock.advance(50);
+  session.login('bob', 'Bob');
+  await Promise.all([assert.rejects(joined, { code: 'busy' }), clock.advance(1_000)]);
+  assert.equal(session.live, true);
+  assert.equal(server.said('join_room').length, 1);
+});
+
+test('the story tells an answer from a refusal', async () => {
+  const { clock, server, session, trace } = await playing();
+  server.hold.add('say');
+  const said = session.command('say', { text: 'x' });
+  await clock.advance(50);
+  server.refuse.say = [{ code: 'outcome_unknown', message: 'too old', retry: false }];
+  server.cut(1006);
+  await Promise.all([assert.rejects(said, { code: 'outcome_unknown' }), clock.advance(1_000)]);
+  const told = trace.filter(({ what }) => what === 'answered').map(({ at, unix_ms, ...entry }) => entry);
+  assert.deepEqual(told, [{ what: 'answered', id: 1, verb: 'say', dup: false, code: 'outcome_unknown' }]);
 });
 
 test('measures the round trip and the server clock', async () => {
