@@ -221,7 +221,7 @@ export class Game {
   event(event) {
     if (event.ev === 'room') return this.#frame(/** @type {any} */ (event));
     if (event.ev === 'player') this.#merge(event.set);
-    else if (event.ev === 'roster') this.#room.applyRoster(/** @type {any} */ (event));
+    else if (event.ev === 'roster') this.#named(/** @type {any} */ (event));
     else if (event.ev === 'leaderboard') this.#top = event.top;
     else return undefined;
     return this.#handlers.changed();
@@ -264,12 +264,11 @@ export class Game {
 
   /** Where everyone is as far as the page knows, by player id. */
   positions() {
-    /** @type {Record<string, Point>} */
-    const at = {};
-    for (const { player, x, y } of this.others()) at[player] = { x, y };
+    /** @type {[string, Point][]} */
+    const at = this.others().map(({ player, x, y }) => [player, { x, y }]);
     const me = this.#prediction.at;
-    if (me && this.#state) at[this.#state.player_id] = { x: me.x, y: me.y };
-    return at;
+    if (me && this.#state) at.push([this.#state.player_id, { x: me.x, y: me.y }]);
+    return Object.fromEntries(at);
   }
 
   /** What is drawn now: everyone in the room, oneself last. @returns {Scene} */
@@ -301,6 +300,11 @@ export class Game {
       x: before.x + (at.x - before.x) * part + this.#slip.x * left,
       y: before.y + (at.y - before.y) * part + this.#slip.y * left,
     };
+  }
+
+  /** @param {import('../net/wire.js').Roster} roster */
+  #named(roster) {
+    for (const entity of this.#room.applyRoster(roster)) this.#interpolation.remove(entity);
   }
 
   /** @param {import('../net/wire.js').RoomFrame} frame */

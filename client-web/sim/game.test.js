@@ -6,7 +6,8 @@ import { FakeClock, FakeServer } from '../net/fake-server.js';
 import { Session } from '../net/session.js';
 import { Game } from './game.js';
 
-async function playing() {
+/** @param {(player: string, by: number) => void} [hit] */
+async function playing(hit = () => undefined) {
   const clock = new FakeClock();
   const server = new FakeServer(clock);
   const stores = {
@@ -22,7 +23,7 @@ async function playing() {
     refused: () => undefined,
     trace: (entry) => trace.push(entry),
   });
-  const game = new Game(session, clock.now, { changed: () => undefined, hit: () => undefined });
+  const game = new Game(session, clock.now, { changed: () => undefined, hit });
   session.login('alice', 'Alice');
   await clock.advance(100);
   await Promise.all([game.arrive(), clock.advance(100)]);
@@ -131,6 +132,21 @@ test('goes to the next arena when one is full', async () => {
   const arrived = page.game.arrive();
   await page.clock.advance(200);
   assert.equal(await arrived, 'arena-3');
+});
+
+test('in another room nobody is struck or slides for having the number of another', async () => {
+  const hits = /** @type {any[]} */ ([]);
+  const { clock, server, game } = await playing((player, by) => hits.push([player, by]));
+  server.push({ ev: 'roster', players: [[1, 'alice', 'A'], [2, 'bob', 'B']], full: true });
+  server.push({ ev: 'room', tick: 50, in: 0, e: [[1, 2048, 2048, 100, 0], [2, 2100, 2048, 100, 0]], full: true });
+  await clock.advance(50);
+  game.scene();
+  server.push({ ev: 'roster', players: [[2, '__proto__', 'E'], [3, 'alice', 'A']], full: true });
+  server.push({ ev: 'room', tick: 54, in: 0, e: [[3, 2048, 2048, 100, 0], [2, 2200, 2048, 60, 0]], full: true });
+  await clock.advance(50);
+  assert.deepEqual(hits, []);
+  assert.equal(game.scene().everyone[0]?.x, 2200);
+  assert.deepEqual(Object.keys(game.positions()), ['__proto__', 'alice']);
 });
 
 test('strikes the selected one, else the nearest still standing', async () => {

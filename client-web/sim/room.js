@@ -57,17 +57,25 @@ export class Room {
     return here;
   }
 
-  /** @param {import('../net/wire.js').Roster} roster */
+  /**
+   * A number may mean somebody else now, as in another room: what was known of
+   * it is forgotten.
+   * @param {import('../net/wire.js').Roster} roster
+   * @returns {number[]} the numbers of which nothing is known any more
+   */
   applyRoster(roster) {
+    const before = new Map(this.#roster);
     if (roster.full) this.#roster.clear();
     for (const [entity, player, name] of roster.players) {
       this.#roster.set(entity, { player, name });
       if (player === this.#me) this.#own = entity;
     }
-    if (!roster.full) return;
-    for (const entity of this.#entities.keys()) {
-      if (!this.#roster.has(entity)) this.#entities.delete(entity);
-    }
+    const gone = [...this.#entities.keys()].filter((entity) => {
+      const [was, is] = [before.get(entity), this.#roster.get(entity)];
+      return is ? was && was.player !== is.player : roster.full;
+    });
+    for (const entity of gone) this.#entities.delete(entity);
+    return gone;
   }
 
   /**

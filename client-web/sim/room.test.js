@@ -35,6 +35,17 @@ test('who left is gone, by delta or by absence from a whole frame', () => {
   assert.deepEqual(other.applyFrame({ ev: 'room', tick: 2, e: [[1, 5, 5, 100, 0]], full: true }).gone, [2]);
 });
 
+test('a number that means somebody else tells nothing of the one before', () => {
+  const room = arena();
+  const den = { ev: /** @type {const} */ ('roster'), players: [[1, 'eve', 'Eve'], [2, 'alice', 'Alice']] };
+  assert.deepEqual(room.applyRoster(/** @type {any} */ ({ ...den, full: true })), [1, 2]);
+  const rows = /** @type {import('../net/wire.js').EntityRow[]} */ ([[2, 5, 5, 100, 0], [1, 9, 9, 30, 0]]);
+  const { own, hits } = room.applyFrame({ ev: 'room', tick: 2, e: rows, full: true });
+  assert.deepEqual([own?.entity, hits], [2, []]);
+  assert.deepEqual(room.applyRoster({ ev: 'roster', players: [[1, 'eve', 'Evelyn'], [3, 'bob', 'Bob']] }), []);
+  assert.deepEqual(room.applyRoster({ ev: 'roster', players: [[1, 'dan', 'Dan']] }), [1]);
+});
+
 test('a whole frame that comes before the roster says which one is oneself', () => {
   const room = new Room();
   room.begin('alice');
