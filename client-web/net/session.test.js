@@ -61,7 +61,12 @@ async function playing(...given) {
 }
 
 test('the id of a player comes from the name', () => {
-  assert.equal(playerId('  Älice B. '), '-lice-b-');
+  assert.equal(playerId('  Alice B. '), 'alice-b-');
+  assert.match(playerId('Älice'), /^-lice-[a-z0-9]{1,7}$/u);
+  const names = ['日本', '中国', 'Ö', 'Ä', 'ö'.repeat(40), 'ä'.repeat(40)];
+  assert.equal(new Set(names.map(playerId)).size, names.length, 'other letters keep players apart');
+  for (const name of names) assert.match(playerId(name), /^[a-z0-9_-]{1,32}$/u);
+  assert.equal(playerId('A\u0308lice'), playerId('Älice'), 'however it was typed');
   assert.equal(playerId('x'.repeat(40)).length, 32);
   assert.equal(playerId('   '), '');
   assert.equal(displayName(' A\u0007lice '), 'Alice');

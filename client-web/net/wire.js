@@ -54,12 +54,30 @@ export { STEPS_PER_FRAME_MAX, UNANSWERED_MAX } from './protocol.js';
 /** Bits of an entity's flags. */
 export const FLAGS = Object.freeze({ defending: 1, defeated: 2, sprinting: 4, lost: 8 });
 
+/** An id has so many characters at most. */
+const ID_MAX = 32;
+
 /**
- * Derives a player id from what was typed; empty when nothing is left of it.
+ * Derives a player id from what was typed; empty when nothing was. An id has few
+ * letters: where others are lost, a mark of the whole name keeps two such names apart.
  * @param {string} typed
  */
 export function playerId(typed) {
-  return typed.trim().toLowerCase().replace(/[^a-z0-9_-]/gu, '-').slice(0, 32);
+  const plain = typed.normalize('NFC').trim().toLowerCase();
+  const id = plain.replace(/[^a-z0-9_-]/gu, '-');
+  if (!/[^\x00-\x7F]/u.test(plain)) return id.slice(0, ID_MAX);
+  const mark = `-${markOf(plain)}`;
+  return id.slice(0, ID_MAX - mark.length) + mark;
+}
+
+/**
+ * A number that belongs to a text (FNV-1a), in letters and digits.
+ * @param {string} text
+ */
+function markOf(text) {
+  let hash = 2166136261;
+  for (const byte of new TextEncoder().encode(text)) hash = Math.imul(hash ^ byte, 16777619);
+  return (hash >>> 0).toString(36);
 }
 
 /**
