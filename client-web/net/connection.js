@@ -151,6 +151,7 @@ export class Connection {
   start(url) {
     this.#gateways.start(url);
     this.#attempt = 0;
+    this.#askedMs = 0;
     this.#open();
   }
 

@@ -233,6 +233,13 @@ test('a drained gateway is left at once for another, else waited for', async () 
   await alone.clock.advance(200);
   assert.equal(alone.connection.status.phase, 'live');
 
+  alone.connection.drained(60_000);
+  alone.connection.stop(1000, 'logged out');
+  alone.server.down = true;
+  alone.connection.start(HOME);
+  await alone.clock.advance(100);
+  assert.ok(alone.server.sockets.length > 3, 'whoever starts anew is not asked to wait');
+
   const many = await withOthers(['ws://b/ws'], () => 0.99);
   many.server.cut(1006);
   await many.clock.advance(AT_ONCE_MS + 20);

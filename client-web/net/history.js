@@ -150,8 +150,11 @@ export class History {
   /** @param {Response} answer */
   async #refused(answer) {
     const page = /** @type {any} */ (await answer.json().catch(() => null));
-    // What was seen last is trimmed away: from the oldest there is.
-    if (answer.status === 400) this.#told = new Told();
+    // There is no such record, maybe because the store is another: from the oldest there is.
+    if (answer.status === 400) {
+      this.#told = new Told();
+      this.#from = undefined;
+    }
     return new Error(page?.error?.message ?? `the server answered ${answer.status}`);
   }
 

@@ -136,18 +136,19 @@ test('leaves a stream that hangs when the page moves, or is quiet for too long, 
     ['no answer', 'the page moved to another server', 'the stream went quiet']);
 });
 
-test('a refusal is said and tried again; where the last record is trimmed away it begins anew', async () => {
+test('a refusal is said and tried again; where there is no such record it begins anew', async () => {
   const { clock, states, history, newest, requests } = begin();
-  history.follow('alice');
+  history.follow('alice', 4);
   newest().open();
   newest().say(record(4));
   await clock.advance(10);
   newest().end();
   await clock.advance(300);
-  newest().refuse(400, { error: { code: 'bad_args', message: 'that is trimmed away' } });
+  newest().refuse(400, { error: { code: 'bad_args', message: 'there is no such record' } });
   await clock.advance(600);
-  assert.deepEqual(states.at(-1), [false, 'that is trimmed away']);
+  assert.deepEqual(states.at(-1), [false, 'there is no such record']);
   assert.equal(newest().headers['Last-Event-ID'], undefined);
+  assert.doesNotMatch(newest().url, /from=/u);
   newest().refuse(503, {});
   await clock.advance(10);
   assert.deepEqual(states.at(-1), [false, 'the server answered 503']);

@@ -101,7 +101,9 @@ export class Scenes {
 
   /** @param {import('../net/wire.js').Welcome} welcome */
   welcomed(welcome) {
-    const other = welcome.player !== this.#player;
+    // A journal that is shorter than what was seen of it is that of another store.
+    const anew = welcome.ev === 'welcome' && welcome.seq < this.#journal.seq;
+    const other = welcome.player !== this.#player || anew;
     this.#player = welcome.player;
     this.#node = welcome.node;
     this.#seq = welcome.seq;
