@@ -283,23 +283,25 @@ function picture() {
 }
 
 /**
- * What changed is shown at once, lists and what only time changes now and then.
+ * What changed is shown at once, lists and what only time changes now and then,
+ * the dear ones each in a picture of its own. Lists go first: on a slow machine
+ * every picture has news, and must not keep them away.
  * @param {number} now
  */
 function showPanels(now) {
-  if (dirty.state) {
-    dirty.state = false;
+  const due = now - shown.tick >= TICK_MS;
+  if (due) {
     shown.tick = now;
-    hud.show(game, session.serverNow());
-  } else if (now - shown.tick >= TICK_MS) {
-    shown.tick = now;
-    hud.tick(game, session.serverNow());
     link.tick();
-  } else if (dirty.lists && now - shown.lists >= (isCrowd(scene.everyone.length) ? CROWD_LISTS_MS : LISTS_MS)) {
+  }
+  if (dirty.lists && now - shown.lists >= LISTS_MS) {
     dirty.lists = false;
     shown.lists = now;
-    showPeople(game, scene.me, (player) => game.select(player));
-  }
+    showPeople(game, (player) => game.select(player));
+  } else if (dirty.state) {
+    dirty.state = false;
+    hud.show(game, session.serverNow());
+  } else if (due) hud.tick(game, session.serverNow());
 }
 
 function netNumbers() {

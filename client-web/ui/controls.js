@@ -100,6 +100,8 @@ function watchKeys(hands) {
   });
   document.addEventListener('keyup', (event) => {
     sprint = event.shiftKey;
+    // On a Mac the keyup of a letter does not come while Command is held.
+    if (event.key === 'Meta') down.clear();
     down.delete(event.code);
   });
   window.addEventListener('blur', () => down.clear());

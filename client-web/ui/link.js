@@ -69,7 +69,9 @@ export class Link {
    * @param {number} now
    */
   #banner(status, now) {
-    const words = bannerWords(status, navigator.onLine, now);
+    // At the first attempt nothing was lost yet.
+    const first = status.phase === 'connecting' && status.attempt === 0;
+    const words = first && navigator.onLine ? null : bannerWords(status, navigator.onLine, now);
     const soon = navigator.onLine && now - this.#lostAt < BANNER_AFTER_MS;
     const banner = byId('offline', HTMLElement);
     banner.hidden = !words || soon;

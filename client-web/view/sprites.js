@@ -1,7 +1,7 @@
 /**
  * Owns pictures that are drawn once and then only copied: shields, rings,
- * labels, bubbles. Bounded: when there are too many, those not used for the
- * longest are dropped. A new palette, zoom or pixel ratio starts afresh.
+ * labels, bubbles. Bounded: when there are too many, those made first are
+ * dropped. A new palette, zoom or pixel ratio starts afresh.
  */
 
 import { blazonOf, drawShield } from './blazon.js';
