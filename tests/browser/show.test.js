@@ -105,6 +105,7 @@ test('my gateway is killed, and the other one goes on', async (t) => {
   assert.match(text, /[Ee]poch \d{13}/u);
   assert.match(text, /replayed/u);
   assert.match(text, /[Ii]nput \d+ acknowledged/u);
+  assertTold(incident, ['kill', 'lost', 'claim', 'back', 'input']);
   await assertProof(incident);
   await alice.see('the chip', () => /live|taken over|resumed/u.test(document.querySelector('#status')?.textContent ?? ''));
   await alice.picture('6-killed');
@@ -116,6 +117,7 @@ test('my gateway is drained, and hands me over', async (t) => {
   const incident = await broken('demo-drain', 'drain');
   t.diagnostic(`${incident.title}: ${incident.total}`);
   assert.notEqual(await node(), former, 'another gateway');
+  assertTold(incident, ['drain', 'lost', 'back']);
   await assertProof(incident);
 });
 
@@ -123,7 +125,9 @@ test('my network is cut for five seconds, and the page says so', async () => {
   const told = broken('demo-cut', 'cut');
   await alice.see('the banner', () => document.querySelector('#offline')?.checkVisibility());
   await alice.picture('7-cut');
-  await assertProof(await told);
+  const incident = await told;
+  assertTold(incident, ['cut', 'lost', 'back']);
+  await assertProof(incident);
   await alice.see('no banner', () => !document.querySelector('#offline')?.checkVisibility());
 });
 
