@@ -294,10 +294,11 @@ function showPanels(now) {
     shown.tick = now;
     link.tick();
   }
-  if (dirty.lists && now - shown.lists >= LISTS_MS) {
+  const lists_ms = isCrowd(scene.everyone.length) ? CROWD_LISTS_MS : LISTS_MS;
+  if (dirty.lists && now - shown.lists >= lists_ms) {
     dirty.lists = false;
     shown.lists = now;
-    showPeople(game, (player) => game.select(player));
+    showPeople(game, scene.me, (player) => game.select(player));
   } else if (dirty.state) {
     dirty.state = false;
     hud.show(game, session.serverNow());

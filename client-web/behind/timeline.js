@@ -478,5 +478,5 @@ function answerWords(dup, code) {
 
 /** @param {{ records: number, took_ms: number }} activation */
 function activationWords({ records, took_ms }) {
-  return `${records} record${records === 1 ? '' : 's'} replayed in ${msWords(took_ms)}`;
+  return `Taken over in ${msWords(took_ms)}, ${records} record${records === 1 ? '' : 's'} replayed`;
 }

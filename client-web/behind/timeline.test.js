@@ -78,7 +78,7 @@ test('a kill is told from the order to the acknowledged input', () => {
     '4 Waits 30 ms, then attempt 1',
     '35 gw-1 does not answer',
     `50 Epoch ${T + 50} taken by gw-2, after record 89`,
-    '58 37 records replayed in 2.1 ms',
+    '58 Taken over in 2.1 ms, 37 records replayed',
     '58 Reconnected to gw-2 (attempt 2)',
     '58 5 missed events replayed',
     '58 Command 12 sent again under the same number',

@@ -10,6 +10,8 @@ const CUT_MS = 5_000;
 const DELAY = Object.freeze({ delay_ms: 100, jitter_ms: 20 });
 /** The show is asked for so often while its buttons are there. */
 const SHOW_MS = 1_000;
+/** Where nobody answers, so seldom. */
+const ABSENT_MS = 15_000;
 
 /**
  * @typedef {import('../behind/control.js').Show} Show
@@ -57,9 +59,11 @@ export function createDemo(fetcher, timeline, env) {
 
   /** Asks how the show stands, now and then. */
   const refresh = async () => {
-    if (!control || performance.now() - askedAt < SHOW_MS) return;
+    if (!control || performance.now() - askedAt < (show ? SHOW_MS : ABSENT_MS)) return;
     askedAt = performance.now();
     show = await control.show().catch(() => show);
+    // On another machine the control is out of reach, and the buttons could do nothing.
+    root.hidden = show === null;
     draw();
   };
 
@@ -77,8 +81,8 @@ export function createDemo(fetcher, timeline, env) {
     gateways: () => show?.gateways ?? [],
     /** The nodes named a control, or none. @param {string | null} base */
     async found(base) {
-      root.hidden = base === null;
       if (base === null) {
+        root.hidden = true;
         control = show = null;
         return;
       }

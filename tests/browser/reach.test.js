@@ -34,6 +34,11 @@ after(async () => {
 /** What axe-core finds to be serious in a page as it is now. @param {Player} player @param {string} state */
 async function assertAccessible(player, state) {
   const { page } = player;
+  // What fades in has its colours when it is there.
+  await player.see('everything at rest', () => document.getAnimations().every((one) => {
+    const { endTime } = one.effect?.getComputedTiming() ?? {};
+    return one.playState !== 'running' || endTime === Infinity;
+  }));
   // By the inspector: the page's own policy forbids scripts that are not its own.
   const inspector = await page.context().newCDPSession(page);
   await inspector.send('Runtime.evaluate', { expression: axe });
