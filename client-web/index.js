@@ -4,6 +4,7 @@
  * reference game's own parts are in reference-game.js.
  */
 
+export { renewToken, tokenEndsMs, isTokenDue } from './net/claim.js';
 export { CLOSE_CODES, closeCode } from './net/close_codes.js';
 export { CodecError, json, msgpack } from './net/codec.js';
 export { CommandError } from './net/commands.js';

@@ -4,6 +4,7 @@
  * `window.holdfast` is a window into it for tests and the curious, read only.
  */
 
+import { renewToken, isTokenDue } from './net/claim.js';
 import { closeCode } from './net/close_codes.js';
 import { History, nodes } from './net/history.js';
 import { Session } from './net/session.js';
@@ -30,6 +31,8 @@ import { WorldMap } from './view/map.js';
 const INPUT_POLL_MS = 25;
 /** What changes with time alone is shown so often. */
 const TICK_MS = 100;
+/** Whether a claimed name's token is to be renewToken is looked at so often. */
+const KEEP_NAME_MS = 3_600_000;
 /** Lists of people are shown so often at most. */
 const LISTS_MS = 250;
 /** In a crowd those who are nearest change all the time. */
@@ -114,6 +117,19 @@ function welcomed(welcome) {
     () => undefined,
   );
   if (!welcome.state.current_room) arrive(() => game.arrive());
+  keepName();
+}
+
+/** A claimed name stays one's own. Asked of the page's own server alone: others take no such call from it. */
+async function keepName() {
+  const player = game.state?.player_id ?? '';
+  const token = stores.claims.get(player);
+  if (!token || !session.live || base() !== location.origin || !isTokenDue(token, session.serverNow())) return;
+  const fresh = await renewToken(fetcher, base(), player, token);
+  if (!fresh) return;
+  stores.claims.set(player, fresh);
+  // The session of now goes on with the new one too.
+  await session.command('refresh', { token: fresh }).catch(() => undefined);
 }
 
 /**
@@ -314,7 +330,8 @@ byId('again', HTMLButtonElement).addEventListener('click', () => {
   session.again();
   canvas.focus();
 });
-byId('logout', HTMLButtonElement).addEventListener('click', () => session.logout());
+for (const id of ['logout', 'another'])
+  byId(id, HTMLButtonElement).addEventListener('click', () => session.logout());
 byId('help-open', HTMLButtonElement).addEventListener('click', () => panels.dialog('help'));
 byId('room-open', HTMLButtonElement).addEventListener('click', () => rooms.open());
 byId('help', HTMLDialogElement).addEventListener('close', () => canvas.focus());
@@ -326,6 +343,7 @@ document.addEventListener('visibilitychange', () => {
 window.setInterval(() => {
   if (document.body.dataset.at === 'game') game.step(controls.held());
 }, INPUT_POLL_MS);
+window.setInterval(keepName, KEEP_NAME_MS);
 requestAnimationFrame(picture);
 if (session.restore()) enterGame();
 

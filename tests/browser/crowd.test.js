@@ -47,8 +47,7 @@ bots = [
   const args = ['run', scenario, '--target', server.socketUrl, '--seed', '7', '--out', join(folder, 'out')];
   crowd = new Process(binary('loadtest'), args);
   browser = await launch();
-  alice = await Player.open(browser, server, 'alice');
-  await alice.page.evaluate(timeScripts);
+  alice = await Player.open(browser, server, 'alice', {}, timeScripts);
   await alice.login();
   await alice.enter(ROOM);
   await alice.see('everyone', (others) => /** @type {any} */ (window).holdfast.players().length >= Number(others), String(OTHERS));
@@ -61,7 +60,10 @@ after(async () => {
   if (folder) await rm(folder, { recursive: true, force: true });
 });
 
-/** In the page: how long all of its scripts ran between two pictures. */
+/**
+ * In the page, before its own scripts: how long they run between two pictures, but for what is
+ * read of the history's stream, a few lines a second.
+ */
 function timeScripts() {
   /** @type {{ scripts: number[], gaps: number[] }} */
   const measured = { scripts: [], gaps: [] };
@@ -78,8 +80,10 @@ function timeScripts() {
   };
   const draw = window.requestAnimationFrame.bind(window);
   window.requestAnimationFrame = (act) => draw(timed(act));
-  const later = window.setTimeout.bind(window);
-  window.setTimeout = /** @type {any} */ ((/** @type {any} */ act, /** @type {any[]} */ ...rest) => later(timed(act), ...rest));
+  for (const name of /** @type {const} */ (['setTimeout', 'setInterval'])) {
+    const later = /** @type {any} */ (window)[name].bind(window);
+    Object.assign(window, { [name]: (/** @type {any} */ act, /** @type {any[]} */ ...rest) => later(timed(act), ...rest) });
+  }
   const told = /** @type {any} */ (Object.getOwnPropertyDescriptor(WebSocket.prototype, 'onmessage'));
   Object.defineProperty(WebSocket.prototype, 'onmessage', {
     ...told,

@@ -46,9 +46,11 @@ export class Player {
    * @param {{ url: string, socketUrl: string }} server
    * @param {string} name
    * @param {import('playwright-core').BrowserContextOptions} [options]
+   * @param {() => void} [first] runs in the page before its own scripts
    */
-  static async open(browser, server, name, options = {}) {
+  static async open(browser, server, name, options = {}, first) {
     const context = await browser.newContext({ viewport: { width: 1280, height: 800 }, ...options });
+    if (first) await context.addInitScript(first);
     const player = new Player(name, await context.newPage(), server);
     await player.page.goto(server.url);
     return player;

@@ -174,6 +174,36 @@ test('a keyboard is enough', async () => {
   await page.context().close();
 });
 
+test('a claimed name is its token\'s alone, and the token is renewed', async () => {
+  const guarded = await Server.begin('--guests', 'claim');
+  try {
+    const owner = await Player.open(browser, guarded, 'owner');
+    await owner.login();
+    const renewed = await owner.page.evaluate(async () => {
+      const { isTokenDue, renewToken, tokenEndsMs } = await import(/** @type {any} */ ('/net/claim.js'));
+      const [token = ''] = Object.values(localStorage).flatMap((kept) => /[\w-]+\.[\w-]+\.[\w-]+/u.exec(kept) ?? []);
+      const fresh = await renewToken(fetch.bind(window), location.origin, 'owner', token);
+      const left_ms = tokenEndsMs(token) - Date.now();
+      return { fresh, left_ms, due: isTokenDue(token, Date.now()), later: isTokenDue(token, Date.now() + left_ms - 1_000) };
+    });
+    assert.match(renewed.fresh, /^[\w-]+\.[\w-]+\.[\w-]+$/u, 'a new token');
+    assert.ok(renewed.left_ms > 23 * 3_600_000, `a day is left: ${renewed.left_ms}`);
+    assert.deepEqual([renewed.due, renewed.later], [false, true]);
+    const thief = await Player.open(browser, guarded, 'owner');
+    thief.outage = true;
+    await thief.page.locator('#name').fill('owner');
+    await thief.page.locator('#name').press('Enter');
+    await thief.see('the refusal', () => document.querySelector('#login-error')?.checkVisibility());
+    await thief.page.context().close();
+    await owner.page.reload();
+    await owner.see('the owner back', () => /** @type {any} */ (window).holdfast.connection().phase === 'live');
+    assert.deepEqual(owner.complaints, []);
+    await owner.page.context().close();
+  } finally {
+    await guarded.end();
+  }
+});
+
 test('whoever has no network is told, and comes back with all of it', async () => {
   const player = await Player.open(browser, server, 'island');
   await player.login();
