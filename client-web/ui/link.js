@@ -34,7 +34,8 @@ export class Link {
   /** @param {Status} status */
   show(status) {
     const was = this.#status?.phase;
-    if (was === 'live' && status.phase !== 'live') this.#lostAt = this.#now();
+    // A banner that said how quiet it was stays.
+    if (was === 'live' && status.phase !== 'live') this.#lostAt = this.#status?.quiet_since ?? this.#now();
     this.#status = status;
     this.tick();
     if (was !== status.phase && status.phase === 'waiting')
@@ -79,7 +80,8 @@ export class Link {
     say(byId('offline-title', HTMLElement), words.title);
     say(byId('offline-why', HTMLElement), words.why);
     say(byId('offline-next', HTMLElement), words.next);
-    byId('offline-try', HTMLElement).hidden = status.phase !== 'waiting';
+    // While an attempt is under way it changes nothing, and does not come and go.
+    byId('offline-try', HTMLElement).hidden = status.phase === 'live';
   }
 
   /** @param {string} text */

@@ -212,8 +212,8 @@ test('whoever has no network is told, and comes back with all of it', async () =
   await player.page.context().setOffline(true);
   await player.see('the banner', () => document.querySelector('#offline')?.checkVisibility());
   assert.match(await player.page.locator('#offline').innerText(), /offline|network|connection/iu);
-  await assertAccessible(player, 'offline');
   await player.picture('10-offline');
+  await assertAccessible(player, 'offline');
   await server.kill();
   await player.page.context().setOffline(false);
   await server.start();
