@@ -46,7 +46,7 @@ export async function renewToken(fetcher, base, player, token) {
       body: JSON.stringify({ player }),
     });
     if (!answer.ok) return null;
-    const page = await answer.json();
+    const page = /** @type {{ token?: unknown }} */ (await answer.json());
     return typeof page.token === 'string' ? page.token : null;
   } catch {
     return null;
