@@ -16,7 +16,7 @@ use tokio::time::{Instant, timeout};
 
 use crate::scenario::{join, strike};
 use crate::support::http::{Connection, EVENTS};
-use crate::support::{PATIENCE, beside, binary, command, eventually};
+use crate::support::{PATIENCE, beside, binary, command, eventually, signal};
 
 /// A show on a free port.
 struct Demo {
@@ -106,11 +106,6 @@ async fn press(control: &str, button: &str, body: Value) -> Value {
     let text = String::from_utf8_lossy(&answer.body).into_owned();
     assert_eq!(answer.status, 200, "{button} {body}: {text}");
     serde_json::from_str(&text).unwrap()
-}
-
-async fn signal(pid: u32, name: &str) {
-    let sent = Command::new("sh").arg("-c").arg(format!("kill -{name} {pid}")).status().await;
-    assert!(sent.unwrap().success(), "kill -{name} {pid} failed");
 }
 
 /// State and parent of a process, if there is one.

@@ -10,7 +10,7 @@ use tempfile::TempDir;
 use tokio::process::{Child, Command};
 use tokio::time::timeout;
 
-use crate::support::{PATIENCE, Server, alone, beside, binary, eventually};
+use crate::support::{PATIENCE, Server, alone, beside, binary, eventually, signal};
 
 /// A run, its verification included.
 const WHOLE: Duration = Duration::from_secs(150);
@@ -146,11 +146,6 @@ async fn child(run: &Child, command: &str) -> u32 {
         String::from_utf8_lossy(&found.stdout).lines().next()?.parse().ok()
     })
     .await
-}
-
-async fn signal(pid: u32, name: &str) {
-    let sent = Command::new("kill").args(["-s", name, &pid.to_string()]).status().await;
-    assert!(sent.unwrap().success());
 }
 
 /// Waits until a run is so far.

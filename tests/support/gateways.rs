@@ -6,7 +6,7 @@ use std::path::PathBuf;
 use std::process::ExitStatus;
 
 use tempfile::TempDir;
-use tokio::process::{Child, Command};
+use tokio::process::Child;
 use tokio::time::timeout;
 
 use super::http::{Connection, Response};
@@ -137,8 +137,7 @@ impl Gateway {
     /// Sends a signal by name, such as `TERM`.
     pub async fn signal(&self, name: &str) {
         let pid = self.child.as_ref().and_then(Child::id).expect("a running gateway");
-        let sent = Command::new("sh").arg("-c").arg(format!("kill -{name} {pid}")).status().await;
-        assert!(sent.expect("sh to run").success(), "kill -{name} {pid} failed");
+        super::signal(pid, name).await;
     }
 
     /// Waits for the process to end by itself.

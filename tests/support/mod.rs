@@ -152,6 +152,12 @@ pub struct Server {
     _turn: Turn,
 }
 
+/// Sends a process a signal by name, such as `INT`.
+pub async fn signal(pid: u32, name: &str) {
+    let sent = Command::new("sh").arg("-c").arg(format!("kill -{name} {pid}")).status().await;
+    assert!(sent.expect("sh to run").success(), "kill -{name} {pid} failed");
+}
+
 impl Server {
     /// A server with default settings, ready.
     pub async fn start() -> Self {
@@ -237,8 +243,7 @@ impl Server {
     /// Sends a signal by name, such as `INT`.
     pub async fn signal(&self, name: &str) {
         let pid = self.child.as_ref().and_then(Child::id).expect("a running server");
-        let sent = Command::new("sh").arg("-c").arg(format!("kill -{name} {pid}")).status().await;
-        assert!(sent.expect("sh to run").success(), "kill -{name} {pid} failed");
+        signal(pid, name).await;
     }
 
     /// Waits for the process to end by itself.

@@ -244,8 +244,7 @@ impl Redis {
 
     async fn signal(&self, name: &str) {
         let pid = self.child.as_ref().and_then(Child::id).expect("a running redis-server");
-        let sent = Command::new("sh").arg("-c").arg(format!("kill -{name} {pid}")).status().await;
-        assert!(sent.expect("sh to run").success(), "kill -{name} {pid} failed");
+        super::signal(pid, name).await;
     }
 
     /// Whether a process is there.
