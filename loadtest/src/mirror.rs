@@ -170,7 +170,12 @@ impl Mirror {
             Event::Leaderboard(board) => self.leaderboard = board.top,
             Event::Drain(_) => self.draining = true,
             Event::Unknown(value) => self.unknown.push(value),
-            Event::Player(_) | Event::Notice(_) | Event::Combat(_) => {}
+            Event::Player(_)
+            | Event::Notice(_)
+            | Event::Combat(_)
+            | Event::Trade(_)
+            | Event::Party(_)
+            | Event::Coins(_) => {}
         }
         Ok(())
     }

@@ -9,8 +9,10 @@ mod decode;
 use serde::{Deserialize, Serialize};
 use serde_json::Number;
 
-use crate::ids::{PlayerId, RoomId};
+use crate::goods::Goods;
+use crate::ids::{PartyId, PlayerId, RoomId, TradeId};
 pub use crate::movement::Step;
+use crate::server::OnLeaderLeft;
 pub use decode::{DecodeError, VerbError, decode, decode_verb};
 
 /// Largest integer that every client can hold: 2^53 − 1.
@@ -19,6 +21,8 @@ pub const INTEGER_MAX: u64 = (1 << 53) - 1;
 pub const SAY_LEN_MAX: usize = 200;
 /// Longest display name, in characters.
 pub const NAME_LEN_MAX: usize = 32;
+/// Longest name of a party, in characters.
+pub const PARTY_NAME_LEN_MAX: usize = 32;
 /// Longest `event_id`, in characters.
 pub const EVENT_ID_LEN_MAX: usize = 64;
 /// Longest `item_id`, in characters.
@@ -125,6 +129,85 @@ pub enum Verb {
         /// What to say.
         text: String,
     },
+    /// Offers a trade; the goods that are given are reserved until it ends.
+    TradeOffer {
+        /// To whom.
+        to: PlayerId,
+        /// What the player gives.
+        #[serde(default)]
+        give: Goods,
+        /// What the player gets.
+        #[serde(default)]
+        want: Goods,
+    },
+    /// Answers an offer with other terms.
+    TradeCounter {
+        /// Which trade.
+        trade_id: TradeId,
+        /// What the player gives.
+        #[serde(default)]
+        give: Goods,
+        /// What the player gets.
+        #[serde(default)]
+        want: Goods,
+        /// The terms that are answered; without it the newest that the player was told.
+        #[serde(default, skip_serializing_if = "Option::is_none")]
+        revision: Option<u32>,
+    },
+    /// Accepts an offer.
+    TradeAccept {
+        /// Which trade.
+        trade_id: TradeId,
+        /// The terms that are accepted; without it the newest that the player was told.
+        #[serde(default, skip_serializing_if = "Option::is_none")]
+        revision: Option<u32>,
+    },
+    /// Takes an offer back, or declines it.
+    TradeCancel {
+        /// Which trade.
+        trade_id: TradeId,
+    },
+    /// Gives goods for nothing.
+    Gift {
+        /// To whom.
+        to: PlayerId,
+        /// What the player gives.
+        give: Goods,
+    },
+    /// Begins a party.
+    PartyCreate {
+        /// Its name.
+        name: String,
+        /// What becomes of it when its leader leaves.
+        on_leader_left: OnLeaderLeft,
+    },
+    /// Invites a player into the own party.
+    PartyInvite {
+        /// Whom.
+        player: PlayerId,
+    },
+    /// Sends a member away, or takes an invitation back.
+    PartyKick {
+        /// Whom.
+        player: PlayerId,
+    },
+    /// Joins the party of an invitation.
+    PartyAccept {
+        /// Which party.
+        party_id: PartyId,
+    },
+    /// Leaves the party.
+    PartyLeave {},
+    /// Speaks to the party.
+    PartySay {
+        /// What to say.
+        text: String,
+    },
+    /// Enters a room with the whole party, or not at all.
+    PartyJoinRoom {
+        /// Which room.
+        room_id: RoomId,
+    },
     /// Asks for the player's whole state.
     GetState {},
     /// Asks for the inventory.
@@ -154,7 +237,7 @@ pub enum Verb {
 }
 
 /// Every verb's name on the wire.
-pub const VERBS: [&str; 18] = [
+pub const VERBS: [&str; 30] = [
     "hello",
     "resume",
     "join_room",
@@ -163,6 +246,18 @@ pub const VERBS: [&str; 18] = [
     "input",
     "use_item",
     "say",
+    "trade_offer",
+    "trade_counter",
+    "trade_accept",
+    "trade_cancel",
+    "gift",
+    "party_create",
+    "party_invite",
+    "party_kick",
+    "party_accept",
+    "party_leave",
+    "party_say",
+    "party_join_room",
     "get_state",
     "get_inventory",
     "get_status",
@@ -188,6 +283,18 @@ impl Verb {
             Self::Input { .. } => "input",
             Self::UseItem { .. } => "use_item",
             Self::Say { .. } => "say",
+            Self::TradeOffer { .. } => "trade_offer",
+            Self::TradeCounter { .. } => "trade_counter",
+            Self::TradeAccept { .. } => "trade_accept",
+            Self::TradeCancel { .. } => "trade_cancel",
+            Self::Gift { .. } => "gift",
+            Self::PartyCreate { .. } => "party_create",
+            Self::PartyInvite { .. } => "party_invite",
+            Self::PartyKick { .. } => "party_kick",
+            Self::PartyAccept { .. } => "party_accept",
+            Self::PartyLeave {} => "party_leave",
+            Self::PartySay { .. } => "party_say",
+            Self::PartyJoinRoom { .. } => "party_join_room",
             Self::GetState {} => "get_state",
             Self::GetInventory {} => "get_inventory",
             Self::GetStatus {} => "get_status",
@@ -211,6 +318,18 @@ impl Verb {
             | Self::ExecuteMove { .. }
             | Self::UseItem { .. }
             | Self::Say { .. }
+            | Self::TradeOffer { .. }
+            | Self::TradeCounter { .. }
+            | Self::TradeAccept { .. }
+            | Self::TradeCancel { .. }
+            | Self::Gift { .. }
+            | Self::PartyCreate { .. }
+            | Self::PartyInvite { .. }
+            | Self::PartyKick { .. }
+            | Self::PartyAccept { .. }
+            | Self::PartyLeave {}
+            | Self::PartySay { .. }
+            | Self::PartyJoinRoom { .. }
             | Self::Logout {} => Class::Command,
             Self::GetState {}
             | Self::GetInventory {}

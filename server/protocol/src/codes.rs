@@ -53,13 +53,21 @@ pub enum ErrorCode {
     NoSuchTrade,
     /// Not enough gold or items.
     NotEnough,
+    /// Too many trades of a player are open.
+    TooManyOffers,
+    /// No party, or no invitation, of that id; or the player is in none.
+    NoSuchParty,
+    /// Only the leader may do that.
+    NotLeader,
+    /// The party has no free place.
+    PartyFull,
     /// A message or a value is above its limit.
     TooLarge,
 }
 
 impl ErrorCode {
     /// Every code, in the order of the protocol's list.
-    pub const ALL: [Self; 22] = [
+    pub const ALL: [Self; 26] = [
         Self::BadMessage,
         Self::UnknownVerb,
         Self::BadArgs,
@@ -81,6 +89,10 @@ impl ErrorCode {
         Self::NotUseful,
         Self::NoSuchTrade,
         Self::NotEnough,
+        Self::TooManyOffers,
+        Self::NoSuchParty,
+        Self::NotLeader,
+        Self::PartyFull,
         Self::TooLarge,
     ];
 
@@ -109,6 +121,10 @@ impl ErrorCode {
             Self::NotUseful => "not_useful",
             Self::NoSuchTrade => "no_such_trade",
             Self::NotEnough => "not_enough",
+            Self::TooManyOffers => "too_many_offers",
+            Self::NoSuchParty => "no_such_party",
+            Self::NotLeader => "not_leader",
+            Self::PartyFull => "party_full",
             Self::TooLarge => "too_large",
         }
     }
@@ -126,7 +142,7 @@ impl ErrorCode {
             Self::Pending => 202,
             Self::BadMessage | Self::UnknownVerb | Self::BadArgs | Self::NotHello => 400,
             Self::Unauthorized => 401,
-            Self::NoSuchPlayer | Self::NoSuchItem | Self::NoSuchTrade => 404,
+            Self::NoSuchPlayer | Self::NoSuchItem | Self::NoSuchTrade | Self::NoSuchParty => 404,
             Self::RoomFull
             | Self::NotInRoom
             | Self::SameRoomRequired
@@ -134,7 +150,10 @@ impl ErrorCode {
             | Self::Cooldown
             | Self::Defeated
             | Self::NotUseful
-            | Self::NotEnough => 409,
+            | Self::NotEnough
+            | Self::TooManyOffers
+            | Self::NotLeader
+            | Self::PartyFull => 409,
             Self::TooLarge => 413,
             Self::RateLimited | Self::TooManyInFlight => 429,
             Self::Busy => 503,

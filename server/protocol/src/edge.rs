@@ -42,6 +42,12 @@ pub enum Request {
         #[serde(default, skip_serializing_if = "Option::is_none")]
         from: Option<String>,
     },
+    /// The player stands near a coin and would pick it up; the player's own gateway says so.
+    #[serde(rename = "c")]
+    Reach {
+        /// The coin's number.
+        coin: u64,
+    },
     /// How much the player does; a query.
     #[serde(rename = "m")]
     Metrics {},

@@ -12,6 +12,8 @@ use serde::{Deserialize, Deserializer, Serialize, Serializer};
 pub const PLAYER_ID_LEN_MAX: usize = 32;
 /// Longest room id, in bytes.
 pub const ROOM_ID_LEN_MAX: usize = 64;
+/// Longest id of a trade or a party, in bytes.
+pub const DEALING_ID_LEN_MAX: usize = 64;
 /// Longest actor id (kind, colon and key), in bytes.
 pub const ACTOR_ID_LEN_MAX: usize = 96;
 
@@ -111,6 +113,19 @@ id!(
     RoomId,
     "a room id",
     ROOM_ID_LEN_MAX
+);
+
+id!(
+    /// A trade's id: `[a-z0-9_-]{1,64}`, given by the server and never used again.
+    TradeId,
+    "a trade id",
+    DEALING_ID_LEN_MAX
+);
+id!(
+    /// A party's id: `[a-z0-9_-]{1,64}`, given by the server and never used again.
+    PartyId,
+    "a party id",
+    DEALING_ID_LEN_MAX
 );
 
 /// A durable identity, `kind:key`, such as `player:alice` or `room:dungeon-7`.

@@ -13,6 +13,7 @@ pub mod client;
 pub mod codes;
 pub mod edge;
 pub mod frame;
+pub mod goods;
 pub mod ids;
 pub mod movement;
 pub mod near;

@@ -9,7 +9,9 @@ use utoipa::openapi::schema::{
 };
 use utoipa::{PartialSchema, ToSchema};
 
-use crate::ids::{PLAYER_ID_LEN_MAX, PlayerId, ROOM_ID_LEN_MAX, RoomId};
+use crate::ids::{
+    DEALING_ID_LEN_MAX, PLAYER_ID_LEN_MAX, PartyId, PlayerId, ROOM_ID_LEN_MAX, RoomId, TradeId,
+};
 use crate::server::TopRow;
 
 fn id(what: &str, len_max: usize) -> RefOr<Schema> {
@@ -41,6 +43,30 @@ impl PartialSchema for RoomId {
 impl ToSchema for RoomId {
     fn name() -> Cow<'static, str> {
         "RoomId".into()
+    }
+}
+
+impl PartialSchema for TradeId {
+    fn schema() -> RefOr<Schema> {
+        id("A trade's id.", DEALING_ID_LEN_MAX)
+    }
+}
+
+impl ToSchema for TradeId {
+    fn name() -> Cow<'static, str> {
+        "TradeId".into()
+    }
+}
+
+impl PartialSchema for PartyId {
+    fn schema() -> RefOr<Schema> {
+        id("A party's id.", DEALING_ID_LEN_MAX)
+    }
+}
+
+impl ToSchema for PartyId {
+    fn name() -> Cow<'static, str> {
+        "PartyId".into()
     }
 }
 

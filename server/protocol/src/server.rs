@@ -4,6 +4,7 @@
 //! A reader keeps what it does not know ([`Event::Unknown`]) and ignores fields that it does not
 //! know, so that later servers may add both.
 
+mod dealing;
 mod event;
 mod state;
 
@@ -15,6 +16,10 @@ use serde_json::value::RawValue;
 use crate::codes::ErrorCode;
 use crate::ids::PlayerId;
 use crate::movement::{INPUT_STEPS_MAX, STEP_MS};
+pub use dealing::{
+    CoinRow, CoinsEvent, OnLeaderLeft, PartyBody, PartyChange, PartyEvent, PartyInfo, TradeBody,
+    TradeEvent, TradePhase,
+};
 pub use event::{
     CombatEvent, DrainEvent, EntityRow, Event, Events, FLAG_DEFEATED, FLAG_DEFENDING,
     FLAG_LINKDEAD, FLAG_SPRINTING, LeaderboardEvent, NoticeEvent, PlayerEvent, RoomEvent,

@@ -57,6 +57,19 @@ pub trait Actor: Serialize + DeserializeOwned + Send + 'static {
         None
     }
 
+    /// Where [`Decision::broadcasts`] are heard, such as a room's id. By default where the actor
+    /// is seen. `None`: nowhere.
+    fn topic(&self, _id: &ActorId) -> Option<Arc<str>> {
+        self.view().and_then(|view| view.topic)
+    }
+
+    /// Whether the actor has come to its end: nothing it owes anyone is left for the rules to do.
+    /// When its tells have arrived and its timers are gone, it is erased: the store keeps nothing
+    /// of it, as if it had never been. Its id should not be used again.
+    fn is_over(&self) -> bool {
+        false
+    }
+
     /// What a session is found by, see [`crate::search`]. `None`: this actor is no session, or not
     /// yet. Asked for at most once a second, and only when the state is durable.
     fn attributes(&self) -> Option<Attributes> {
@@ -188,6 +201,9 @@ pub struct Decision<E> {
     /// An error for the player's socket beside what was accepted, such as input that moved
     /// nothing: sent with `"id": null`, at most once a second.
     pub warning: Option<Reject>,
+    /// Sentences for the operators: something that must not happen has. Each is logged and counted
+    /// when the record is durable.
+    pub alarms: Vec<String>,
     /// The session ends with this record; the socket is closed after the reply.
     pub ends_session: bool,
 }
@@ -204,6 +220,7 @@ impl<E> Default for Decision<E> {
             reply: Reply::None,
             completions: Vec::new(),
             warning: None,
+            alarms: Vec::new(),
             ends_session: false,
         }
     }

@@ -58,6 +58,10 @@ pub trait Behaviour: Send {
     fn save(&self) -> Bytes;
     /// See [`Actor::view`].
     fn view(&self) -> Option<View>;
+    /// See [`Actor::topic`].
+    fn topic(&self, id: &ActorId) -> Option<Arc<str>>;
+    /// See [`Actor::is_over`].
+    fn is_over(&self) -> bool;
     /// See [`Actor::attributes`].
     fn attributes(&self) -> Option<Attributes>;
 }
@@ -112,6 +116,7 @@ impl<A: Actor> Behaviour for Typed<A> {
             reply: decided.reply,
             completions: decided.completions,
             warning: decided.warning,
+            alarms: decided.alarms,
             ends_session: decided.ends_session,
         })
     }
@@ -135,6 +140,15 @@ impl<A: Actor> Behaviour for Typed<A> {
     fn view(&self) -> Option<View> {
         // A view is for others' eyes only; one that can't be made shows nothing.
         catch_unwind(AssertUnwindSafe(|| self.state.view())).unwrap_or(None)
+    }
+
+    fn topic(&self, id: &ActorId) -> Option<Arc<str>> {
+        catch_unwind(AssertUnwindSafe(|| self.state.topic(id))).unwrap_or(None)
+    }
+
+    fn is_over(&self) -> bool {
+        // Rules that can't say so keep their actor.
+        catch_unwind(AssertUnwindSafe(|| self.state.is_over())).unwrap_or(false)
     }
 
     fn attributes(&self) -> Option<Attributes> {

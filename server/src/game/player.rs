@@ -79,7 +79,7 @@ impl Actor for Player {
             }
             Request::Verb(verb) => Err(unknown_verb(&verb)),
             Request::Metrics {} => Ok(json(&metrics::body(self))),
-            Request::Admit(_) | Request::Notify { .. } => {
+            Request::Admit(_) | Request::Notify { .. } | Request::Reach { .. } => {
                 Err(Reject::new("unknown_verb", "this is a command, not a query"))
             }
         }
@@ -139,6 +139,7 @@ impl Player {
             Ok(Request::Notify { .. }) => {
                 return Err(Reject::new("unauthorized", "only services send notifications"));
             }
+            Ok(Request::Reach { .. }) => draft.reply_empty(),
             Ok(Request::Metrics {}) => return Err(Reject::new("unknown_verb", "metrics are read")),
             Err(reject) => return Err(reject),
         }

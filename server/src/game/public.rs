@@ -55,6 +55,9 @@ pub(super) fn state(player: &Player) -> Option<PlayerState> {
         session_actions_count: player.session_actions,
         total_actions_count: player.total_actions,
         pending_notifications: notifications(player),
+        trades: Vec::new(),
+        party: None,
+        invitations: Vec::new(),
     })
 }
 

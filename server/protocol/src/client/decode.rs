@@ -12,9 +12,10 @@ use serde_json::value::RawValue;
 
 use super::{
     Class, ClientMessage, EVENT_ID_LEN_MAX, INTEGER_MAX, ITEM_ID_LEN_MAX, NAME_LEN_MAX,
-    SAY_LEN_MAX, Step, VERBS, Verb,
+    PARTY_NAME_LEN_MAX, SAY_LEN_MAX, Step, VERBS, Verb,
 };
 use crate::codes::ErrorCode;
+use crate::goods::Goods;
 use crate::movement::INPUT_STEPS_MAX;
 use crate::near;
 
@@ -210,6 +211,20 @@ struct Fields<'a> {
     #[serde(borrow)]
     text: Option<&'a RawValue>,
     #[serde(borrow)]
+    to: Option<&'a RawValue>,
+    #[serde(borrow)]
+    give: Option<&'a RawValue>,
+    #[serde(borrow)]
+    want: Option<&'a RawValue>,
+    #[serde(borrow)]
+    trade_id: Option<&'a RawValue>,
+    #[serde(borrow)]
+    revision: Option<&'a RawValue>,
+    #[serde(borrow)]
+    party_id: Option<&'a RawValue>,
+    #[serde(borrow)]
+    on_leader_left: Option<&'a RawValue>,
+    #[serde(borrow)]
     t: Option<&'a RawValue>,
 }
 
@@ -239,6 +254,8 @@ fn read_args(name: &str, fields: &Fields<'_>) -> Result<Verb, VerbError> {
         }
         "use_item" => Verb::UseItem { item_id: need("item_id", fields.item_id)? },
         "say" => Verb::Say { text: need("text", fields.text)? },
+        name if name.starts_with("trade_") || name == "gift" => read_trade(name, fields)?,
+        name if name.starts_with("party_") => read_party(name, fields)?,
         "get_state" => Verb::GetState {},
         "get_inventory" => Verb::GetInventory {},
         "get_status" => Verb::GetStatus {},
@@ -249,6 +266,37 @@ fn read_args(name: &str, fields: &Fields<'_>) -> Result<Verb, VerbError> {
         "refresh" => Verb::Refresh { token: need("token", fields.token)? },
         "ping" => Verb::Ping { t: need("t", fields.t)? },
         "logout" => Verb::Logout {},
+        other => return Err(VerbError::unknown_verb(other, &VERBS)),
+    })
+}
+
+fn read_trade(name: &str, fields: &Fields<'_>) -> Result<Verb, VerbError> {
+    let goods = |name, field| may::<Goods>(name, field).map(Option::unwrap_or_default);
+    let (give, want) = (goods("give", fields.give)?, goods("want", fields.want)?);
+    let trade_id = || need("trade_id", fields.trade_id);
+    let revision = may("revision", fields.revision)?;
+    Ok(match name {
+        "trade_offer" => Verb::TradeOffer { to: need("to", fields.to)?, give, want },
+        "trade_counter" => Verb::TradeCounter { trade_id: trade_id()?, give, want, revision },
+        "trade_accept" => Verb::TradeAccept { trade_id: trade_id()?, revision },
+        "trade_cancel" => Verb::TradeCancel { trade_id: trade_id()? },
+        "gift" => Verb::Gift { to: need("to", fields.to)?, give: need("give", fields.give)? },
+        other => return Err(VerbError::unknown_verb(other, &VERBS)),
+    })
+}
+
+fn read_party(name: &str, fields: &Fields<'_>) -> Result<Verb, VerbError> {
+    Ok(match name {
+        "party_create" => Verb::PartyCreate {
+            name: need("name", fields.name)?,
+            on_leader_left: need("on_leader_left", fields.on_leader_left)?,
+        },
+        "party_invite" => Verb::PartyInvite { player: need("player", fields.player)? },
+        "party_kick" => Verb::PartyKick { player: need("player", fields.player)? },
+        "party_accept" => Verb::PartyAccept { party_id: need("party_id", fields.party_id)? },
+        "party_leave" => Verb::PartyLeave {},
+        "party_say" => Verb::PartySay { text: need("text", fields.text)? },
+        "party_join_room" => Verb::PartyJoinRoom { room_id: need("room_id", fields.room_id)? },
         other => return Err(VerbError::unknown_verb(other, &VERBS)),
     })
 }
@@ -278,7 +326,7 @@ fn refuse(field: &'static str) -> VerbError {
 fn allowed(field: &str) -> &'static str {
     match field {
         "token" => "a token, as text",
-        "player" | "target_player_id" => "a player id: 1 to 32 of a-z, 0-9, _ and -",
+        "player" | "to" | "target_player_id" => "a player id: 1 to 32 of a-z, 0-9, _ and -",
         "name" => "1 to 32 characters without control characters",
         "seq" => "an integer within 2^53 - 1; the first step of a session is 1",
         "room_id" => "a room id: 1 to 64 of a-z, 0-9, _ and -",
@@ -286,6 +334,13 @@ fn allowed(field: &str) -> &'static str {
         "event_id" | "item_id" => "text of 1 to 64 characters",
         "steps" => "1 to 32 steps [dx, dy, buttons]: dx and dy -1, 0 or 1, buttons 0 or 1",
         "text" => "1 to 200 characters without control characters",
+        "give" | "want" => {
+            r#"goods, {"gold": 20, "items": [{"item_id": "potion-001", "quantity": 1}]}: integers from 1 to 1000000000, at most 16 kinds of items, each once"#
+        }
+        "trade_id" => "a trade id, as an offer's event has it",
+        "party_id" => "a party id, as an invitation has it",
+        "revision" => "an integer from 1, as an offer's event has it",
+        "on_leader_left" => "end or pass_on",
         "t" => "a number",
         _ => "something else",
     }
@@ -307,11 +362,28 @@ impl Verb {
                 hold("event_id", has_len(key, EVENT_ID_LEN_MAX))
             }
             Self::UseItem { item_id } => hold("item_id", has_len(item_id, ITEM_ID_LEN_MAX)),
-            Self::Say { text } => hold("text", is_line(text, SAY_LEN_MAX)),
+            Self::Say { text } | Self::PartySay { text } => {
+                hold("text", is_line(text, SAY_LEN_MAX))
+            }
+            Self::TradeOffer { give, want, .. } | Self::TradeCounter { give, want, .. } => {
+                check_goods(give, want)
+            }
+            Self::Gift { give, .. } => check_goods(give, &Goods::default()),
+            Self::TradeAccept { revision: Some(revision), .. } => hold("revision", *revision >= 1),
+            Self::PartyCreate { name, .. } => hold("name", is_line(name, PARTY_NAME_LEN_MAX)),
             Self::Input { seq, steps } => check_input(*seq, steps),
             _ => Ok(()),
         }
     }
+}
+
+fn check_goods(give: &Goods, want: &Goods) -> Result<(), VerbError> {
+    hold("give", give.is_allowed())?;
+    hold("want", want.is_allowed())?;
+    if give.is_empty() && want.is_empty() {
+        return Err(VerbError::bad_args("nothing stands on either side; give or want something"));
+    }
+    Ok(())
 }
 
 fn check_input(seq: u64, steps: &[Step]) -> Result<(), VerbError> {

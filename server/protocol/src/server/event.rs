@@ -1,6 +1,6 @@
 //! Events: what happens without being asked for.
 //!
-//! Numbered ones (`player`, `notice`, `combat`) come in [`Events`] and are replayed on resume;
+//! Numbered ones (`player`, `notice`, `combat`, `trade`, `party`) come in [`Events`] and are replayed on resume;
 //! the others pass by.
 
 use serde::de::Error as _;
@@ -8,6 +8,7 @@ use serde::{Deserialize, Deserializer, Serialize};
 use serde_json::value::RawValue;
 use serde_json::{Map, Value};
 
+use super::dealing::{CoinsEvent, PartyEvent, TradeEvent};
 use super::is_false;
 use crate::client::MoveType;
 use crate::ids::PlayerId;
@@ -205,8 +206,14 @@ pub enum Event {
     Notice(NoticeEvent),
     /// See [`CombatEvent`].
     Combat(CombatEvent),
+    /// See [`TradeEvent`].
+    Trade(TradeEvent),
+    /// See [`PartyEvent`].
+    Party(PartyEvent),
     /// See [`SayEvent`].
     Say(SayEvent),
+    /// See [`CoinsEvent`].
+    Coins(CoinsEvent),
     /// See [`RosterEvent`].
     Roster(RosterEvent),
     /// See [`RoomEvent`].
@@ -226,6 +233,9 @@ impl Event {
             "player" => Self::Player(serde_json::from_str(text)?),
             "notice" => Self::Notice(serde_json::from_str(text)?),
             "combat" => Self::Combat(serde_json::from_str(text)?),
+            "trade" => Self::Trade(serde_json::from_str(text)?),
+            "party" => Self::Party(serde_json::from_str(text)?),
+            "coins" => Self::Coins(serde_json::from_str(text)?),
             "say" => Self::Say(serde_json::from_str(text)?),
             "roster" => Self::Roster(serde_json::from_str(text)?),
             "room" => Self::Room(serde_json::from_str(text)?),

@@ -2,7 +2,7 @@
 
 use serde::{Deserialize, Serialize};
 
-use super::TopRow;
+use super::{PartyInfo, TopRow, TradeEvent};
 use crate::client::MoveType;
 use crate::ids::{PlayerId, RoomId};
 
@@ -136,6 +136,15 @@ pub struct PlayerState {
     pub total_actions_count: u64,
     /// What waits for the player's return.
     pub pending_notifications: Vec<Notification>,
+    /// Open trades that the player is part of, oldest first.
+    #[serde(default, skip_serializing_if = "Vec::is_empty")]
+    pub trades: Vec<TradeEvent>,
+    /// The party that the player is in.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub party: Option<PartyInfo>,
+    /// Parties that the player may join, oldest invitation first.
+    #[serde(default, skip_serializing_if = "Vec::is_empty")]
+    pub invitations: Vec<PartyInfo>,
 }
 
 /// `ok` of `join_room` and `leave_room`.

@@ -261,7 +261,12 @@ pub fn event(event: &Event, name_of: impl Fn(u32) -> Option<String>) -> Option<S
         Event::Leaderboard(board) => Some(format!("* top: {}", top(&board.top))),
         Event::Roster(event) => Some(roster(event)),
         Event::Room(event) => Some(room(event, name_of)),
-        Event::Player(_) | Event::Combat(_) | Event::Unknown(_) => None,
+        Event::Player(_)
+        | Event::Combat(_)
+        | Event::Trade(_)
+        | Event::Party(_)
+        | Event::Coins(_)
+        | Event::Unknown(_) => None,
     }
 }
 

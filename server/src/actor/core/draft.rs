@@ -181,6 +181,7 @@ impl Core {
             self.complete(draft, token, result);
         }
         self.accept_broadcasts(draft, decision.broadcasts);
+        draft.outputs.extend(decision.alarms.into_iter().map(Output::Alarm));
         if let Some(warning) = decision.warning {
             self.warn(draft, warning);
         }
@@ -217,7 +218,7 @@ impl Core {
         if broadcasts.is_empty() {
             return;
         }
-        if let Some(topic) = self.durable.state.view().and_then(|view| view.topic) {
+        if let Some(topic) = self.durable.state.topic(&self.id) {
             let shown = broadcasts.into_iter().map(|b| Output::Broadcast(topic.clone(), b));
             draft.outputs.extend(shown);
         }
