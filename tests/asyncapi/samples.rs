@@ -195,6 +195,9 @@ fn state() -> PlayerState {
             from: Some("host".to_owned()),
             at_ms: 1_795_345_219_097,
         }],
+        trades: Vec::new(),
+        party: None,
+        invitations: Vec::new(),
     }
 }
 
