@@ -148,9 +148,11 @@ fn kinds(rules: &Arc<game::Settings>) -> (Kinds, Kind) {
     let player = Kind::of::<game::player::Player>(Arc::clone(rules));
     let room = Kind::of::<game::room::Room>(Arc::clone(rules));
     let leaderboard = Kind::of::<game::leaderboard::Leaderboard>(Arc::clone(rules));
+    let trade = Kind::of::<game::trade::Trade>(Arc::clone(rules));
     let kinds = Kinds::default()
         .with(game::PLAYER, player.clone())
         .with(game::ROOM, room)
+        .with(game::TRADE, trade)
         .with(game::LEADERBOARD, leaderboard);
     (kinds, player)
 }

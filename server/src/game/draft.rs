@@ -1,13 +1,15 @@
 //! A decision in the making: a working copy of the player that takes each event at once.
 
+use std::sync::Arc;
+
 use bytes::Bytes;
 use holdfast_protocol::ids::ActorId;
 use holdfast_protocol::server as wire;
 use serde::Serialize;
 
-use super::event::Event;
+use super::event::{DealEvent, Event};
 use super::player::Player;
-use super::{Settings, json, leaderboard, metrics, pack, public};
+use super::{Settings, books, json, leaderboard, metrics, pack, public};
 use crate::actor::contract::{
     ActivityCall, ActivityOptions, Actor, Ctx, Decision, Push, Reject, Reply, Tell, TimerChange,
     Token,
@@ -33,6 +35,16 @@ impl<'a> Draft<'a> {
     pub fn record(&mut self, event: Event) {
         self.now.apply(&event);
         self.decision.events.push(event);
+    }
+
+    /// Adds a fact about one of the player's trades.
+    pub fn deal(&mut self, trade: &Arc<str>, deal: DealEvent) {
+        self.record(Event::Deal { trade: Arc::clone(trade), deal });
+    }
+
+    /// Adds a sentence for the operators: something that must not happen has.
+    pub fn alarm(&mut self, what: String) {
+        self.decision.alarms.push(what);
     }
 
     pub fn tell<T: Serialize>(&mut self, kind: &str, key: &str, message: &T, creates: bool) {
@@ -97,6 +109,9 @@ impl<'a> Draft<'a> {
     pub fn finish(mut self) -> Decision<Event> {
         metrics::settle(&mut self);
         leaderboard::settle(&mut self);
+        if let Some(what) = books::check(self.before, &self.now, &self.decision.events) {
+            self.alarm(what);
+        }
         let set = public::changes(self.before, &self.now);
         if !set.is_empty() {
             self.push(&wire::Event::Player(wire::PlayerEvent { set }));

@@ -11,6 +11,8 @@ use bytes::Bytes;
 use holdfast_protocol::client::MoveType;
 use serde::{Deserialize, Serialize};
 
+use super::stock::Stock;
+use super::trade::Terms;
 use crate::actor::contract::Token;
 
 /// What has happened to a player.
@@ -193,10 +195,100 @@ pub enum Event {
         /// No earlier than this is the next one sent, in Unix milliseconds.
         next: u64,
     },
+    /// Something happened to one of the player's trades.
+    #[serde(rename = "deal")]
+    Deal {
+        /// Which.
+        #[serde(rename = "i")]
+        trade: Arc<str>,
+        /// What.
+        #[serde(rename = "d")]
+        deal: DealEvent,
+    },
+    /// Trades that have been closed for long enough are forgotten.
+    #[serde(rename = "deals")]
+    DealsSwept {
+        /// When, in Unix milliseconds.
+        at: u64,
+        /// When it is to be looked at them again; `None`: there are none.
+        #[serde(default, skip_serializing_if = "Option::is_none")]
+        next: Option<u64>,
+    },
     /// The actions so far were handed over as session metrics.
     #[serde(rename = "metr")]
     Measured {
         /// When, in Unix milliseconds.
+        at: u64,
+    },
+}
+
+/// What has happened to a trade of the player's.
+#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
+pub enum DealEvent {
+    /// The player made terms: what they give is reserved.
+    #[serde(rename = "made")]
+    Made {
+        /// The terms.
+        #[serde(rename = "t")]
+        terms: Terms,
+        /// Whose command waits.
+        #[serde(rename = "k")]
+        token: Token,
+        /// No further offer before that time, in Unix milliseconds, less the burst.
+        #[serde(rename = "p", default, skip_serializing_if = "is_zero")]
+        pace: u64,
+    },
+    /// Terms are open to the player: what was reserved for former ones is the player's again.
+    #[serde(rename = "heard")]
+    Heard {
+        /// The terms.
+        #[serde(rename = "t")]
+        terms: Terms,
+    },
+    /// The player accepted: what the terms want is reserved.
+    #[serde(rename = "yes")]
+    Accepted {
+        /// Whose command waits; none for a gift.
+        #[serde(rename = "k", default, skip_serializing_if = "Option::is_none")]
+        token: Option<Token>,
+    },
+    /// The player calls it off, and waits for the trade's word.
+    #[serde(rename = "stop")]
+    Cancelling {
+        /// Whose command waits.
+        #[serde(rename = "k")]
+        token: Token,
+    },
+    /// The player's terms are open to the other side.
+    #[serde(rename = "open")]
+    Opened,
+    /// No goods change hands: what was reserved is the player's again.
+    #[serde(rename = "end")]
+    Ended,
+    /// Goods changed hands.
+    #[serde(rename = "paid")]
+    Settled {
+        /// By these terms.
+        #[serde(rename = "t")]
+        terms: Terms,
+        /// What left the player: the reserved goods, or what there was of them.
+        #[serde(rename = "g")]
+        gave: Stock,
+        /// What the player has now.
+        #[serde(rename = "w")]
+        got: Stock,
+        /// When, in Unix milliseconds.
+        #[serde(rename = "a")]
+        at: u64,
+        /// The trade says nothing more.
+        #[serde(rename = "l", default, skip_serializing_if = "std::ops::Not::not")]
+        last: bool,
+    },
+    /// The trade says nothing more.
+    #[serde(rename = "bye")]
+    Closed {
+        /// When, in Unix milliseconds.
+        #[serde(rename = "a")]
         at: u64,
     },
 }

@@ -8,13 +8,16 @@
 //! copy of the state that takes each event at once, so that a later rule of the same decision
 //! sees what an earlier one did. [`event`] and [`tells`] are what journals hold, for ever.
 //!
-//! Trade (with gifts and coins) will be a file of its own here, with a kind of actor for the
-//! goods that are under way; until then its verbs are unknown.
+//! Between players: [`trade::Trade`] is the actor that decides a trade or a gift, `dealing` the
+//! player's side of it, and `books` holds what each decision did with goods against what it said.
 //!
 //! - I3: state holds integers and ordered maps only; `apply` never reads [`Settings`].
 //! - I8: every collection of a state has a bound that is named next to it.
 
+mod books;
 pub mod combat;
+mod dealing;
+pub mod deals;
 mod draft;
 pub mod event;
 pub mod inventory;
@@ -27,7 +30,9 @@ pub mod presence;
 mod public;
 pub mod room;
 mod state;
+pub mod stock;
 pub mod tells;
+pub mod trade;
 mod travel;
 
 #[cfg(test)]
@@ -45,6 +50,8 @@ use crate::msgpack;
 pub const PLAYER: &str = "player";
 /// The kind of a room's actor.
 pub const ROOM: &str = "room";
+/// The kind of a trade's actor.
+pub const TRADE: &str = "trade";
 /// The kind of the leaderboard's actor.
 pub const LEADERBOARD: &str = "leaderboard";
 /// The key of the one leaderboard actor that there is.
@@ -69,6 +76,9 @@ pub struct Settings {
     pub defend_ms: u64,
     /// How long a special cools down, in milliseconds.
     pub special_cooldown_ms: u64,
+    /// A guard of trades that a model switches off.
+    #[cfg(test)]
+    pub off: Option<trade::guard::Guard>,
 }
 
 impl Default for Settings {
@@ -82,6 +92,8 @@ impl Default for Settings {
             recover_after_ms: 5_000,
             defend_ms: 3_000,
             special_cooldown_ms: 5_000,
+            #[cfg(test)]
+            off: None,
         }
     }
 }

@@ -63,6 +63,13 @@ pub(super) fn receive(draft: &mut Draft<'_>, text: String, from: Option<String>)
     draft.record(Event::Noted(Notice { text, from, at_ms: draft.ctx.now_ms }));
 }
 
+/// Keeps a notice for a player who is away; who is here has been told by other means.
+pub(super) fn keep_if_away(draft: &mut Draft<'_>, text: String, from: Option<String>) {
+    if !(draft.ctx.connected && draft.now.presence == Presence::Here) {
+        receive(draft, text, from);
+    }
+}
+
 /// Tells what has waited.
 pub(super) fn deliver(draft: &mut Draft<'_>) {
     if draft.now.notices.is_empty() {

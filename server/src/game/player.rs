@@ -13,8 +13,8 @@ use super::draft::Draft;
 use super::event::Event;
 use super::tells::{ToPlayer, ToRoom};
 use super::{
-    PLAYER, ROOM, Settings, combat, inventory, json, leaderboard, metrics, movement, notices,
-    presence, public, travel, unpack,
+    PLAYER, ROOM, Settings, TRADE, combat, dealing, inventory, json, leaderboard, metrics,
+    movement, notices, presence, public, travel, unpack,
 };
 use crate::actor::contract::{
     Actor, Attributes, Ctx, Decision, Declaration, Message, Origin, Reject, Undelivered, View,
@@ -204,6 +204,26 @@ fn command(draft: &mut Draft<'_>, origin: Origin, verb: Verb) -> Result<(), Reje
             inventory::use_item(draft, &item_id)
         }
         Verb::Say { text } => say(draft, text),
+        Verb::TradeOffer { to, give, want } => {
+            defeat(draft, "trade")?;
+            dealing::offer(draft, &to, &give, Some(&want))
+        }
+        Verb::Gift { to, give } => {
+            defeat(draft, "give anything away")?;
+            dealing::offer(draft, &to, &give, None)
+        }
+        Verb::TradeCounter { trade_id, give, want, revision } => {
+            defeat(draft, "trade")?;
+            dealing::counter(draft, &trade_id, revision, (&give, &want))
+        }
+        Verb::TradeAccept { trade_id, revision } => {
+            defeat(draft, "trade")?;
+            dealing::accept(draft, &trade_id, revision)
+        }
+        Verb::TradeCancel { trade_id } => {
+            defeat(draft, "trade")?;
+            dealing::cancel(draft, &trade_id)
+        }
         other => Err(unknown_verb(&other)),
     }
 }
@@ -227,6 +247,9 @@ fn tell(draft: &mut Draft<'_>, from: &ActorId, tell: ToPlayer) {
         (ROOM, ToPlayer::Full { n, max }) => {
             travel::refused(draft, from.key(), n, &format!("is full: it has {max} places"));
         }
+        (TRADE, ToPlayer::Trade { trade, word }) if *trade == *from.key() => {
+            dealing::hear(draft, &trade, word);
+        }
         (PLAYER, blow @ ToPlayer::Blow { .. }) => combat::struck(draft, from, &blow),
         (PLAYER, ToPlayer::BlowDone { token, damage }) => combat::done(draft, from, token, damage),
         (PLAYER, ToPlayer::BlowRefused { token, code, message }) => {
@@ -245,6 +268,9 @@ fn undelivered(draft: &mut Draft<'_>, to: &ActorId, payload: &[u8], reason: Unde
         }
         return;
     }
+    if to.kind() == TRADE {
+        return dealing::undelivered(draft, to.key());
+    }
     let Ok(ToPlayer::Blow { token, .. }) = unpack(payload) else { return };
     let reject = match reason {
         Undelivered::NoSuchActor => unknown_player(),
@@ -260,6 +286,7 @@ fn timer(draft: &mut Draft<'_>, name: &str) {
         combat::DEFEND_TIMER => combat::defend_timer(draft),
         combat::COOLDOWN_TIMER => combat::cooldown_timer(draft),
         combat::RECOVER_TIMER => combat::recover_timer(draft),
+        dealing::DEALS_TIMER => dealing::timer(draft),
         leaderboard::SCORE_TIMER => leaderboard::timer(draft),
         _ => {}
     }

@@ -2,11 +2,13 @@
 
 use holdfast_protocol::client::MoveType;
 use holdfast_protocol::ids::{PlayerId, RoomId};
-use holdfast_protocol::server::{Buff, Cooldown, Notification, PlayerState, RoomInfo, Status};
+use holdfast_protocol::server::{
+    Buff, Cooldown, Notification, PlayerState, RoomInfo, Status, TradeEvent,
+};
 use serde_json::{Map, Value, to_value};
 
 use super::player::{Membership, Player, Presence};
-use super::{combat, inventory, room};
+use super::{combat, dealing, inventory, room};
 use crate::actor::contract::{AttributeType, Attributes, Builtin, Declaration, Value as Attribute};
 
 /// What the player is doing. Derived, so that it can't contradict the rest.
@@ -55,7 +57,7 @@ pub(super) fn state(player: &Player) -> Option<PlayerState> {
         session_actions_count: player.session_actions,
         total_actions_count: player.total_actions,
         pending_notifications: notifications(player),
-        trades: Vec::new(),
+        trades: trades(player),
         party: None,
         invitations: Vec::new(),
     })
@@ -78,6 +80,10 @@ fn cooldowns(player: &Player) -> Vec<Cooldown> {
 fn notifications(player: &Player) -> Vec<Notification> {
     let notices = player.notices.iter().cloned();
     notices.map(|one| Notification { text: one.text, from: one.from, at_ms: one.at_ms }).collect()
+}
+
+fn trades(player: &Player) -> Vec<TradeEvent> {
+    player.open_deals().filter_map(|(id, deal)| dealing::wire_open(id, deal)).collect()
 }
 
 fn level(player: &Player) -> u64 {
@@ -151,5 +157,10 @@ pub(super) fn changes(before: &Player, after: &Player) -> Map<String, Value> {
     note("pending_notifications", before.notices != after.notices, |player| {
         to_value(notifications(player))
     });
+    let terms = |player: &Player| -> Vec<_> {
+        player.open_deals().map(|(id, deal)| (id.clone(), deal.terms.revision)).collect()
+    };
+    let deals = before.deals.is_some() || after.deals.is_some();
+    note("trades", deals && terms(before) != terms(after), |player| to_value(trades(player)));
     set
 }

@@ -10,6 +10,7 @@ use holdfast_protocol::client::MoveType;
 use holdfast_protocol::movement::Position;
 use serde::{Deserialize, Serialize};
 
+use super::deals::Deals;
 use super::event::{Event, Notice};
 use super::{leaderboard, movement, notices};
 use crate::actor::contract::{Reject, Token};
@@ -115,6 +116,9 @@ pub struct Player {
     /// At most [`notices::PENDING_MAX`].
     pub(super) notices: VecDeque<Notice>,
     pub(super) sent: leaderboard::Sent,
+    /// Trades; most players have none.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    pub(super) deals: Option<Box<Deals>>,
 }
 
 impl Default for Player {
@@ -152,6 +156,7 @@ impl Default for Player {
             measured_ms: 0,
             notices: VecDeque::new(),
             sent: leaderboard::Sent::default(),
+            deals: None,
         }
     }
 }
@@ -292,6 +297,8 @@ impl Player {
                     self.sent.score = 0;
                 }
             }
+            Event::Deal { trade, deal } => self.apply_deal(trade, deal),
+            Event::DealsSwept { at, next } => self.sweep_deals(*at, *next),
             Event::Measured { at } => (self.session_actions, self.measured_ms) = (0, *at),
             _ => {}
         }

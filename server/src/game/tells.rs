@@ -6,6 +6,8 @@ use std::sync::Arc;
 use holdfast_protocol::client::MoveType;
 use serde::{Deserialize, Serialize};
 
+use super::stock::Stock;
+use super::trade::{Outcome, Terms, Why};
 use crate::actor::contract::Token;
 
 /// From a player to a room.
@@ -84,4 +86,141 @@ pub enum ToPlayer {
         /// One sentence for people.
         message: String,
     },
+    /// A trade speaks.
+    #[serde(rename = "trade")]
+    Trade {
+        /// Which.
+        #[serde(rename = "i")]
+        trade: Arc<str>,
+        /// What it says.
+        #[serde(rename = "w")]
+        word: FromTrade,
+    },
+}
+
+/// From a trade to one of its sides.
+#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
+pub enum FromTrade {
+    /// These terms are open to the side; what it had reserved for others is its own again.
+    /// Answered by [`ToTrade::Seen`], [`ToTrade::Refuse`] or, a gift, [`ToTrade::Accept`].
+    #[serde(rename = "offer")]
+    Offer(Terms),
+    /// The other side has seen the terms that this one made.
+    #[serde(rename = "open")]
+    Opened(Terms),
+    /// What the side answered were not the newest terms; these are. What it had reserved for its
+    /// answer is its own again.
+    #[serde(rename = "no")]
+    Refused {
+        /// The newest terms.
+        #[serde(rename = "t")]
+        terms: Terms,
+        /// Why.
+        #[serde(rename = "y")]
+        why: Why,
+    },
+    /// What does the side know? Answered by [`ToTrade::Know`].
+    #[serde(rename = "ask")]
+    Ask {
+        /// The round's number.
+        n: u64,
+    },
+    /// The goods change hands. Answered by [`ToTrade::Receipt`].
+    #[serde(rename = "settle")]
+    Settle {
+        /// By these terms.
+        #[serde(rename = "t")]
+        terms: Terms,
+        /// Nothing more is said after this; it is not answered.
+        #[serde(rename = "l", default)]
+        last: bool,
+    },
+    /// They don't; what the side had reserved is its own again.
+    #[serde(rename = "end")]
+    Ended {
+        /// How it ended.
+        #[serde(rename = "o")]
+        outcome: Outcome,
+        /// Why.
+        #[serde(rename = "y")]
+        why: Why,
+    },
+}
+
+/// From a side to its trade.
+#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
+pub enum ToTrade {
+    /// Begins the trade; what these terms give is reserved.
+    #[serde(rename = "open")]
+    Open(Terms),
+    /// The terms of that revision were seen.
+    #[serde(rename = "seen")]
+    Seen {
+        /// Which.
+        #[serde(rename = "r")]
+        revision: u32,
+    },
+    /// The player takes no such offer.
+    #[serde(rename = "refuse")]
+    Refuse {
+        /// Which terms.
+        #[serde(rename = "r")]
+        revision: u32,
+        /// Why.
+        #[serde(rename = "y")]
+        why: Why,
+    },
+    /// The terms of that revision are accepted; what they want is reserved.
+    #[serde(rename = "accept")]
+    Accept {
+        /// Which.
+        #[serde(rename = "r")]
+        revision: u32,
+    },
+    /// Other terms; what they give is reserved.
+    #[serde(rename = "counter")]
+    Counter(Terms),
+    /// The side calls it off.
+    #[serde(rename = "cancel")]
+    Cancel {},
+    /// What the side knows.
+    #[serde(rename = "know")]
+    Know {
+        /// The round's number, as asked.
+        n: u64,
+        /// What it knows.
+        #[serde(rename = "e")]
+        evidence: Evidence,
+    },
+    /// The side has waited for too long. Creates a trade that is not known any more.
+    #[serde(rename = "late")]
+    Overdue(Terms),
+    /// The side has settled.
+    #[serde(rename = "paid")]
+    Receipt {
+        /// What left it.
+        #[serde(rename = "g")]
+        gave: Stock,
+        /// What it has now.
+        #[serde(rename = "w")]
+        got: Stock,
+    },
+}
+
+/// What a side knows of a trade.
+#[derive(Debug, Clone, PartialEq, Eq, Hash, Serialize, Deserialize)]
+pub enum Evidence {
+    /// Nothing, or nothing that binds it.
+    #[serde(rename = "none")]
+    Nothing,
+    /// What it gives by the terms of that revision is reserved.
+    #[serde(rename = "held")]
+    Reserved {
+        /// Which.
+        #[serde(rename = "r")]
+        revision: u32,
+    },
+    /// It has settled by these terms.
+    #[serde(rename = "paid")]
+    Settled(Terms),
 }

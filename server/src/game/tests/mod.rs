@@ -9,4 +9,5 @@ mod moves;
 mod rooms;
 mod scenario;
 mod stays;
+mod trades;
 mod world;

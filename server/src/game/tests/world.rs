@@ -5,6 +5,7 @@
 //! second state that began from nothing, and compares (I3).
 
 use std::collections::BTreeMap;
+use std::sync::Arc;
 
 use bytes::Bytes;
 use holdfast_protocol::client::{MoveType, Step, Verb};
@@ -17,9 +18,11 @@ use crate::actor::contract::{
     ActivityCall, Actor, Ctx, Decision, Message, Origin, Push, Reject, Reply, TimerChange, Token,
     Undelivered,
 };
+use crate::actor::kind::{Behaviour, Facts, Kind};
 use crate::game::event::Event;
 use crate::game::player::Player;
 use crate::game::room::Room;
+use crate::game::trade::Trade;
 use crate::game::{Settings, pack, unpack};
 
 pub const START_MS: u64 = 1_795_000_000_000;
@@ -37,6 +40,13 @@ pub struct Seat {
     pub warnings: Vec<Reject>,
     pub answers: BTreeMap<Token, Result<Value, Reject>>,
     pub sessions_ended: u32,
+    pub alarms: Vec<String>,
+}
+
+/// An actor of another kind than players and rooms.
+pub struct Other {
+    behaviour: Box<dyn Behaviour>,
+    timers: BTreeMap<String, u64>,
 }
 
 struct Mail {
@@ -59,6 +69,10 @@ pub struct World {
     pub now_ms: u64,
     pub players: BTreeMap<String, Seat>,
     pub rooms: BTreeMap<String, Room>,
+    pub others: BTreeMap<ActorId, Other>,
+    /// What actors of other kinds had to tell the operators.
+    pub alarms: Vec<String>,
+    random: u64,
     mail: Vec<Mail>,
 }
 
@@ -91,6 +105,24 @@ fn value(bytes: &[u8]) -> Value {
     serde_json::from_slice(bytes).unwrap()
 }
 
+/// The kind of an actor that is neither a player nor a room.
+fn kind_of(id: &ActorId, settings: &Settings) -> Option<Kind> {
+    let settings = Arc::new(settings.clone());
+    match id.kind() {
+        "trade" => Some(Kind::of::<Trade>(settings)),
+        _ => None,
+    }
+}
+
+fn change(timers: &mut BTreeMap<String, u64>, changes: Vec<TimerChange>) {
+    for change in changes {
+        match change {
+            TimerChange::Set { name, at_ms } => timers.insert(name.into_owned(), at_ms),
+            TimerChange::Cancel { name } => timers.remove(&*name),
+        };
+    }
+}
+
 impl World {
     pub fn new() -> Self {
         Self {
@@ -98,6 +130,9 @@ impl World {
             now_ms: START_MS,
             players: BTreeMap::new(),
             rooms: BTreeMap::new(),
+            others: BTreeMap::new(),
+            alarms: Vec::new(),
+            random: 7,
             mail: Vec::new(),
         }
     }
@@ -136,6 +171,7 @@ impl World {
             warnings: Vec::new(),
             answers: BTreeMap::new(),
             sessions_ended: 0,
+            alarms: Vec::new(),
         })
     }
 
@@ -143,13 +179,14 @@ impl World {
     pub fn message(&mut self, player: &str, message: &Message<'_>) -> Result<Sent, Reject> {
         let (now_ms, settings) = (self.now_ms, self.settings.clone());
         let id = player_id(player);
+        let random = self.next_random();
         let seat = self.seat(player);
         let ctx = Ctx {
             id: &id,
             now_ms,
             seq: seat.seq + 1,
             token: (seat.seq + 1) << 10,
-            random: 7,
+            random,
             connected: seat.connected,
             settings: &settings,
         };
@@ -231,18 +268,54 @@ impl World {
         let (from, to) = (chosen.from.clone(), chosen.to.clone());
         let first = self.mail.iter().position(|mail| mail.from == from && mail.to == to);
         let mail = self.mail.remove(first.unwrap());
-        let is_there = mail.creates || self.rooms.contains_key(to.key());
-        if to.kind() == "room" && is_there {
+        let is_there =
+            mail.creates || self.rooms.contains_key(to.key()) || self.others.contains_key(&to);
+        if kind_of(&to, &self.settings).is_some() && is_there {
+            let tell = Message::Tell { from: &mail.from, payload: &mail.payload };
+            self.tell_other(&to, &tell);
+        } else if to.kind() == "room" && is_there {
             self.tell_room(&mail);
         } else if to.kind() == "player" && self.players.get(to.key()).is_some_and(Seat::exists) {
             let tell = Message::Tell { from: &mail.from, payload: &mail.payload };
             self.message(to.key(), &tell).unwrap();
         } else {
             let (to, payload) = (&mail.to, &mail.payload);
-            let reason = Undelivered::NoSuchActor;
-            self.message(from.key(), &Message::Undelivered { to, payload, reason }).unwrap();
+            let undelivered =
+                Message::Undelivered { to, payload, reason: Undelivered::NoSuchActor };
+            if self.others.contains_key(&from) {
+                self.tell_other(&from, &undelivered);
+            } else {
+                self.message(from.key(), &undelivered).unwrap();
+            }
         }
         true
+    }
+
+    fn next_random(&mut self) -> u64 {
+        self.random = self.random.wrapping_mul(6_364_136_223_846_793_005).wrapping_add(1);
+        self.random
+    }
+
+    /// One message to an actor of another kind. One that is over is erased when it has been heard.
+    fn tell_other(&mut self, id: &ActorId, message: &Message<'_>) {
+        let (now_ms, random) = (self.now_ms, self.next_random());
+        let kind = kind_of(id, &self.settings).unwrap();
+        let other = self
+            .others
+            .entry(id.clone())
+            .or_insert_with(|| Other { behaviour: kind.fresh(id), timers: BTreeMap::new() });
+        let facts = Facts { id, now_ms, seq: 1, token: 1, random, connected: false };
+        let decision = other.behaviour.decide(facts, message).unwrap();
+        other.behaviour = kind.restore(&other.behaviour.save()).unwrap();
+        change(&mut other.timers, decision.timers);
+        self.alarms.extend(decision.alarms);
+        for tell in decision.tells {
+            let (to, payload, creates) = (tell.to, tell.payload, tell.creates);
+            self.mail.push(Mail { from: id.clone(), to, payload, creates });
+        }
+        if other.behaviour.is_over() {
+            self.others.remove(id);
+        }
     }
 
     fn tell_room(&mut self, mail: &Mail) {
@@ -271,19 +344,26 @@ impl World {
     /// Lets time pass; due timers fire in order.
     pub fn pass(&mut self, ms: u64) {
         let end_ms = self.now_ms + ms;
-        while let Some((at_ms, player, name)) = self.next_timer().filter(|next| next.0 <= end_ms) {
+        while let Some((at_ms, actor, name)) = self.next_timer().filter(|next| next.0 <= end_ms) {
             self.now_ms = self.now_ms.max(at_ms);
-            self.seat(&player).timers.remove(&name);
-            self.message(&player, &Message::Timer { name: &name }).unwrap();
+            let timer = Message::Timer { name: &name };
+            if let Some(other) = self.others.get_mut(&actor) {
+                other.timers.remove(&name);
+                self.tell_other(&actor, &timer);
+            } else {
+                self.seat(actor.key()).timers.remove(&name);
+                self.message(actor.key(), &timer).unwrap();
+            }
             self.deliver();
         }
         self.now_ms = end_ms;
     }
 
-    fn next_timer(&self) -> Option<(u64, String, String)> {
-        let seats = self.players.iter();
-        let timers = seats.flat_map(|(player, seat)| {
-            seat.timers.iter().map(move |(name, at_ms)| (*at_ms, player.clone(), name.clone()))
+    fn next_timer(&self) -> Option<(u64, ActorId, String)> {
+        let seats = self.players.iter().map(|(player, seat)| (player_id(player), &seat.timers));
+        let others = self.others.iter().map(|(id, other)| (id.clone(), &other.timers));
+        let timers = seats.chain(others).flat_map(|(id, timers)| {
+            timers.iter().map(move |(name, at_ms)| (*at_ms, id.clone(), name.clone()))
         });
         timers.min()
     }
@@ -344,6 +424,11 @@ impl World {
 }
 
 impl Seat {
+    /// Takes the state as it is, after a test has changed it by hand.
+    pub fn resync(&mut self) {
+        self.mirror = self.state.clone();
+    }
+
     fn exists(&self) -> bool {
         self.seq > 0
     }
@@ -370,12 +455,8 @@ impl Seat {
     }
 
     fn keep(&mut self, decision: Decision<Event>) -> Sent {
-        for change in decision.timers {
-            match change {
-                TimerChange::Set { name, at_ms } => self.timers.insert(name.into_owned(), at_ms),
-                TimerChange::Cancel { name } => self.timers.remove(&*name),
-            };
-        }
+        change(&mut self.timers, decision.timers);
+        self.alarms.extend(decision.alarms);
         for push in decision.pushes {
             let Push::Numbered(bytes) = push else { panic!("the game numbers all it pushes") };
             self.pushes.push(value(&bytes));

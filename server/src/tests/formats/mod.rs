@@ -25,8 +25,9 @@ use crate::actor::replay::{Durable, Stored, replay};
 use crate::game::leaderboard::Leaderboard;
 use crate::game::player::Player;
 use crate::game::room::Room;
+use crate::game::trade::Trade;
 
-const NEWEST: &str = "journal-v2.json";
+const NEWEST: &str = "journal-v3.json";
 
 #[derive(Serialize, Deserialize, PartialEq, Debug)]
 struct Fixture {
@@ -81,6 +82,7 @@ fn kind_of(id: &ActorId) -> Kind {
     match id.kind() {
         "player" => Kind::of::<Player>(settings),
         "room" => Kind::of::<Room>(settings),
+        "trade" => Kind::of::<Trade>(settings),
         "leaderboard" => Kind::of::<Leaderboard>(settings),
         other => panic!("no kind is called {other}"),
     }
@@ -92,6 +94,7 @@ fn state_of(id: &ActorId, durable: &Durable) -> Value {
     let json = match id.kind() {
         "player" => rmp_serde::from_slice::<Player>(&bytes).map(serde_json::to_value),
         "room" => rmp_serde::from_slice::<Room>(&bytes).map(serde_json::to_value),
+        "trade" => rmp_serde::from_slice::<Trade>(&bytes).map(serde_json::to_value),
         _ => rmp_serde::from_slice::<Leaderboard>(&bytes).map(serde_json::to_value),
     };
     json.unwrap().unwrap()
@@ -164,6 +167,7 @@ fn today() -> Fixture {
     let actors = vec![
         journal("player:alice", &samples::player()),
         journal("room:dungeon-7", &samples::room()),
+        journal("trade:17f-00c", &samples::trade()),
         journal("leaderboard:main", &samples::leaderboard()),
     ];
     Fixture { actors }

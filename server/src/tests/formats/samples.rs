@@ -12,26 +12,33 @@ use serde_json::Value;
 
 use crate::actor::contract::{ActivityOptions, Reject};
 use crate::actor::record::{Fact, KeyHash, Place, Record, TellId};
-use crate::game::event::{Event, Input, Notice};
+use crate::game::event::{DealEvent, Event, Input, Notice};
 use crate::game::leaderboard::LeaderboardEvent;
 use crate::game::pack;
 use crate::game::room::{Member, RoomEvent};
-use crate::game::tells::{ToPlayer, ToRoom};
+use crate::game::stock::Stock;
+use crate::game::tells::{Evidence, FromTrade, ToPlayer, ToRoom, ToTrade};
+use crate::game::trade::{Aim, Outcome, Terms, TradeEvent, Why};
 
 pub const START_MS: u64 = 1_795_345_219_097;
 
 /// What can be written, by the short names of the journal.
-pub const ALL: [(&str, &str); 6] = [
+pub const ALL: [(&str, &str); 11] = [
     (
         "event",
         "new name prot open back lost gone act idle in jask jno join left swing swung move hit \
-         heal def cool item note told score scored metr",
+         heal def cool item note told score scored deal deals metr",
     ),
     ("fact", "e so se sa sd ok no pd pc to ta th tf td ws wg ab at ah ae u"),
     ("leaderboard", "start done fail"),
     ("room", "in out"),
-    ("to_player", "joined full blow done refused"),
+    ("to_player", "joined full blow done refused trade"),
     ("to_room", "join leave"),
+    ("deal", "made heard yes stop open end paid bye"),
+    ("evidence", "none held paid"),
+    ("from_trade", "offer open no ask settle end"),
+    ("to_trade", "open seen refuse accept counter cancel know late paid"),
+    ("trade", "terms seen ask know end paid bye"),
 ];
 
 /// Breaks the build for a variant that [`ALL`] has not heard of.
@@ -44,6 +51,7 @@ fn listed(event: &Event) {
         Event::SwingEnded { .. } | Event::Moved { .. } | Event::Hit { .. } => {}
         Event::Healed { .. } | Event::Defended { .. } | Event::Cooled { .. } => {}
         Event::ItemSet { .. } | Event::Noted(_) | Event::NotesTold => {}
+        Event::Deal { .. } | Event::DealsSwept { .. } => {}
         Event::ScoreSent { .. } | Event::ScoreEnded { .. } | Event::Measured { .. } => {}
     }
 }
@@ -64,11 +72,37 @@ fn listed_too(fact: &Fact, room: &RoomEvent, to: (&ToRoom, &ToPlayer), board: &L
     match to {
         (ToRoom::Join { .. } | ToRoom::Leave { .. }, ToPlayer::Joined { .. }) => {}
         (_, ToPlayer::Full { .. } | ToPlayer::Blow { .. } | ToPlayer::BlowDone { .. }) => {}
-        (_, ToPlayer::BlowRefused { .. }) => {}
+        (_, ToPlayer::BlowRefused { .. } | ToPlayer::Trade { .. }) => {}
     }
     match board {
         LeaderboardEvent::Started { .. } | LeaderboardEvent::Finished { .. } => {}
         LeaderboardEvent::Failed { .. } => {}
+    }
+}
+
+/// As [`listed`], for trades.
+fn listed_trades(deal: &DealEvent, trade: &TradeEvent, to: &ToTrade, from: &FromTrade) {
+    match deal {
+        DealEvent::Made { .. } | DealEvent::Heard { .. } | DealEvent::Accepted { .. } => {}
+        DealEvent::Cancelling { .. } | DealEvent::Opened | DealEvent::Ended => {}
+        DealEvent::Settled { .. } | DealEvent::Closed { .. } => {}
+    }
+    match trade {
+        TradeEvent::Termed(_) | TradeEvent::Seen | TradeEvent::Asked { .. } => {}
+        TradeEvent::Known { .. } | TradeEvent::Ended { .. } | TradeEvent::Settled { .. } => {}
+        TradeEvent::Closed => {}
+    }
+    match to {
+        ToTrade::Open(_) | ToTrade::Seen { .. } | ToTrade::Refuse { .. } => {}
+        ToTrade::Accept { .. } | ToTrade::Counter(_) | ToTrade::Cancel {} => {}
+        ToTrade::Overdue(_) | ToTrade::Receipt { .. } => {}
+        ToTrade::Know { evidence, .. } => match evidence {
+            Evidence::Nothing | Evidence::Reserved { .. } | Evidence::Settled(_) => {}
+        },
+    }
+    match from {
+        FromTrade::Offer(_) | FromTrade::Opened(_) | FromTrade::Refused { .. } => {}
+        FromTrade::Ask { .. } | FromTrade::Settle { .. } | FromTrade::Ended { .. } => {}
     }
 }
 
@@ -93,6 +127,9 @@ pub fn names() -> BTreeMap<&'static str, BTreeSet<String>> {
         let (to_room, to_player) = (&to_room()[0], &to_player()[0]);
         listed_too(fact, &rooms[0], (to_room, to_player), &boards[0]);
     }
+    for (deal, trade) in deals().iter().zip(trade_events().iter().cycle()) {
+        listed_trades(deal, trade, &to_trade()[0], &from_trade()[0]);
+    }
     let events = [Fact::Event(Bytes::new())];
     BTreeMap::from([
         ("event", names_of(player_events())),
@@ -101,6 +138,11 @@ pub fn names() -> BTreeMap<&'static str, BTreeSet<String>> {
         ("room", names_of(rooms)),
         ("to_player", names_of(to_player())),
         ("to_room", names_of(to_room())),
+        ("deal", names_of(deals())),
+        ("evidence", names_of(evidence())),
+        ("from_trade", names_of(from_trade())),
+        ("to_trade", names_of(to_trade())),
+        ("trade", names_of(trade_events())),
     ])
 }
 
@@ -166,8 +208,107 @@ fn deeds() -> Vec<Event> {
     ]
 }
 
+fn terms(revision: u32) -> Terms {
+    Terms {
+        revision,
+        from: "alice".into(),
+        to: "bob".into(),
+        give: Stock { gold: 5, items: BTreeMap::from([("sword-001".into(), 1)]) },
+        want: Stock { gold: 7, ..Stock::default() },
+        expires_ms: START_MS + 60_000,
+        gift: revision == 2,
+    }
+}
+
+fn why() -> Why {
+    Why { code: "no_such_trade".into(), message: "bob called the trade off".into() }
+}
+
+fn deals() -> Vec<DealEvent> {
+    let terms = terms(1);
+    let (gave, got, at) = (terms.give.clone(), terms.want.clone(), START_MS + 20);
+    let settled = |last| {
+        let (terms, gave, got) = (terms.clone(), gave.clone(), got.clone());
+        DealEvent::Settled { terms, gave, got, at, last }
+    };
+    vec![
+        DealEvent::Made { terms: terms.clone(), token: 11 << 10, pace: at },
+        DealEvent::Opened,
+        DealEvent::Heard { terms: terms.clone() },
+        DealEvent::Accepted { token: Some(12 << 10) },
+        DealEvent::Cancelling { token: 13 << 10 },
+        DealEvent::Ended,
+        DealEvent::Made { terms: terms.clone(), token: 14 << 10, pace: 0 },
+        settled(false),
+        DealEvent::Closed { at: at + 120_000 },
+        settled(true),
+        DealEvent::Heard { terms: self::terms(2) },
+        DealEvent::Accepted { token: None },
+    ]
+}
+
+/// Trades of the player: one that is settled and closed, and then open anew.
+fn dealings() -> Vec<Event> {
+    let deal = |deal| Event::Deal { trade: "17f-00c".into(), deal };
+    let at = START_MS + 20;
+    let swept =
+        [Event::DealsSwept { at, next: Some(at + 70_000) }, Event::DealsSwept { at, next: None }];
+    deals().into_iter().map(deal).chain(swept).collect()
+}
+
+fn evidence() -> Vec<Evidence> {
+    vec![Evidence::Nothing, Evidence::Reserved { revision: 1 }, Evidence::Settled(terms(1))]
+}
+
+fn trade_events() -> Vec<TradeEvent> {
+    let known = |player: &str, evidence| TradeEvent::Known { player: player.into(), evidence };
+    let [nothing, reserved, settled] = evidence().try_into().unwrap();
+    let aborted = Outcome::Cancelled;
+    vec![
+        TradeEvent::Termed(terms(1)),
+        TradeEvent::Seen,
+        TradeEvent::Asked { n: 7, aim: Aim::Abort(Outcome::Expired, why()) },
+        TradeEvent::Asked { n: 8, aim: Aim::Commit(1) },
+        known("alice", nothing),
+        known("alice", reserved),
+        known("bob", settled),
+        TradeEvent::Ended { outcome: aborted, why: Some(why()), terms: None },
+        TradeEvent::Ended { outcome: Outcome::Committed, why: None, terms: Some(terms(1)) },
+        TradeEvent::Settled { player: "bob".into() },
+        TradeEvent::Closed,
+        TradeEvent::Ended { outcome: Outcome::Committed, why: None, terms: None },
+    ]
+}
+
+fn from_trade() -> Vec<FromTrade> {
+    vec![
+        FromTrade::Offer(terms(1)),
+        FromTrade::Opened(terms(1)),
+        FromTrade::Refused { terms: terms(1), why: why() },
+        FromTrade::Ask { n: 7 },
+        FromTrade::Settle { terms: terms(2), last: true },
+        FromTrade::Ended { outcome: Outcome::Expired, why: why() },
+    ]
+}
+
+fn to_trade() -> Vec<ToTrade> {
+    let terms = terms(1);
+    let mut tells = vec![
+        ToTrade::Open(terms.clone()),
+        ToTrade::Seen { revision: 1 },
+        ToTrade::Refuse { revision: 1, why: why() },
+        ToTrade::Accept { revision: 1 },
+        ToTrade::Counter(terms.clone()),
+        ToTrade::Cancel {},
+        ToTrade::Overdue(terms.clone()),
+        ToTrade::Receipt { gave: terms.give.clone(), got: terms.want },
+    ];
+    tells.extend(evidence().into_iter().map(|evidence| ToTrade::Know { n: 7, evidence }));
+    tells
+}
+
 fn player_events() -> Vec<Event> {
-    arrival().into_iter().chain(deeds()).collect()
+    arrival().into_iter().chain(deeds()).chain(dealings()).collect()
 }
 
 fn room_events() -> Vec<RoomEvent> {
@@ -210,6 +351,7 @@ fn to_player() -> Vec<ToPlayer> {
             code: "same_room_required".into(),
             message: "you are not in the same room".into(),
         },
+        ToPlayer::Trade { trade: "17f-00c".into(), word: FromTrade::Ask { n: 7 } },
     ]
 }
 
@@ -251,6 +393,11 @@ fn tells() -> Vec<Fact> {
     };
     let mut facts: Vec<Fact> = to_room().iter().map(|tell| told(&room, pack(tell))).collect();
     facts.extend(to_player().iter().map(|tell| told(&bob(), pack(tell))));
+    let trade: ActorId = "trade:17f-00c".parse().unwrap();
+    facts.extend(to_trade().iter().map(|tell| told(&trade, pack(tell))));
+    let words = from_trade().into_iter();
+    let words = words.map(|word| ToPlayer::Trade { trade: "17f-00c".into(), word });
+    facts.extend(words.map(|tell| told(&bob(), pack(&tell))));
     facts.extend([
         Fact::Acked { to: room.clone(), through: TellId { index: 40, ..id(40) } },
         Fact::Heard { from: room, id: id(7) },
@@ -302,11 +449,16 @@ pub fn player() -> Vec<Record> {
         record(1, [Fact::Opened].into_iter().chain(answers()).collect()),
         record(2, tells()),
         record(3, events(deeds()).chain(obligations()).collect()),
+        record(4, events(dealings()).collect()),
     ]
 }
 
 pub fn room() -> Vec<Record> {
     room_events().into_iter().map(|event| record(0, events(vec![event]).collect())).collect()
+}
+
+pub fn trade() -> Vec<Record> {
+    trade_events().into_iter().map(|event| record(0, events(vec![event]).collect())).collect()
 }
 
 pub fn leaderboard() -> Vec<Record> {
