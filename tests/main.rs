@@ -46,6 +46,7 @@ mod tidy;
 mod timers;
 mod timers_asleep;
 mod toy;
+mod trading;
 mod transcripts;
 mod traps;
 mod two_nodes;

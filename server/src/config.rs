@@ -242,6 +242,8 @@ pub struct Settings {
     pub passivate_after_ms: u64,
     /// After which a player without a connection leaves its room.
     pub linkdead_ms: u64,
+    /// After which an offer to trade ends.
+    pub trade_offer_ms: u64,
     /// Most messages that wait for one actor.
     pub mailbox_len_max: u64,
     /// Most activities that run at once.
@@ -330,6 +332,7 @@ impl Default for Settings {
             activations_max: 200_000,
             passivate_after_ms: 30_000,
             linkdead_ms: 60_000,
+            trade_offer_ms: 60_000,
             mailbox_len_max: 256,
             activities_max: 100,
             snapshot_records: 128,

@@ -140,6 +140,7 @@ fn rules(settings: &Settings) -> game::Settings {
         room_capacities: settings.rooms.iter().map(|(id, n)| (id.clone(), small(*n))).collect(),
         movement_clock_check: settings.movement_clock,
         linkdead_ms: settings.linkdead_ms,
+        offer_ms: settings.trade_offer_ms,
         ..game::Settings::default()
     }
 }

@@ -18,7 +18,7 @@ use crate::storm::options;
 use crate::support::gateways::Gateways;
 
 /// Two gateways on a store.
-async fn pair(store: &str) -> Gateways {
+pub async fn pair(store: &str) -> Gateways {
     Gateways::start(2, |_| store.to_owned(), options()).await
 }
 

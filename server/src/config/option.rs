@@ -415,6 +415,13 @@ const ACTORS: &[Opt] = &[
         "A player without a connection leaves its room after this long",
     ),
     number_of(
+        "trade-offer-ms",
+        "MS",
+        (1, MS_MAX),
+        |s| &mut s.trade_offer_ms,
+        "An offer to trade ends after this long",
+    ),
+    number_of(
         "passivate-after-ms",
         "MS",
         (1, MS_MAX),

@@ -17,7 +17,7 @@ use super::notices;
 use super::stock::Stock;
 use super::tells::{Evidence, FromTrade, ToTrade};
 use super::trade::guard::guard;
-use super::trade::{OFFER_MS, Outcome, Terms, Why};
+use super::trade::{Outcome, Terms, Why};
 use crate::actor::contract::{Reject, Token};
 
 /// The timer that looks after trades.
@@ -113,7 +113,7 @@ pub(super) fn offer(
         to: to.as_str().into(),
         give: Stock::of(give),
         want: want.map(Stock::of).unwrap_or_default(),
-        expires_ms: draft.ctx.now_ms.saturating_add(OFFER_MS),
+        expires_ms: draft.ctx.now_ms.saturating_add(draft.ctx.settings.offer_ms),
         gift: want.is_none(),
     };
     check_open(draft)?;
@@ -141,7 +141,7 @@ pub(super) fn counter(
         to: Arc::clone(&deal.terms.from),
         give: Stock::of(give),
         want: Stock::of(want),
-        expires_ms: draft.ctx.now_ms.saturating_add(OFFER_MS),
+        expires_ms: draft.ctx.now_ms.saturating_add(draft.ctx.settings.offer_ms),
         gift: false,
     };
     check_holds(draft, &terms.give)?;

@@ -76,6 +76,8 @@ pub struct Settings {
     pub defend_ms: u64,
     /// How long a special cools down, in milliseconds.
     pub special_cooldown_ms: u64,
+    /// How long an offer to trade is open, in milliseconds.
+    pub offer_ms: u64,
     /// A guard of trades that a model switches off.
     #[cfg(test)]
     pub off: Option<trade::guard::Guard>,
@@ -92,6 +94,7 @@ impl Default for Settings {
             recover_after_ms: 5_000,
             defend_ms: 3_000,
             special_cooldown_ms: 5_000,
+            offer_ms: trade::OFFER_MS,
             #[cfg(test)]
             off: None,
         }

@@ -38,7 +38,7 @@ use super::tells::{Evidence, FromTrade, ToPlayer};
 use super::{PLAYER, Settings, json, unpack};
 use crate::actor::contract::{Actor, Ctx, Decision, Message, Reject};
 
-/// How long an offer is open, in milliseconds.
+/// How long an offer is open unless an operator sets it otherwise, in milliseconds.
 pub const OFFER_MS: u64 = 60_000;
 /// How long an ended trade is remembered, in milliseconds: longer than any tell of before is under
 /// way, and than a store goes back.
