@@ -11,6 +11,10 @@ pub const QUANTITY_MAX: u64 = 1_000_000_000;
 /// Most kinds of items on one side of a trade.
 pub const ITEMS_MAX: usize = 16;
 
+/// The items of the reference game by id and name: people name what they do not carry, too.
+pub const ITEM_NAMES: [(&str, &str); 2] =
+    [("sword-001", "Iron Sword"), ("potion-001", "Health Potion")];
+
 /// A quantity of one item.
 #[derive(Debug, Clone, PartialEq, Eq, Hash, Serialize, Deserialize)]
 #[cfg_attr(feature = "openapi", derive(utoipa::ToSchema))]

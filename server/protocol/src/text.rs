@@ -2,10 +2,13 @@
 //!
 //! [`parse`] turns a line into a [`Line`]; what needs no more than the line is a [`Verb`]
 //! already, the rest is for the gateway, which knows the room, the inventory and the input's
-//! numbers. [`render`] writes what comes back; [`help`] explains each word.
+//! numbers. [`dealing`] has the lines of trades and parties, [`known`] what a socket remembers for
+//! them. [`render`] writes what comes back; [`help`] explains each word.
 //! Invariant: a verb that leaves here has passed [`Verb::check`].
 
+pub mod dealing;
 pub mod help;
+pub mod known;
 pub mod render;
 
 use crate::client::{MoveType, SAY_LEN_MAX, Verb, VerbError};
@@ -41,6 +44,8 @@ pub enum Line {
         /// As typed.
         word: String,
     },
+    /// Trades, gifts and parties, which are named by what the player knows.
+    Ask(dealing::Ask),
     /// Room and roster events, on or off.
     Watch {
         /// Whether they are sent.
@@ -87,6 +92,11 @@ pub fn parse(line: &str) -> Result<Line, TextError> {
         "special" => blow(MoveType::Special, &args),
         "move" => movement(&args),
         "use" => use_word(rest),
+        "trade" => dealing::trade(rest),
+        "gift" => dealing::gift(rest),
+        "counter" => dealing::counter(rest),
+        "accept" | "cancel" => dealing::one_offer(&word, &args),
+        "party" => dealing::party(rest),
         "watch" => watch(&args),
         "json" => json(&args),
         "help" => topic(&args),
@@ -141,10 +151,12 @@ fn player(name: &str) -> Result<PlayerId, TextError> {
 }
 
 fn join(args: &[&str]) -> Result<Line, TextError> {
-    let [room] = args else { return Err(usage("join")) };
-    let room_id = RoomId::new(&room.to_lowercase());
-    let room_id = room_id.map_err(|error| TextError::bad_args(error.to_string()))?;
-    Ok(Line::Verb(Verb::JoinRoom { room_id }))
+    let [id] = args else { return Err(usage("join")) };
+    Ok(Line::Verb(Verb::JoinRoom { room_id: room(id)? }))
+}
+
+fn room(id: &str) -> Result<RoomId, TextError> {
+    RoomId::new(&id.to_lowercase()).map_err(|error| TextError::bad_args(error.to_string()))
 }
 
 fn blow(move_type: MoveType, args: &[&str]) -> Result<Line, TextError> {
@@ -253,10 +265,7 @@ pub fn find_item<'a>(
     inventory: &'a [InventoryItem],
 ) -> Result<&'a InventoryItem, TextError> {
     let word = word.to_lowercase();
-    let named = |item: &&InventoryItem| {
-        let name = item.name.to_lowercase();
-        name == word || name.split_whitespace().any(|part| part == word)
-    };
+    let named = |item: &&InventoryItem| known::is_called(&item.name, &word);
     let by_id = inventory.iter().find(|item| item.item_id == word);
     by_id.or_else(|| inventory.iter().find(named)).ok_or_else(|| TextError {
         code: ErrorCode::NoSuchItem,

@@ -36,7 +36,8 @@ pub struct DecodeError {
 #[derive(Debug, Clone, PartialEq, Eq, thiserror::Error)]
 #[error("{code}: {message}")]
 pub struct VerbError {
-    /// `bad_message`, `unknown_verb`, `bad_args`; of human lines also `no_such_item`.
+    /// `bad_message`, `unknown_verb`, `bad_args`; of human lines also `no_such_item`,
+    /// `no_such_trade` and `no_such_party`.
     pub code: ErrorCode,
     /// What is wrong and what is allowed, for people.
     pub message: String,
@@ -365,11 +366,13 @@ impl Verb {
             Self::Say { text } | Self::PartySay { text } => {
                 hold("text", is_line(text, SAY_LEN_MAX))
             }
-            Self::TradeOffer { give, want, .. } | Self::TradeCounter { give, want, .. } => {
+            Self::TradeOffer { give, want, .. } => check_goods(give, want),
+            Self::TradeCounter { give, want, revision, .. } => {
+                hold("revision", *revision != Some(0))?;
                 check_goods(give, want)
             }
             Self::Gift { give, .. } => check_goods(give, &Goods::default()),
-            Self::TradeAccept { revision: Some(revision), .. } => hold("revision", *revision >= 1),
+            Self::TradeAccept { revision, .. } => hold("revision", *revision != Some(0)),
             Self::PartyCreate { name, .. } => hold("name", is_line(name, PARTY_NAME_LEN_MAX)),
             Self::Input { seq, steps } => check_input(*seq, steps),
             _ => Ok(()),

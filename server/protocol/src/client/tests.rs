@@ -4,6 +4,7 @@ use proptest::prelude::*;
 
 use super::*;
 use crate::codes::ErrorCode;
+use crate::goods::{GoodsItem, ITEMS_MAX, QUANTITY_MAX};
 
 fn refused(text: &str) -> (Option<u64>, ErrorCode, String) {
     let error = decode(text).expect_err(text);
@@ -18,6 +19,11 @@ fn bad_args(verb: &str, args: &str) -> String {
 
 fn player(id: &str) -> PlayerId {
     PlayerId::new(id).unwrap()
+}
+
+fn goods(gold: Option<u64>, items: &[&str]) -> Goods {
+    let item = |id: &&str| GoodsItem { item_id: (*id).to_owned(), quantity: 2 };
+    Goods { gold, items: items.iter().map(item).collect() }
 }
 
 /// One of each verb, with every optional field filled.
@@ -35,6 +41,27 @@ pub(crate) fn all_verbs() -> Vec<Verb> {
         Verb::Input { seq: 3, steps: vec![Step { dx: -1, dy: 1, buttons: 1 }, Step::default()] },
         Verb::UseItem { item_id: "potion-001".into() },
         Verb::Say { text: "hi \"you\" \u{1f600}".into() },
+        Verb::TradeOffer {
+            to: player("bob"),
+            give: goods(Some(5), &[]),
+            want: goods(None, &["a"]),
+        },
+        Verb::TradeCounter {
+            trade_id: TradeId::new("t-1").unwrap(),
+            give: goods(None, &["a", "b"]),
+            want: goods(Some(1), &[]),
+            revision: Some(2),
+        },
+        Verb::TradeAccept { trade_id: TradeId::new("t-1").unwrap(), revision: Some(3) },
+        Verb::TradeCancel { trade_id: TradeId::new("t-1").unwrap() },
+        Verb::Gift { to: player("bob"), give: goods(Some(1_000_000_000), &["a"]) },
+        Verb::PartyCreate { name: "The Heroes".into(), on_leader_left: OnLeaderLeft::PassOn },
+        Verb::PartyInvite { player: player("bob") },
+        Verb::PartyKick { player: player("bob") },
+        Verb::PartyAccept { party_id: PartyId::new("p-1").unwrap() },
+        Verb::PartyLeave {},
+        Verb::PartySay { text: "hi \"you\"".into() },
+        Verb::PartyJoinRoom { room_id: RoomId::new("dungeon-7").unwrap() },
         Verb::GetState {},
         Verb::GetInventory {},
         Verb::GetStatus {},
@@ -69,6 +96,8 @@ fn absent_options_go_there_and_back() {
         Verb::Hello { token: None, player: Some(player("al")), name: None },
         Verb::ExecuteMove { move_type: MoveType::Heal, target_player_id: None, event_id: None },
         Verb::Ping { t: (-3).into() },
+        Verb::TradeOffer { to: player("bob"), give: Goods::default(), want: goods(Some(1), &[]) },
+        Verb::TradeAccept { trade_id: TradeId::new("t-1").unwrap(), revision: None },
     ];
     for verb in verbs {
         let packed = rmp_serde::to_vec_named(&verb).unwrap();
@@ -144,10 +173,84 @@ fn an_unknown_verb_keeps_its_id_and_is_corrected() {
     let (id, code, message) = refused(r#"{"id":7,"do":"joinroom"}"#);
     assert_eq!((id, code), (Some(7), ErrorCode::UnknownVerb));
     assert_eq!(message, "joinroom (did you mean join_room?)");
-    for later in ["trade_offer", "gift", "party_create", ""] {
-        let (_, code, _) = refused(&format!(r#"{{"id":7,"do":"{later}"}}"#));
+    for other in ["trade", "trade_", "party_", "party_dance", "gifts", ""] {
+        let (_, code, _) = refused(&format!(r#"{{"id":7,"do":"{other}"}}"#));
         assert_eq!(code, ErrorCode::UnknownVerb);
     }
+}
+
+#[test]
+fn goods_keep_to_their_bounds() {
+    let offer = |give: &str, want: &str| {
+        bad_args("trade_offer", &format!(r#"{{"to":"bob","give":{give},"want":{want}}}"#))
+    };
+    let items = |count: usize| {
+        let item = |n: usize| format!(r#"{{"item_id":"i{n}","quantity":1}}"#);
+        format!(r#"{{"items":[{}]}}"#, (0..count).map(item).collect::<Vec<_>>().join(","))
+    };
+    let most = format!(
+        r#"{{"id":1,"do":"trade_offer","args":{{"to":"bob","give":{},"want":{{"gold":1000000000}}}}}}"#,
+        items(ITEMS_MAX)
+    );
+    assert!(decode(&most).is_ok());
+    for goods in [
+        r#"{"gold":0}"#,
+        r#"{"gold":-1}"#,
+        r#"{"gold":1.5}"#,
+        r#"{"gold":"5"}"#,
+        r#"{"gold":1000000001}"#,
+        r#"{"items":{}}"#,
+        r#"{"items":[7]}"#,
+        r#"{"items":[{"item_id":"a"}]}"#,
+        r#"{"items":[{"item_id":"a","quantity":0}]}"#,
+        r#"{"items":[{"item_id":"","quantity":1}]}"#,
+        r#"{"items":[{"item_id":"a","quantity":1},{"item_id":"a","quantity":1}]}"#,
+        &items(ITEMS_MAX + 1),
+        "7",
+        "\"gold\"",
+    ] {
+        assert!(offer(goods, r#"{"gold":1}"#).starts_with("give must be goods, "), "{goods}");
+        assert!(offer(r#"{"gold":1}"#, goods).starts_with("want must be goods, "), "{goods}");
+    }
+    for nothing in ["{}", "null", r#"{"gold":null,"items":[]}"#] {
+        assert!(offer(nothing, nothing).starts_with("nothing stands on either side"));
+    }
+    let nothing = bad_args("gift", r#"{"to":"bob","give":{}}"#);
+    assert!(nothing.starts_with("nothing stands on either side"));
+}
+
+#[test]
+fn bad_args_of_trades_and_parties_name_the_field() {
+    let bad = |verb: &str, args: &str, starts: &str| {
+        let message = bad_args(verb, args);
+        assert!(message.starts_with(starts), "{verb} {args}: {message}");
+    };
+    bad("trade_offer", r#"{"give":{"gold":1}}"#, "to is missing; it must be a player id");
+    bad("trade_offer", r#"{"to":"B B","give":{"gold":1}}"#, "to must be a player id");
+    bad("gift", r#"{"to":"bob"}"#, "give is missing; it must be goods");
+    for verb in ["trade_counter", "trade_accept", "trade_cancel"] {
+        bad(verb, "{}", "trade_id is missing; it must be a trade id");
+        bad(verb, r#"{"trade_id":7}"#, "trade_id must be a trade id");
+        bad(verb, r#"{"trade_id":"T"}"#, "trade_id must be a trade id");
+    }
+    for revision in ["0", "-1", "1.5", "4294967296", "\"1\""] {
+        let args = format!(r#"{{"trade_id":"t","give":{{"gold":1}},"revision":{revision}}}"#);
+        bad("trade_accept", &args, "revision must be an integer from 1");
+        bad("trade_counter", &args, "revision must be an integer from 1");
+    }
+    bad("party_create", r#"{"on_leader_left":"end"}"#, "name is missing");
+    let long = format!(r#"{{"name":"{}","on_leader_left":"end"}}"#, "n".repeat(33));
+    bad("party_create", &long, "name must be 1 to 32 characters");
+    bad("party_create", r#"{"name":"a\nb","on_leader_left":"end"}"#, "name must be");
+    bad("party_create", r#"{"name":"a"}"#, "on_leader_left is missing; it must be end or pass_on");
+    bad("party_create", r#"{"name":"a","on_leader_left":"stay"}"#, "on_leader_left must be");
+    for verb in ["party_invite", "party_kick"] {
+        bad(verb, "{}", "player is missing; it must be a player id");
+        bad(verb, r#"{"player":"BOB"}"#, "player must be a player id");
+    }
+    bad("party_accept", r#"{"party_id":""}"#, "party_id must be a party id");
+    bad("party_say", r#"{"text":""}"#, "text must be 1 to 200 characters");
+    bad("party_join_room", r#"{"room_id":"D"}"#, "room_id must be a room id");
 }
 
 #[test]
@@ -231,6 +334,14 @@ fn deep_nesting_costs_no_stack() {
     }
 }
 
+fn any_goods() -> impl Strategy<Value = Goods> {
+    let items = prop::collection::btree_map(".{1,64}", 1..=QUANTITY_MAX, 0..4);
+    (prop::option::of(1..=QUANTITY_MAX), items).prop_map(|(gold, items)| {
+        let item = |(item_id, quantity)| GoodsItem { item_id, quantity };
+        Goods { gold, items: items.into_iter().map(item).collect() }
+    })
+}
+
 pub(crate) fn any_verb() -> impl Strategy<Value = Verb> {
     let step = (-1..=1i8, -1..=1i8, 0..=1u8).prop_map(Step::from);
     prop_oneof![
@@ -245,6 +356,14 @@ pub(crate) fn any_verb() -> impl Strategy<Value = Verb> {
         }),
         ".{1,64}".prop_map(|item_id| Verb::UseItem { item_id }),
         any::<i64>().prop_map(|t| Verb::Ping { t: t.into() }),
+        ("[a-z0-9_-]{1,32}", any_goods(), any_goods())
+            .prop_filter("something", |(_, give, want)| !give.is_empty() || !want.is_empty())
+            .prop_map(|(id, give, want)| Verb::TradeOffer { to: player(&id), give, want }),
+        ("[a-z0-9_-]{1,64}", prop::option::of(1..=u32::MAX)).prop_map(|(id, revision)| {
+            Verb::TradeAccept { trade_id: TradeId::new(&id).unwrap(), revision }
+        }),
+        "[^\\p{Cc}]{1,32}"
+            .prop_map(|name| Verb::PartyCreate { name, on_leader_left: OnLeaderLeft::End }),
     ]
 }
 

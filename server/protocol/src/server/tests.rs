@@ -15,6 +15,23 @@ fn the_state_has_the_protocols_names_and_order() {
     assert!(serde_json::to_string(&nowhere).unwrap().contains(r#""current_room":null"#));
 }
 
+/// What passes between players stands in the state where there is any.
+#[test]
+fn the_state_has_trades_and_parties_at_its_end() {
+    let party =
+        r#"{"party_id":"p","name":"Heroes","leader":"al","members":["al"],"on_leader_left":"end"}"#;
+    let trade = r#"{"trade_id":"t","phase":"offered","revision":1,"from":"al","to":"bo","give":{"gold":5},"want":{},"expires_ms":7}"#;
+    let more = format!(r#","trades":[{trade}],"party":{party},"invitations":[{party}]}}"#);
+    let whole = format!("{}{more}", STATE.strip_suffix('}').unwrap());
+    let state: PlayerState = serde_json::from_str(&whole).unwrap();
+    assert_eq!(serde_json::to_string(&state).unwrap(), whole);
+    let none = whole.replace(&more, r#","trades":[],"party":null,"invitations":[]}"#);
+    assert_eq!(
+        serde_json::to_string(&serde_json::from_str::<PlayerState>(&none).unwrap()).unwrap(),
+        STATE
+    );
+}
+
 #[test]
 fn a_welcome_has_the_protocols_names() {
     let state: PlayerState = serde_json::from_str(STATE).unwrap();
@@ -44,13 +61,23 @@ fn every_event_goes_there_and_back() {
         json!({"ev": "room", "tick": 1, "in": 2, "e": [[1, 2, 3, 4, 5]], "gone": []}),
         json!({"ev": "leaderboard", "top": [["al", "Al", 3, 1]]}),
         json!({"ev": "drain", "retry_after_ms": 100}),
-        json!({"ev": "coins", "at": [[1, 2, 3]], "taken": []}),
+        json!({"ev": "coins", "at": [[1, 2, 3]], "taken": [4], "full": true}),
+        json!({"ev": "coins", "at": [], "taken": []}),
+        json!({"ev": "trade", "trade_id": "t", "phase": "offered", "revision": 1, "from": "al",
+            "to": "bo", "give": {"gold": 5, "items": [{"item_id": "a", "quantity": 2}]},
+            "want": {}, "expires_ms": 7}),
+        json!({"ev": "trade", "trade_id": "t", "phase": "cancelled", "revision": 2, "from": "al",
+            "to": "bo", "give": {}, "want": {"gold": 1}, "expires_ms": 7, "why": "al left"}),
+        json!({"ev": "party", "party": null, "by": "al", "what": "kicked"}),
+        json!({"ev": "party", "party": {"party_id": "p", "name": "Heroes", "leader": "al",
+            "members": ["al", "bo"], "on_leader_left": "pass_on"}, "what": "created"}),
+        json!({"ev": "later", "at": [[1, 2, 3]]}),
     ];
     for value in events {
         let text = value.to_string();
         let event: Event = serde_json::from_str(&text).unwrap();
         let known = !matches!(event, Event::Unknown(_));
-        assert_eq!(known, value["ev"] != "coins", "{text}");
+        assert_eq!(known, value["ev"] != "later", "{text}");
         assert_eq!(serde_json::to_value(&event).unwrap(), value);
     }
 }

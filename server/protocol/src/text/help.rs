@@ -14,7 +14,7 @@ const fn row(word: &'static str, usage: &'static str, what: &'static str) -> Hel
 }
 
 /// Every word, in the order of the overview.
-const HELP: [Help; 22] = [
+const HELP: [Help; 28] = [
     row(
         "login",
         "login NAME [TOKEN]",
@@ -57,7 +57,35 @@ const HELP: [Help; 22] = [
         "Uses an item by its id or a word of its name: use potion gives back 50 health.",
     ),
     row("gold", "gold", "Shows how much gold you have."),
+    row(
+        "trade",
+        "trade [PLAYER GOODS [for GOODS]]",
+        "Offers your GOODS to PLAYER for theirs: trade bob sword 1 for gold 20. Items go by id or a \
+         word of their name, several are joined by and, nothing is nothing: trade bob nothing for \
+         potion 2 and gold 5. What you offer is reserved until the offer ends. Alone it shows the \
+         open offers.",
+    ),
+    row(
+        "gift",
+        "gift PLAYER GOODS",
+        "Gives PLAYER your GOODS for nothing: gift bob potion 1 and gold 3.",
+    ),
+    row("accept", "accept OFFER", "Accepts an offer, called by its number: accept 1."),
+    row(
+        "counter",
+        "counter OFFER GOODS [for GOODS]",
+        "Answers an offer with your own terms, your GOODS first: counter 1 potion 2 for gold 5.",
+    ),
+    row("cancel", "cancel OFFER", "Takes your offer back, or declines another's: cancel 1."),
     row("say", "say TEXT", "Speaks to everybody in the room, up to 200 characters."),
+    row(
+        "party",
+        "party [create NAME [end|pass on] | invite PLAYER | kick PLAYER | accept [PARTY] | leave | \
+         say TEXT | join ROOM]",
+        "Alone it shows your party and your invitations. A party's leader invites, sends away, and \
+         leads all of it into a room or nobody; when the leader leaves, the party ends or is passed \
+         on, which it is unless you say end. PARTY is a name, an id or a leader.",
+    ),
     row("who", "who", "Shows who is connected, and in which room."),
     row("rooms", "rooms", "Shows the rooms and how full they are."),
     row("top", "top", "Shows the leaderboard: the players with the highest score."),
@@ -79,9 +107,10 @@ const HELP: [Help; 22] = [
 ];
 
 /// The words alone, for suggestions.
-pub(super) const WORDS: [&str; 22] = [
+pub(super) const WORDS: [&str; 28] = [
     "login", "join", "leave", "attack", "special", "defend", "heal", "move", "look", "inv", "use",
-    "gold", "say", "who", "rooms", "top", "state", "watch", "json", "ping", "help", "quit",
+    "gold", "trade", "gift", "accept", "counter", "cancel", "say", "party", "who", "rooms", "top",
+    "state", "watch", "json", "ping", "help", "quit",
 ];
 
 fn find(word: &str) -> Option<&'static Help> {

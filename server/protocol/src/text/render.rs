@@ -4,6 +4,8 @@
 //! others pass through [`plain`], so that one line stays one line and no terminal is driven.
 //! Functions return lines without the last newline.
 
+pub mod dealing;
+
 use serde::de::DeserializeOwned;
 
 use crate::client::{MoveType, Verb};
@@ -160,7 +162,7 @@ pub fn state(state: &PlayerState) -> String {
     let room = state.current_room.as_ref();
     let room = room.map_or_else(|| "no room".to_owned(), |room| plain(&room.room_name));
     format!(
-        "{} ({}), {}, in {room} at {},{}; health {}/{}, gold {}, level {}, xp {}, score {}; {}",
+        "{} ({}), {}, in {room} at {},{}; health {}/{}, gold {}, level {}, xp {}, score {}; {}{}",
         state.player_id,
         plain(&state.display_name),
         state.status.as_str(),
@@ -172,7 +174,8 @@ pub fn state(state: &PlayerState) -> String {
         state.level,
         state.xp,
         state.score,
-        inventory(&state.inventory)
+        inventory(&state.inventory),
+        dealing::of_state(state)
     )
 }
 
@@ -246,7 +249,8 @@ pub fn pong(pong: &Pong) -> String {
 }
 
 /// An event as a line; none for those that say nothing new in words (state changes, which the
-/// replies and notices tell already, and what this version does not know).
+/// replies and notices tell already, and what this version does not know) and for trades and
+/// parties, which are told by [`dealing::event`].
 ///
 /// `name_of` knows the display names of the room's entity numbers. Room, roster and leaderboard
 /// events have lines too: whether they are sent is the watcher's choice.
@@ -273,7 +277,7 @@ pub fn event(event: &Event, name_of: impl Fn(u32) -> Option<String>) -> Option<S
 fn say(said: &SayEvent) -> String {
     let text = plain(&said.text);
     match &said.party {
-        Some(party) => format!("* [{}] {}: {text}", plain(party), said.from),
+        Some(_) => format!("* {} to the party: {text}", said.from),
         None => format!("* {}: {text}", said.from),
     }
 }

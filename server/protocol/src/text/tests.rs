@@ -84,7 +84,8 @@ fn moves_go_by_the_compass() {
 #[test]
 fn what_is_wrong_is_said() {
     assert_eq!(refused("atack bob"), "unknown_verb: atack (did you mean attack?)");
-    assert_eq!(refused("trade bob sword"), r#"unknown_verb: trade ("help" lists the words)"#);
+    assert_eq!(refused("trad bob sword"), "unknown_verb: trad (did you mean trade?)");
+    assert_eq!(refused("xyzzy"), r#"unknown_verb: xyzzy ("help" lists the words)"#);
     assert_eq!(refused("login"), "bad_args: usage: login NAME [TOKEN]");
     assert_eq!(refused("leave now"), "bad_args: usage: leave");
     assert_eq!(refused("attack bob now"), "bad_args: usage: attack [PLAYER]");

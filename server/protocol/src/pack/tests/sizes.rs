@@ -10,9 +10,12 @@ use serde_json::value::RawValue;
 
 use super::*;
 use crate::codes::ErrorCode;
-use crate::ids::{PlayerId, RoomId};
+use crate::goods::{Goods, GoodsItem};
+use crate::ids::{PartyId, PlayerId, RoomId, TradeId};
 use crate::server::{
-    CombatEvent, DrainEvent, ErrorBody, NoticeEvent, PlayerEvent, SayEvent, Welcome, WelcomeKind,
+    CoinRow, CoinsEvent, CombatEvent, DrainEvent, ErrorBody, NoticeEvent, OnLeaderLeft,
+    PartyChange, PartyEvent, PartyInfo, PlayerEvent, SayEvent, TradeEvent, TradePhase, Welcome,
+    WelcomeKind,
 };
 
 const TABLE: &str = concat!(env!("CARGO_MANIFEST_DIR"), "/fixtures/sizes.txt");
@@ -35,6 +38,15 @@ fn said(kind: &'static str, id: Option<u64>, verb: Verb) -> Size {
 
 fn player(id: &str) -> PlayerId {
     PlayerId::new(id).unwrap()
+}
+
+fn gold(gold: u64) -> Goods {
+    Goods { gold: Some(gold), items: vec![] }
+}
+
+fn sword() -> Goods {
+    let item = GoodsItem { item_id: "sword-001".into(), quantity: 1 };
+    Goods { gold: None, items: vec![item] }
 }
 
 fn greeting(kind: WelcomeKind) -> String {
@@ -79,10 +91,35 @@ fn events() -> Vec<Size> {
     };
     let notice = NoticeEvent { text: text.into(), from: Some("alice".into()) };
     let say = SayEvent { from: player("alice"), text: "hello, dungeon".into(), party: None };
+    let trade = TradeEvent {
+        trade_id: TradeId::new("19a1b2c3d4e-9f8e7d6c").unwrap(),
+        phase: TradePhase::Offered,
+        revision: 1,
+        from: player("alice"),
+        to: player("bob"),
+        give: sword(),
+        want: gold(20),
+        expires_ms: NOW_MS,
+        why: None,
+    };
+    let party = PartyInfo {
+        party_id: PartyId::new("19a1b2c3d4e-9f8e7d6c").unwrap(),
+        name: "The Heroes".into(),
+        leader: player("alice"),
+        members: vec![player("alice"), player("bob")],
+        on_leader_left: OnLeaderLeft::PassOn,
+    };
+    let (party, by) = (Some(party), Some(player("bob")));
+    let party = PartyEvent { party, by, what: PartyChange::Joined };
+    let at = vec![CoinRow { coin: 1_234, x: 2_048, y: 2_012 }];
+    let coins = CoinsEvent { at, taken: vec![], full: false };
     vec![
         told("events, player", &numbered(&Event::Player(PlayerEvent { set }))),
         told("events, notice", &numbered(&Event::Notice(notice))),
         told("events, combat", &numbered(&Event::Combat(combat))),
+        told("events, trade", &numbered(&Event::Trade(trade))),
+        told("events, party", &numbered(&Event::Party(party))),
+        told("coins, 1 new", &frame::event(&Event::Coins(coins))),
         told("say", &frame::event(&Event::Say(say))),
         told("drain", &frame::event(&Event::Drain(DrainEvent { retry_after_ms: 500 }))),
     ]
@@ -127,11 +164,15 @@ fn verbs() -> Vec<Size> {
         target_player_id: Some(player("bob")),
         event_id: None,
     };
+    let offer = Verb::TradeOffer { to: player("bob"), give: sword(), want: gold(20) };
+    let trade_id = TradeId::new("19a1b2c3d4e-9f8e7d6c").unwrap();
     vec![
         said("input of 1 step", None, input(1)),
         said("input of 3 steps", None, input(3)),
         said("join_room", Some(41), Verb::JoinRoom { room_id: RoomId::new("dungeon-7").unwrap() }),
         said("execute_move", Some(41), blow),
+        said("trade_offer", Some(41), offer),
+        said("trade_accept", Some(41), Verb::TradeAccept { trade_id, revision: Some(1) }),
     ]
 }
 

@@ -133,7 +133,10 @@ fn look_shows_who_is_where() {
 fn events_are_lines_or_nothing() {
     let line = |json: &str| line_of(json).unwrap_or_default();
     assert_eq!(line(r#"{"ev":"say","from":"alice","text":"hi"}"#), "* alice: hi");
-    assert_eq!(line(r#"{"ev":"say","from":"al","text":"hi","party":"p"}"#), "* [p] al: hi");
+    assert_eq!(
+        line(r#"{"ev":"say","from":"al","text":"hi","party":"p"}"#),
+        "* al to the party: hi"
+    );
     assert_eq!(
         line(r#"{"ev":"drain","retry_after_ms":500}"#),
         "* drain: this node stops; connect again in 500 ms"
