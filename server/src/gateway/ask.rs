@@ -148,6 +148,10 @@ impl Socket {
             Line::Quit => self.consider_line(line, Verb::Logout {}, None).await,
             Line::Verb(verb) => self.consider_line(line, verb, None).await,
             Line::Move { steps } => self.consider_line(line, input(steps), None).await,
+            Line::Ask(ask) => {
+                let want = Some(Want::Ask(Box::new(ask)));
+                self.consider_line(line, Verb::GetState {}, want).await
+            }
             Line::Look => self.consider_line(line, Verb::GetState {}, Some(Want::Look)).await,
             Line::Gold => self.consider_line(line, Verb::GetState {}, Some(Want::Gold)).await,
             Line::Use { word } => {
@@ -222,12 +226,12 @@ impl Socket {
     }
 
     /// Gives a line an id where its verb needs one, and remembers what the answer is for.
-    fn number(&mut self, verb: &Verb, want: Want) -> Option<u64> {
+    pub(super) fn number(&mut self, verb: &Verb, want: Want) -> Option<u64> {
         if !matches!(verb.class(), Class::Command | Class::Query) {
             return None;
         }
         self.last_id += 1;
-        if matches!(want, Want::Use(_)) {
+        if matches!(want, Want::Use(_) | Want::Ask(_)) {
             self.session.pause(self.edge.clock.now_ms());
             self.sooner = true;
         }
@@ -411,7 +415,7 @@ impl Socket {
     }
 
     /// Passes a command or a query on to the player's actor, after the input that came before it.
-    fn pass(&mut self, id: Option<u64>, verb: Verb) {
+    pub(super) fn pass(&mut self, id: Option<u64>, verb: Verb) {
         let Some(bound) = self.session.bound() else { return };
         let (actor, session) = (ActorId::player(&bound.player), bound.session);
         let connection = self.seat.connection.clone();

@@ -215,7 +215,9 @@ impl Gate {
         let commands = || check(&self.commands, Limit::Commands);
         match (verb, verb.class()) {
             (Verb::Ping { .. }, _) | (_, Class::Input) => check(&self.inputs, Limit::Inputs),
-            (Verb::Say { .. }, _) => commands().and_then(|()| check(&self.says, Limit::Says)),
+            (Verb::Say { .. } | Verb::PartySay { .. }, _) => {
+                commands().and_then(|()| check(&self.says, Limit::Says))
+            }
             _ => commands(),
         }
     }
@@ -381,6 +383,8 @@ mod tests {
         let say = Verb::Say { text: "hi".into() };
         assert_eq!((gate.check(&say), gate.check(&say)), (Ok(()), Ok(())));
         assert_eq!(gate.check(&say).map_err(|met| met.limit), Err(Limit::Says));
+        let to_party = Verb::PartySay { text: "hi".into() };
+        assert_eq!(gate.check(&to_party).map_err(|met| met.limit), Err(Limit::Says), "too");
         assert_eq!(gate.check(&Verb::LeaveRoom {}), Ok(()));
     }
 

@@ -8,6 +8,8 @@ use std::collections::VecDeque;
 
 use holdfast_protocol::client::Verb;
 use holdfast_protocol::server::{EntityRow, PlayerState, RoomInfo};
+use holdfast_protocol::text::dealing::Ask;
+use holdfast_protocol::text::known::Known;
 use holdfast_protocol::text::render;
 
 use super::view::Member;
@@ -28,6 +30,8 @@ pub enum Want {
     Look,
     /// The item that a word means, to use it then.
     Use(String),
+    /// What a line about trades and parties means by the state, to do it then.
+    Ask(Box<Ask>),
 }
 
 /// A person's side of a socket.
@@ -37,6 +41,8 @@ pub struct Lines {
     pub json: bool,
     /// Room frames a second, where they are wanted.
     pub watch_hz: Option<u8>,
+    /// What was told of trades and goods.
+    pub known: Known,
     waiting: VecDeque<(u64, Want)>,
     /// The number after the newest step of this session.
     next_step: u64,

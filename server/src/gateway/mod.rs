@@ -38,6 +38,7 @@ pub mod batch;
 mod beat;
 pub mod board;
 pub mod counters;
+mod dealing;
 pub mod exchange;
 pub mod finder;
 mod http;

@@ -4,6 +4,7 @@ use std::time::Duration;
 
 use axum::extract::ws::Message;
 use bytes::Bytes;
+use holdfast_protocol::client::Verb;
 use holdfast_protocol::codes::{CloseCode, ErrorCode};
 use holdfast_protocol::frame;
 use holdfast_protocol::movement::STEP_MS;
@@ -75,6 +76,9 @@ impl Socket {
         self.sooner = true;
         // In words it may be two lines: a message each, as terminals' tools show them.
         for line in self.welcome(&asked, &attached, token, now_ms).lines() {
+            self.feed(line).await?;
+        }
+        for line in self.recall(&attached.state) {
             self.feed(line).await?;
         }
         for (seq, evs) in &attached.replay {
@@ -166,7 +170,7 @@ impl Socket {
     async fn reject(&mut self, id: Option<u64>, outcome: &Outcome) -> Flow {
         // `pending` is no last word: the answer still comes, under the same id.
         let last = !matches!(&outcome.result, Err(reject) if reject.code == PENDING);
-        if last && matches!(self.take_want(id), Some(Want::Use(_))) {
+        if last && matches!(self.take_want(id), Some(Want::Use(_) | Want::Ask(_))) {
             self.session.go_on();
         }
         if id.is_none() {
@@ -209,6 +213,9 @@ impl Socket {
         if let Some(Want::Use(word)) = &want {
             return Box::pin(self.use_item(word, body)).await;
         }
+        if let Some(Want::Ask(ask)) = &want {
+            return Box::pin(self.understand(id, ask, body)).await;
+        }
         let text = match (self.session.form(), id) {
             (Form::Lines, _) => self.words(want.as_ref(), body, seq, dup),
             (Form::Json, Some(id)) => frame::reply_ok(id, body, seq, dup),
@@ -219,18 +226,27 @@ impl Socket {
     }
 
     /// An `ok` in words.
-    fn words(&self, want: Option<&Want>, body: &str, seq: Option<u64>, dup: bool) -> String {
+    fn words(&mut self, want: Option<&Want>, body: &str, seq: Option<u64>, dup: bool) -> String {
+        let dealt = match want {
+            Some(Want::Verb(verb)) => self.dealt(verb, body),
+            _ => None,
+        };
+        if let Some(dealt) = dealt {
+            return render::ok(seq, dup, &dealt);
+        }
         let own = self.session.bound().map(|bound| bound.player.as_str()).unwrap_or_default();
         let state = || serde_json::from_str::<PlayerState>(body).ok();
         match want {
             Some(Want::Verb(verb)) => {
                 let members = match verb {
-                    holdfast_protocol::client::Verb::JoinRoom { room_id } => {
-                        self.edge.hub.members_of(room_id.as_str())
-                    }
+                    Verb::JoinRoom { room_id } => self.edge.hub.members_of(room_id.as_str()),
                     _ => Vec::new(),
                 };
-                render::reply(verb, body, seq, dup, &lines::others(&members, own))
+                let said = render::reply(verb, body, seq, dup, &lines::others(&members, own));
+                match verb {
+                    Verb::GetInventory {} => said + &self.reserved(),
+                    _ => said,
+                }
             }
             Some(Want::Gold) => {
                 let gold = state().map(|state| render::gold(state.gold));
@@ -241,13 +257,14 @@ impl Socket {
                 let look = state().map(|state| lines::look(&state, &members));
                 render::ok(seq, dup, &look.unwrap_or_default())
             }
-            Some(Want::Use(_)) | None => render::ok(seq, dup, ""),
+            Some(Want::Use(_) | Want::Ask(_)) | None => render::ok(seq, dup, ""),
         }
     }
 
     /// Numbered events: one frame as JSON, one message each in words.
     async fn events(&mut self, seq: u64, evs: &Bytes) -> Flow {
         if self.session.form() == Form::Json {
+            self.learn(evs);
             return self.feed(speak::events(seq, evs)).await;
         }
         let list = format!("[{}]", utf8(evs));
@@ -273,6 +290,9 @@ impl Socket {
     }
 
     async fn event_words(&mut self, event: &Event) -> Flow {
+        if let Some(words) = self.dealing_words(event) {
+            return self.feed(words).await;
+        }
         let members = match event {
             Event::Room(_) => self.edge.hub.members(&self.seat),
             _ => Vec::new(),

@@ -14,8 +14,9 @@ use axum::response::{IntoResponse, Response};
 use holdfast_protocol::client::{self, Class, EVENT_ID_LEN_MAX, MoveType, Verb};
 use holdfast_protocol::codes::ErrorCode;
 use holdfast_protocol::edge::Request as Ask;
-use holdfast_protocol::ids::{ActorId, PlayerId, RoomId};
-use holdfast_protocol::server::{MoveBody, RoomBody, UseBody};
+use holdfast_protocol::goods::Goods;
+use holdfast_protocol::ids::{ActorId, PartyId, PlayerId, RoomId, TradeId};
+use holdfast_protocol::server::{MoveBody, OnLeaderLeft, PartyBody, RoomBody, TradeBody, UseBody};
 use serde::{Deserialize, Serialize};
 use serde_json::value::RawValue;
 use utoipa::ToSchema;
@@ -63,6 +64,49 @@ enum Order {
         #[schema(min_length = 1, max_length = 200)]
         text: String,
     },
+    /// Offers a trade; what is given is reserved until it ends.
+    TradeOffer { to: PlayerId, give: Option<Goods>, want: Option<Goods> },
+    /// Answers an offer with other terms.
+    TradeCounter {
+        trade_id: TradeId,
+        give: Option<Goods>,
+        want: Option<Goods>,
+        /// The terms that are answered; without it the newest.
+        #[schema(minimum = 1)]
+        revision: Option<u32>,
+    },
+    /// Accepts an offer.
+    TradeAccept {
+        trade_id: TradeId,
+        /// The terms that are accepted; without it the newest.
+        #[schema(minimum = 1)]
+        revision: Option<u32>,
+    },
+    /// Takes an offer back, or declines it.
+    TradeCancel { trade_id: TradeId },
+    /// Gives goods for nothing.
+    Gift { to: PlayerId, give: Goods },
+    /// Begins a party.
+    PartyCreate {
+        #[schema(min_length = 1, max_length = 32)]
+        name: String,
+        on_leader_left: OnLeaderLeft,
+    },
+    /// Invites a player into the own party.
+    PartyInvite { player: PlayerId },
+    /// Sends a member away, or takes an invitation back.
+    PartyKick { player: PlayerId },
+    /// Joins the party of an invitation.
+    PartyAccept { party_id: PartyId },
+    /// Leaves the party.
+    PartyLeave {},
+    /// Speaks to the party.
+    PartySay {
+        #[schema(min_length = 1, max_length = 200)]
+        text: String,
+    },
+    /// Enters a room with the whole party, or not at all.
+    PartyJoinRoom { room_id: RoomId },
     /// Ends the session, if there is one, and leaves.
     Logout {},
     /// Has the player receive a notification; only with a service's token.
@@ -93,6 +137,8 @@ enum Outcome {
     Move(MoveBody),
     Room(RoomBody),
     Use(UseBody),
+    Trade(TradeBody),
+    Party(PartyBody),
     /// Nothing to tell.
     Empty {},
 }
@@ -274,7 +320,7 @@ pub(super) async fn command(
         return Err(Failure::of(ErrorCode::Unauthorized, message));
     }
     let key = key(&headers, event_id)?;
-    let says = matches!(request, Ask::Verb(Verb::Say { .. }));
+    let says = matches!(request, Ask::Verb(Verb::Say { .. } | Verb::PartySay { .. }));
     edge.door.command(service, &player, says).map_err(|TooMuch { limit, wait_ms }| {
         edge.counters.count_limit(limit);
         let failure = Failure::of(ErrorCode::RateLimited, "too many commands; slow down");
@@ -311,11 +357,15 @@ mod tests {
         let wanted = read(br#"{"do":"join_room","args":{"room_id":"den"},"wait":false}"#).unwrap();
         assert!(wanted.signal && matches!(wanted.request, Ask::Verb(Verb::JoinRoom { .. })));
         assert!(!read(br#"{"do":"leave_room"}"#).unwrap().signal);
+        let gift = br#"{"do":"gift","args":{"to":"bob","give":{"gold":3}}}"#;
+        assert!(matches!(read(gift).unwrap().request, Ask::Verb(Verb::Gift { .. })));
         for (body, code) in [
             (r#"{"do":"get_state"}"#, "unknown_verb"),
             (r#"{"do":"input","args":{"seq":1,"steps":[[1,0,0]]}}"#, "unknown_verb"),
             (r#"{"do":"jion_room"}"#, "unknown_verb"),
             (r#"{"do":"join_room"}"#, "bad_args"),
+            (r#"{"do":"gift","args":{"to":"bob","give":{}}}"#, "bad_args"),
+            (r#"{"do":"trade_accept","args":{}}"#, "bad_args"),
             (r#"{"do":7}"#, "bad_args"),
             (r#"{"do":"leave_room","wait":"yes"}"#, "bad_args"),
             (r#"{"do":"notify","args":{"text":""}}"#, "bad_args"),
