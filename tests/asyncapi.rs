@@ -11,7 +11,9 @@ use std::path::{Path, PathBuf};
 
 use holdfast_protocol::client::{self, INTEGER_MAX, MoveType, VERBS};
 use holdfast_protocol::codes::{CloseCode, ErrorCode};
-use holdfast_protocol::server::{Event, ServerMessage, Status};
+use holdfast_protocol::server::{
+    Event, OnLeaderLeft, PartyChange, ServerMessage, Status, TradePhase,
+};
 use serde_json::{Map, Value, json};
 
 use samples::{Sample, Side};
@@ -25,8 +27,30 @@ fn choices(field: &str) -> Option<Value> {
     let moves = [MoveType::Attack, MoveType::Defend, MoveType::Heal, MoveType::Special];
     let statuses =
         [Status::Online, Status::InRoom, Status::InCombat, Status::Idle, Status::Offline];
+    let phases = [
+        TradePhase::Offered,
+        TradePhase::Countered,
+        TradePhase::Committed,
+        TradePhase::Cancelled,
+        TradePhase::Expired,
+    ];
+    let changes = [
+        PartyChange::Created,
+        PartyChange::Invited,
+        PartyChange::Withdrawn,
+        PartyChange::Joined,
+        PartyChange::Left,
+        PartyChange::Kicked,
+        PartyChange::Led,
+        PartyChange::Ended,
+        PartyChange::Entered,
+    ];
+    let ends = [OnLeaderLeft::End, OnLeaderLeft::PassOn];
     match field {
         "move_type" => Some(json!(moves.map(MoveType::as_str))),
+        "phase" => Some(json!(phases)),
+        "what" => Some(json!(changes)),
+        "on_leader_left" => Some(json!(ends)),
         "status" => Some(json!(statuses.map(Status::as_str))),
         "code" => Some(json!(ErrorCode::ALL.map(ErrorCode::as_str))),
         _ => None,

@@ -3,12 +3,14 @@
 
 use holdfast_protocol::client::{self, ClientMessage, MoveType, Step, Verb};
 use holdfast_protocol::codes::ErrorCode;
+use holdfast_protocol::goods::{Goods, GoodsItem};
 use holdfast_protocol::server::{
-    Activation, Buff, CombatEvent, Cooldown, DrainEvent, EntityRow, ErrorBody, Event, Events,
-    InventoryBody, InventoryItem, LeaderboardEvent, Limits, MoveBody, NoticeEvent, Notification,
-    PlayerEvent, PlayerState, Pong, RefreshBody, RoomBody, RoomEvent, RoomInfo, RoomsBody,
-    RosterEvent, RosterRow, SayEvent, ServerMessage, Status, StatusBody, TopBody, TopRow, UseBody,
-    Welcome, WelcomeKind, WhoBody, WhoRow,
+    Activation, Buff, CoinRow, CoinsEvent, CombatEvent, Cooldown, DrainEvent, EntityRow, ErrorBody,
+    Event, Events, InventoryBody, InventoryItem, LeaderboardEvent, Limits, MoveBody, NoticeEvent,
+    Notification, OnLeaderLeft, PartyBody, PartyChange, PartyEvent, PartyInfo, PlayerEvent,
+    PlayerState, Pong, RefreshBody, RoomBody, RoomEvent, RoomInfo, RoomsBody, RosterEvent,
+    RosterRow, SayEvent, ServerMessage, Status, StatusBody, TopBody, TopRow, TradeBody, TradeEvent,
+    TradePhase, UseBody, Welcome, WelcomeKind, WhoBody, WhoRow,
 };
 use serde::Serialize;
 use serde::de::DeserializeOwned;
@@ -32,13 +34,16 @@ pub struct Sample {
 }
 
 /// Every event by its name on the wire.
-pub const EVENTS: [&str; 11] = [
+pub const EVENTS: [&str; 14] = [
     "welcome",
     "resumed",
     "resync",
     "player",
     "notice",
     "combat",
+    "trade",
+    "party",
+    "coins",
     "say",
     "roster",
     "room",
@@ -141,6 +146,48 @@ fn verbs() -> Vec<(Verb, &'static str)> {
         (Verb::Input { seq: 1, steps }, "Steps of movement; needs no id."),
         (Verb::UseItem { item_id: "potion-001".to_owned() }, "Uses an item."),
         (Verb::Say { text: "hello to all".to_owned() }, "Speaks to the room."),
+    ]
+    .into_iter()
+    .chain(dealings())
+    .chain(questions())
+    .collect()
+}
+
+fn goods(gold: u64) -> Goods {
+    let item = GoodsItem { item_id: "potion-001".to_owned(), quantity: 1 };
+    Goods { gold: Some(gold), items: vec![item] }
+}
+
+/// Verbs between players.
+fn dealings() -> Vec<(Verb, &'static str)> {
+    let bob = || "bob".parse().expect("a player id");
+    let trade = || "19a1b2c3d4e-9f8e7d6c".parse().expect("a trade id");
+    let (give, want, revision) = (goods(5), goods(20), Some(1));
+    let counter =
+        Verb::TradeCounter { trade_id: trade(), give: give.clone(), want: want.clone(), revision };
+    let create =
+        Verb::PartyCreate { name: "Heroes".to_owned(), on_leader_left: OnLeaderLeft::PassOn };
+    let (party_id, room_id) = (party().party_id, "dungeon-7".parse().expect("a room id"));
+    vec![
+        (Verb::TradeOffer { to: bob(), give: give.clone(), want }, "Offers a trade."),
+        (counter, "Answers an offer with other terms."),
+        (Verb::TradeAccept { trade_id: trade(), revision }, "Accepts an offer."),
+        (Verb::TradeCancel { trade_id: trade() }, "Takes an offer back, or declines it."),
+        (Verb::Gift { to: bob(), give }, "Gives goods for nothing."),
+        (create, "Begins a party."),
+        (Verb::PartyInvite { player: bob() }, "Invites a player into the own party."),
+        (Verb::PartyKick { player: bob() }, "Sends a member away, or takes an invitation back."),
+        (Verb::PartyAccept { party_id }, "Joins the party of an invitation."),
+        (Verb::PartyLeave {}, "Leaves the party."),
+        (Verb::PartySay { text: "hello, party".to_owned() }, "Speaks to the party."),
+        (Verb::PartyJoinRoom { room_id }, "Enters a room with the whole party, or not at all."),
+    ]
+}
+
+/// Verbs that change nothing, and those of the connection.
+fn questions() -> Vec<(Verb, &'static str)> {
+    let token = || "a.signed.token".to_owned();
+    vec![
         (Verb::GetState {}, "Asks for the state."),
         (Verb::GetInventory {}, "Asks for the inventory."),
         (Verb::GetStatus {}, "Asks for the status."),
@@ -152,6 +199,30 @@ fn verbs() -> Vec<(Verb, &'static str)> {
         (Verb::Ping { t: 17.into() }, "Asks for a sign of life; needs no id."),
         (Verb::Logout {}, "Ends the session."),
     ]
+}
+
+fn trade() -> TradeEvent {
+    TradeEvent {
+        trade_id: "19a1b2c3d4e-9f8e7d6c".parse().expect("a trade id"),
+        phase: TradePhase::Cancelled,
+        revision: 1,
+        from: "alice".parse().expect("a player id"),
+        to: "bob".parse().expect("a player id"),
+        give: goods(5),
+        want: goods(20),
+        expires_ms: 1_795_345_279_097,
+        why: Some("bob declined".to_owned()),
+    }
+}
+
+fn party() -> PartyInfo {
+    PartyInfo {
+        party_id: "19a1b2c3d4e-1a2b3c4d".parse().expect("a party id"),
+        name: "Heroes".to_owned(),
+        leader: "alice".parse().expect("a player id"),
+        members: vec!["alice".parse().expect("a player id")],
+        on_leader_left: OnLeaderLeft::PassOn,
+    }
 }
 
 fn room_info() -> RoomInfo {
@@ -195,9 +266,9 @@ fn state() -> PlayerState {
             from: Some("host".to_owned()),
             at_ms: 1_795_345_219_097,
         }],
-        trades: Vec::new(),
-        party: None,
-        invitations: Vec::new(),
+        trades: vec![TradeEvent { phase: TradePhase::Offered, ..trade() }],
+        party: Some(party()),
+        invitations: vec![party()],
     }
 }
 
@@ -250,6 +321,11 @@ fn events() -> Vec<Sample> {
     };
     let said =
         SayEvent { from: alice(), text: "hello".to_owned(), party: Some("heroes".to_owned()) };
+    let changed =
+        PartyEvent { party: Some(party()), by: Some(alice()), what: PartyChange::Created };
+    let changed = Event::Party(changed);
+    let coin = CoinRow { coin: 12, x: 2_048, y: 2_012 };
+    let coins = CoinsEvent { at: vec![coin], taken: vec![11], full: true };
     let row = RosterRow { entity: 1, player: alice(), name: "Alice".to_owned() };
     let place = EntityRow { entity: 1, x: 2_048, y: 2_012, health: 75, flags: 1 };
     let room =
@@ -259,7 +335,10 @@ fn events() -> Vec<Sample> {
         numbered("player", "Fields of the state that changed.", Event::Player(PlayerEvent { set })),
         numbered("notice", "A sentence for the player.", Event::Notice(notice)),
         numbered("combat", "A blow, told to both.", Event::Combat(combat)),
-        told("said", "Chat.", &Event::Say(said)),
+        numbered("trade", "How far a trade is, told to both.", Event::Trade(trade())),
+        numbered("party", "A party changed; null where the reader is in none.", changed),
+        told("coins", "Coins on the floor of the room.", &Event::Coins(coins)),
+        told("said", "Chat; with party, of the own party.", &Event::Say(said)),
         told(
             "roster",
             "Whom the entity numbers mean.",
@@ -284,11 +363,25 @@ fn bodies() -> Vec<Sample> {
     let who = WhoRow { player, name: "Alice".to_owned(), room: "dungeon-7".parse().ok() };
     let player = "alice".parse().expect("an id");
     let top = TopRow { player, name: "Alice".to_owned(), score: 35, rank: 1 };
+    let trade = TradeBody { trade_id: trade().trade_id };
+    let party = PartyBody { party: Some(party()) };
     let room = RoomBody { room: Some(room_info()) };
     vec![
         ok("join_room", true, &room),
         ok("leave_room", true, &room),
         ok("execute_move", true, &MoveBody { damage: 25, xp: 10, health: 75 }),
+        ok("trade_offer", true, &trade),
+        ok("trade_counter", true, &trade),
+        ok("trade_accept", true, &trade),
+        ok("trade_cancel", true, &trade),
+        ok("gift", true, &trade),
+        ok("party_create", true, &party),
+        ok("party_invite", true, &party),
+        ok("party_kick", true, &party),
+        ok("party_accept", true, &party),
+        ok("party_leave", true, &party),
+        ok("party_say", true, &serde_json::Map::new()),
+        ok("party_join_room", true, &party),
         ok("use_item", true, &UseBody { item: potions(), health: 100 }),
         ok("say", true, &serde_json::Map::new()),
         ok("logout", true, &serde_json::Map::new()),

@@ -106,7 +106,8 @@ pub const LAST_ID: u64 = 1_000;
 
 /// Every row that is said in a session.
 pub fn all() -> Vec<Row> {
-    [shapes(), ids(), verbs(), arguments(), inputs(), rules(), lines()].concat()
+    let said = [shapes(), ids(), verbs(), arguments(), dealings(), inputs(), rules()].concat();
+    [said, lines(), dealing_lines()].concat()
 }
 
 fn shapes() -> Vec<Row> {
@@ -172,9 +173,8 @@ fn verbs() -> Vec<Row> {
         unknown("an empty verb", ""),
         unknown("a verb of 5,000 characters", &"v".repeat(5_000)),
         unknown("a name that a language knows", "__proto__"),
-        unknown("a trade, which is not there yet", "trade_offer"),
-        unknown("a gift, which is not there yet", "gift"),
-        unknown("a party, which is not there yet", "party_create"),
+        unknown("half a trade", "trade"),
+        unknown("half a party", "party_"),
     ]
 }
 
@@ -219,6 +219,76 @@ fn arguments() -> Vec<Row> {
         args("a hello as somebody else", "hello", r#"{"player":"bob"}"#),
         args("a resume without a seq", "resume", r#"{"token":"x"}"#),
         args("a resume from before 0", "resume", r#"{"token":"x","seq":-1}"#),
+    ]
+}
+
+fn dealings() -> Vec<Row> {
+    let goods = |goods: &str| format!(r#"{{"to":"bob","give":{goods}}}"#);
+    let gives = |what, given: &str| args(what, "gift", &goods(given));
+    let item = |id: &str, quantity: &str| {
+        format!(r#"{{"items":[{{"item_id":"{id}","quantity":{quantity}}}]}}"#)
+    };
+    let kinds: Vec<_> = (0..17).map(|n| format!(r#"{{"item_id":"i{n}","quantity":1}}"#)).collect();
+    let trade = |rest: &str| format!(r#"{{"trade_id":"t-1",{rest}}}"#);
+    vec![
+        args("an offer to nobody", "trade_offer", r#"{"give":{"gold":1}}"#),
+        args("an offer in capitals", "trade_offer", r#"{"to":"BOB","give":{"gold":1}}"#),
+        args("an offer of nothing for nothing", "trade_offer", r#"{"to":"bob"}"#),
+        args("two empty sides", "trade_offer", r#"{"to":"bob","give":{},"want":{"items":[]}}"#),
+        args("a wish below 1", "trade_offer", r#"{"to":"bob","want":{"gold":0}}"#),
+        args("a gift without goods", "gift", r#"{"to":"bob"}"#),
+        gives("a gift of nothing", "{}"),
+        gives("goods that are text", r#""gold""#),
+        gives("goods in a list", r#"["gold"]"#),
+        gives("gold of text", r#"{"gold":"5"}"#),
+        gives("gold below 0", r#"{"gold":-5}"#),
+        gives("half a coin", r#"{"gold":0.5}"#),
+        gives("more gold than there may be", r#"{"gold":1000000001}"#),
+        gives("gold beyond all numbers", r#"{"gold":99999999999999999999}"#),
+        gives("no sword", &item("sword-001", "0")),
+        gives("swords below 0", &item("sword-001", "-1")),
+        gives("more swords than there may be", &item("sword-001", "1000000001")),
+        gives("an item without an id", r#"{"items":[{"quantity":1}]}"#),
+        gives("an item without a name", &item("", "1")),
+        gives("a given item of 65 characters", &item(&"x".repeat(65), "1")),
+        gives("items that are an object", r#"{"items":{"sword-001":1}}"#),
+        gives("17 kinds of items", &format!(r#"{{"items":[{}]}}"#, kinds.join(","))),
+        gives(
+            "a sword twice",
+            r#"{"items":[{"item_id":"a","quantity":1},{"item_id":"a","quantity":1}]}"#,
+        ),
+        args("an acceptance of nothing", "trade_accept", "{}"),
+        args("a trade that is a number", "trade_accept", r#"{"trade_id":7}"#),
+        args("a trade in capitals", "trade_cancel", r#"{"trade_id":"T-1"}"#),
+        args(
+            "a trade of 65 characters",
+            "trade_cancel",
+            &format!(r#"{{"trade_id":"{}"}}"#, "t".repeat(65)),
+        ),
+        args("terms 0", "trade_accept", &trade(r#""revision":0"#)),
+        args("terms of text", "trade_accept", &trade(r#""revision":"1""#)),
+        args("counter-terms 0", "trade_counter", &trade(r#""give":{"gold":1},"revision":0"#)),
+        args("a counter-offer of nothing", "trade_counter", &trade(r#""give":{},"want":{}"#)),
+        args("a party without a name", "party_create", r#"{"name":"","on_leader_left":"end"}"#),
+        args("a party in two lines", "party_create", r#"{"name":"a\nb","on_leader_left":"end"}"#),
+        args(
+            "a party of 33 letters",
+            "party_create",
+            &format!(r#"{{"name":"{}","on_leader_left":"end"}}"#, "n".repeat(33)),
+        ),
+        args("a party that does not say how it ends", "party_create", r#"{"name":"heroes"}"#),
+        args(
+            "a party that ends in its own way",
+            "party_create",
+            r#"{"name":"heroes","on_leader_left":"stay"}"#,
+        ),
+        args("an invitation of nobody", "party_invite", "{}"),
+        args("an invitation in capitals", "party_invite", r#"{"player":"BOB"}"#),
+        args("a kick at a number", "party_kick", r#"{"player":7}"#),
+        args("a party without an id", "party_accept", "{}"),
+        args("a party's id with a space", "party_accept", r#"{"party_id":"the heroes"}"#),
+        args("nothing said to the party", "party_say", r#"{"text":""}"#),
+        args("a party into a path", "party_join_room", r#"{"room_id":"../den"}"#),
     ]
 }
 
@@ -272,7 +342,6 @@ fn lines() -> Vec<Row> {
         line("a word nobody knows", "xyzzy", "unknown_verb"),
         line("a word of 10,000 letters", "x".repeat(10_000), "unknown_verb"),
         line("a near miss in words", "atack bob", "unknown_verb"),
-        line("a trade in words", "trade bob sword 1 for gold 20", "unknown_verb"),
         line("a join without a room", "join", "bad_args"),
         line("a join of two rooms", "join den crypt", "bad_args"),
         line("a room with a bang", "join den!", "bad_args"),
@@ -302,5 +371,41 @@ fn lines() -> Vec<Row> {
         line("a login without a name", "login", "bad_args"),
         line("a login with a bang", "login alice!", "bad_args"),
         line("a login as somebody else", "login bob", "bad_args"),
+    ]
+}
+
+fn dealing_lines() -> Vec<Row> {
+    vec![
+        line("a trade with nobody in words", "trade b!b sword", "bad_args"),
+        line("a trade of no goods in words", "trade bob", "bad_args"),
+        line("gold without a number", "trade bob gold", "bad_args"),
+        line("a trade of nothing for nothing", "trade bob nothing for nothing", "bad_args"),
+        line("two prices", "trade bob sword for gold 1 for gold 2", "bad_args"),
+        line("no swords in words", "gift bob sword 0", "bad_args"),
+        line("gold below 0 in words", "gift bob gold -5", "bad_args"),
+        line("half a sword in words", "gift bob sword 0.5", "bad_args"),
+        line("too much gold in words", "gift bob gold 1000000001", "bad_args"),
+        line("too much gold in two pieces", "gift bob gold 1000000000 and gold 1", "bad_args"),
+        line("an item of 10,000 letters", format!("gift bob {} 1", "x".repeat(10_000)), "bad_args"),
+        line("a gift with a price", "gift bob sword for gold 1", "bad_args"),
+        line("a gift of what is not there", "gift bob cheese", "no_such_item"),
+        line("a wish for what nobody has", "trade bob sword for cheese", "no_such_item"),
+        line("an acceptance of nothing in words", "accept", "bad_args"),
+        line("an offer that nobody made", "accept 1", "no_such_trade"),
+        line("an offer beyond all numbers", "cancel 99999999999!", "no_such_trade"),
+        line("an answer to no offer", "counter 7 gold 1", "no_such_trade"),
+        line("a party that dances", "party dance", "unknown_verb"),
+        line("a near miss of a party", "party crate heroes", "unknown_verb"),
+        line("a party without a name in words", "party create", "bad_args"),
+        line(
+            "a party's name of 33 letters",
+            format!("party create {}", "n".repeat(33)),
+            "bad_args",
+        ),
+        line("an invitation of two", "party invite bob carol", "bad_args"),
+        line("no invitation", "party accept", "no_such_party"),
+        line("no such invitation", "party accept heroes", "no_such_party"),
+        line("nothing said to the party in words", "party say", "bad_args"),
+        line("a party into a bang", "party join den!", "bad_args"),
     ]
 }

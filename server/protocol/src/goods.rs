@@ -20,8 +20,10 @@ pub const ITEM_NAMES: [(&str, &str); 2] =
 #[cfg_attr(feature = "openapi", derive(utoipa::ToSchema))]
 pub struct GoodsItem {
     /// Which item.
+    #[cfg_attr(feature = "openapi", schema(min_length = 1, max_length = 64))]
     pub item_id: String,
     /// How many: 1 to 1,000,000,000.
+    #[cfg_attr(feature = "openapi", schema(minimum = 1, maximum = 1_000_000_000))]
     pub quantity: u64,
 }
 
@@ -30,9 +32,11 @@ pub struct GoodsItem {
 #[cfg_attr(feature = "openapi", derive(utoipa::ToSchema))]
 pub struct Goods {
     /// Gold: 1 to 1,000,000,000; absent is none.
+    #[cfg_attr(feature = "openapi", schema(minimum = 1, maximum = 1_000_000_000))]
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub gold: Option<u64>,
     /// Items, each kind once; at most 16 kinds.
+    #[cfg_attr(feature = "openapi", schema(max_items = 16))]
     #[serde(default, skip_serializing_if = "Vec::is_empty")]
     pub items: Vec<GoodsItem>,
 }
