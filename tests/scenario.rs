@@ -60,7 +60,8 @@ async fn the_guides_scenario_holds_and_survives_restart_and_kill() {
     }
     let blow_id = alice.send(attack("bob")).await.unwrap();
     let blow = alice.reply(blow_id).await.unwrap();
-    assert_eq!(blow.body::<MoveBody>().unwrap(), MoveBody { damage: 25, xp: 10, health: 100 });
+    let body = MoveBody { damage: 25, xp: 10, health: 100, gold: 0 };
+    assert_eq!(blow.body::<MoveBody>().unwrap(), body);
     bob.wait_for("the notice", |bob| bob.mirror().notices().any(|(_, n)| n.text == NOTICE))
         .await
         .unwrap();

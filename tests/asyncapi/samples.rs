@@ -318,6 +318,7 @@ fn events() -> Vec<Sample> {
         target: Some(bob()),
         damage: 25,
         xp: 10,
+        gold: 12,
     };
     let said =
         SayEvent { from: alice(), text: "hello".to_owned(), party: Some("heroes".to_owned()) };
@@ -369,7 +370,7 @@ fn bodies() -> Vec<Sample> {
     vec![
         ok("join_room", true, &room),
         ok("leave_room", true, &room),
-        ok("execute_move", true, &MoveBody { damage: 25, xp: 10, health: 75 }),
+        ok("execute_move", true, &MoveBody { damage: 25, xp: 10, health: 75, gold: 12 }),
         ok("trade_offer", true, &trade),
         ok("trade_counter", true, &trade),
         ok("trade_accept", true, &trade),

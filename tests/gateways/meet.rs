@@ -53,7 +53,8 @@ async fn the_guides_scenario_holds_across_two_gateways() {
         assert_eq!(joined.room.unwrap().room_id.as_str(), "dungeon-7");
     }
     let blow = alice.command(attack("bob")).await.unwrap();
-    assert_eq!(blow.body::<MoveBody>().unwrap(), MoveBody { damage: 25, xp: 10, health: 100 });
+    let body = MoveBody { damage: 25, xp: 10, health: 100, gold: 0 };
+    assert_eq!(blow.body::<MoveBody>().unwrap(), body);
     let told = |bob: &Bot| bob.mirror().notices().any(|(_, notice)| notice.text == NOTICE);
     bob.wait_for("the notice", told).await.unwrap();
     let state: PlayerState = bob.query(Verb::GetState {}).await.unwrap();

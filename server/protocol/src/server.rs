@@ -17,8 +17,8 @@ use crate::codes::ErrorCode;
 use crate::ids::PlayerId;
 use crate::movement::{INPUT_STEPS_MAX, STEP_MS};
 pub use dealing::{
-    CoinRow, CoinsEvent, OnLeaderLeft, PartyBody, PartyChange, PartyEvent, PartyInfo, TradeBody,
-    TradeEvent, TradePhase,
+    COIN_REACH, CoinRow, CoinsEvent, OnLeaderLeft, PartyBody, PartyChange, PartyEvent, PartyInfo,
+    TradeBody, TradeEvent, TradePhase,
 };
 pub use event::{
     CombatEvent, DrainEvent, EntityRow, Event, Events, FLAG_DEFEATED, FLAG_DEFENDING,
@@ -37,6 +37,14 @@ pub use state::{
 )]
 fn is_false(flag: &bool) -> bool {
     !*flag
+}
+
+#[expect(
+    clippy::trivially_copy_pass_by_ref,
+    reason = "serde's skip_serializing_if passes a reference"
+)]
+fn is_zero(number: &u64) -> bool {
+    *number == 0
 }
 
 /// Which answer to hello or resume a [`Welcome`] is.

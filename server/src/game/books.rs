@@ -17,7 +17,15 @@ fn all(player: &Player) -> Stock {
 
 /// Whether a fact may change goods; most don't, and are not looked at further.
 fn matters(event: &Event) -> bool {
-    matches!(event, Event::Created { .. } | Event::ItemSet { .. } | Event::Deal { .. })
+    matches!(
+        event,
+        Event::Created { .. }
+            | Event::ItemSet { .. }
+            | Event::Deal { .. }
+            | Event::Coined { .. }
+            | Event::Looted { .. }
+            | Event::Robbed { .. }
+    )
 }
 
 /// Holds the goods after these facts against those before. Some: what is wrong, for operators.
@@ -57,6 +65,10 @@ fn expect(all: &mut Stock, event: &Event) {
             stock::take(&mut all.gold, &mut all.items, gave);
             all.add(got);
         }
+        Event::Coined { gold, .. } | Event::Looted { gold, .. } => {
+            all.gold = all.gold.saturating_add(*gold);
+        }
+        Event::Robbed { gold, .. } => all.gold = all.gold.saturating_sub(*gold),
         _ => {}
     }
 }

@@ -2,7 +2,8 @@
 //!
 //! A blow at another player takes two actors: the attacker's checks itself and tells, the
 //! target's checks the room, takes the damage and answers. Only with that answer does the
-//! attacker gain anything; a refused blow costs nothing.
+//! attacker gain anything; a refused blow costs nothing. A blow that defeats takes a tenth of the
+//! target's gold along.
 
 use std::sync::Arc;
 
@@ -28,6 +29,8 @@ pub const LEVEL_XP: u64 = 100;
 pub const HEAL_HEALTH: u32 = 15;
 /// Blows of one player that may be on their way.
 pub const SWINGS_MAX: usize = 16;
+/// A defeat costs one part in so many of the gold, rounded down.
+pub const DEFEAT_PARTS: u64 = 10;
 /// The kind of the defending buff.
 pub const DEFEND: &str = "defend";
 
@@ -129,28 +132,33 @@ fn cool_down(draft: &mut Draft<'_>, by: MoveType, from_ms: u64) {
 }
 
 fn moved_now(draft: &mut Draft<'_>, by: MoveType, damage: u64) {
-    let body = moved(draft, by, damage, None);
+    let body = moved(draft, by, (damage, 0), None);
     draft.reply(&body);
 }
 
 /// What every move that was made gives.
-fn moved(draft: &mut Draft<'_>, by: MoveType, damage: u64, target: Option<&str>) -> wire::MoveBody {
+fn moved(
+    draft: &mut Draft<'_>,
+    by: MoveType,
+    (damage, gold): (u64, u64),
+    target: Option<&str>,
+) -> wire::MoveBody {
     draft.record(Event::Moved { damage, xp: MOVE_XP });
     let me = draft.ctx.id.key();
-    push_combat(draft, by, (me, target), damage, MOVE_XP);
-    wire::MoveBody { damage, xp: MOVE_XP, health: draft.now.health }
+    push_combat(draft, by, (me, target), (damage, gold), MOVE_XP);
+    wire::MoveBody { damage, xp: MOVE_XP, health: draft.now.health, gold }
 }
 
 fn push_combat(
     draft: &mut Draft<'_>,
     move_type: MoveType,
     (by, target): (&str, Option<&str>),
-    damage: u64,
+    (damage, gold): (u64, u64),
     xp: u64,
 ) {
     let target = target.map(PlayerId::new).transpose();
     if let (Ok(by), Ok(target)) = (PlayerId::new(by), target) {
-        let event = wire::CombatEvent { move_type, by, target, damage, xp };
+        let event = wire::CombatEvent { move_type, by, target, damage, xp, gold };
         draft.push(&wire::Event::Combat(event));
     }
 }
@@ -167,13 +175,14 @@ pub(super) fn struck(draft: &mut Draft<'_>, from: &ActorId, blow: &ToPlayer) {
         Ok(()) => {
             let damage = if is_defending(draft) { damage / 2 } else { damage };
             take(draft, damage);
+            let gold = rob(draft, from, token);
             let me = draft.ctx.id.key();
-            push_combat(draft, by, (from.key(), Some(me)), damage, xp);
+            push_combat(draft, by, (from.key(), Some(me)), (damage, gold), xp);
             let by = by.as_str();
             let text =
                 format!("{name} attacked you for {damage} damage ({by} executed against {me})");
             notices::receive(draft, text, Some(from.key().to_owned()));
-            ToPlayer::BlowDone { token, damage }
+            ToPlayer::BlowDone { token, damage, gold }
         }
     };
     draft.tell(from.kind(), from.key(), &answer, false);
@@ -206,18 +215,43 @@ fn take(draft: &mut Draft<'_>, damage: u64) {
     }
 }
 
+/// What a defeat costs the target. It goes with the answer to the blow: I9.
+fn rob(draft: &mut Draft<'_>, by: &ActorId, token: Token) -> u64 {
+    let gold = if draft.now.health == 0 { draft.now.gold / DEFEAT_PARTS } else { 0 };
+    if gold > 0 {
+        draft.record(Event::Robbed { gold, by: by.key().into(), token });
+    }
+    gold
+}
+
+/// Gold from a defeat found nobody: it is the defeated player's again.
+pub(super) fn regain(draft: &mut Draft<'_>, token: Token, gold: u64) {
+    if gold > 0 {
+        draft.record(Event::Looted { gold, from: draft.ctx.id.key().into(), token });
+    }
+}
+
 /// The blow under that token, if it was at `from`.
 fn pending(draft: &Draft<'_>, from: &ActorId, token: Token) -> Option<Swing> {
     let swing = draft.now.swings.get(&token)?;
     (from.kind() == PLAYER && *swing.target == *from.key()).then(|| swing.clone())
 }
 
-/// The target took the blow.
-pub(super) fn done(draft: &mut Draft<'_>, from: &ActorId, token: Token, damage: u64) {
+/// The target took the blow. Its gold counts whether or not the blow is remembered: the target
+/// has it no more (I9).
+pub(super) fn done(
+    draft: &mut Draft<'_>,
+    from: &ActorId,
+    token: Token,
+    (damage, gold): (u64, u64),
+) {
+    if gold > 0 {
+        draft.record(Event::Looted { gold, from: from.key().into(), token });
+    }
     let Some(swing) = pending(draft, from, token) else { return };
     draft.record(Event::SwingEnded { token });
     cool_down(draft, swing.by, swing.at_ms);
-    let body = moved(draft, swing.by, damage, Some(&swing.target));
+    let body = moved(draft, swing.by, (damage, gold), Some(&swing.target));
     draft.complete(token, &body);
 }
 

@@ -171,6 +171,48 @@ pub enum Event {
         /// How many now; 0 removes it.
         quantity: u64,
     },
+    /// The room was asked for a coin.
+    #[serde(rename = "cask")]
+    CoinAsked {
+        /// The coin's number.
+        coin: u64,
+    },
+    /// The room has no such coin for the player.
+    #[serde(rename = "cno")]
+    CoinMissed {
+        /// The coin's number.
+        coin: u64,
+    },
+    /// A room gave a coin.
+    #[serde(rename = "coin")]
+    Coined {
+        /// Which room.
+        room: Arc<str>,
+        /// The coin's number there.
+        coin: u64,
+        /// Gold gained.
+        gold: u64,
+    },
+    /// The player was defeated, and its gold went to whoever struck the blow.
+    #[serde(rename = "rob")]
+    Robbed {
+        /// Gold lost.
+        gold: u64,
+        /// Who struck.
+        by: Arc<str>,
+        /// The blow's token.
+        token: Token,
+    },
+    /// Gold came from a defeat.
+    #[serde(rename = "loot")]
+    Looted {
+        /// Gold gained.
+        gold: u64,
+        /// Who was defeated; the player itself where the gold found nobody and came back.
+        from: Arc<str>,
+        /// The blow's token.
+        token: Token,
+    },
     /// A notice waits for the player's return.
     #[serde(rename = "note")]
     Noted(Notice),
@@ -323,7 +365,7 @@ pub struct Input {
     clippy::trivially_copy_pass_by_ref,
     reason = "serde's skip_serializing_if passes a reference"
 )]
-fn is_zero(number: &u64) -> bool {
+pub(super) fn is_zero(number: &u64) -> bool {
     *number == 0
 }
 

@@ -3,8 +3,8 @@
 //! Pure: no runtime, store, clock or randomness; what these reach a rule through is
 //! [`crate::actor::contract`]. One actor type per thing that has a life of its own:
 //! [`player::Player`], [`room::Room`] and [`leaderboard::Leaderboard`]. The player's rules lie in
-//! one file per feature: [`presence`], [`movement`], [`combat`], [`inventory`], [`notices`],
-//! [`metrics`]; `travel` is the player's side of rooms. They share [`draft::Draft`]: a working
+//! one file per feature: [`presence`], [`movement`], [`combat`], [`inventory`], [`coins`],
+//! [`notices`], [`metrics`]; `travel` is the player's side of rooms. They share [`draft::Draft`]: a working
 //! copy of the state that takes each event at once, so that a later rule of the same decision
 //! sees what an earlier one did. [`event`] and [`tells`] are what journals hold, for ever.
 //!
@@ -15,6 +15,7 @@
 //! - I8: every collection of a state has a bound that is named next to it.
 
 mod books;
+pub mod coins;
 pub mod combat;
 mod dealing;
 pub mod deals;

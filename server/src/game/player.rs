@@ -13,7 +13,7 @@ use super::draft::Draft;
 use super::event::Event;
 use super::tells::{ToPlayer, ToRoom};
 use super::{
-    PLAYER, ROOM, Settings, TRADE, combat, dealing, inventory, json, leaderboard, metrics,
+    PLAYER, ROOM, Settings, TRADE, coins, combat, dealing, inventory, json, leaderboard, metrics,
     movement, notices, presence, public, travel, unpack,
 };
 use crate::actor::contract::{
@@ -139,7 +139,12 @@ impl Player {
             Ok(Request::Notify { .. }) => {
                 return Err(Reject::new("unauthorized", "only services send notifications"));
             }
-            Ok(Request::Reach { .. }) => draft.reply_empty(),
+            Ok(Request::Reach { coin }) if origin == Origin::Service => {
+                coins::reach(&mut draft, coin)?;
+            }
+            Ok(Request::Reach { .. }) => {
+                return Err(Reject::new("unauthorized", "only the node says what is in reach"));
+            }
             Ok(Request::Metrics {}) => return Err(Reject::new("unknown_verb", "metrics are read")),
             Err(reject) => return Err(reject),
         }
@@ -251,7 +256,11 @@ fn tell(draft: &mut Draft<'_>, from: &ActorId, tell: ToPlayer) {
             dealing::hear(draft, &trade, word);
         }
         (PLAYER, blow @ ToPlayer::Blow { .. }) => combat::struck(draft, from, &blow),
-        (PLAYER, ToPlayer::BlowDone { token, damage }) => combat::done(draft, from, token, damage),
+        (ROOM, ToPlayer::Coin { coin, gold }) => coins::given(draft, from.key(), coin, gold),
+        (ROOM, ToPlayer::CoinGone { coin }) => coins::missed(draft, from.key(), coin),
+        (PLAYER, ToPlayer::BlowDone { token, damage, gold }) => {
+            combat::done(draft, from, token, (damage, gold));
+        }
         (PLAYER, ToPlayer::BlowRefused { token, code, message }) => {
             let reject = Reject { code: code.into(), message: message.into() };
             combat::refused(draft, from, token, reject);
@@ -263,20 +272,27 @@ fn tell(draft: &mut Draft<'_>, from: &ActorId, tell: ToPlayer) {
 /// A tell of this player came back: whoever waits for its answer is told so.
 fn undelivered(draft: &mut Draft<'_>, to: &ActorId, payload: &[u8], reason: Undelivered) {
     if to.kind() == ROOM {
-        if let Ok(ToRoom::Join { n, .. }) = unpack(payload) {
-            travel::refused(draft, to.key(), n, "can't be reached");
+        match unpack(payload) {
+            Ok(ToRoom::Join { n, .. }) => {
+                travel::refused(draft, to.key(), n, "can't be reached");
+            }
+            Ok(ToRoom::Take { coin }) => coins::missed(draft, to.key(), coin),
+            Ok(ToRoom::Leave { .. }) | Err(_) => {}
         }
         return;
     }
     if to.kind() == TRADE {
         return dealing::undelivered(draft, to.key());
     }
-    let Ok(ToPlayer::Blow { token, .. }) = unpack(payload) else { return };
     let reject = match reason {
         Undelivered::NoSuchActor => unknown_player(),
         Undelivered::TooManyHops => Reject::new("no_such_player", "the target can't be reached"),
     };
-    combat::refused(draft, to, token, reject);
+    match unpack(payload) {
+        Ok(ToPlayer::Blow { token, .. }) => combat::refused(draft, to, token, reject),
+        Ok(ToPlayer::BlowDone { token, gold, .. }) => combat::regain(draft, token, gold),
+        _ => {}
+    }
 }
 
 fn timer(draft: &mut Draft<'_>, name: &str) {

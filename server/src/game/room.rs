@@ -1,19 +1,26 @@
-//! The room: who has a place, and under which number.
+//! The room: who has a place, and under which number; in an arena, whose a coin is.
 //!
-//! A room judges joins and nothing else; positions and health belong to the players. Its state
-//! holds present members only, so that it is bounded by its capacity (I8). A place belongs to
-//! the join that got it: a leave that names an older join of the same player changes nothing.
+//! A room judges joins and takes, nothing else; positions and health belong to the players. Its
+//! state holds present members only, so that it is bounded by its capacity (I8). A place belongs
+//! to the join that got it: a leave that names an older join of the same player changes nothing.
+//! An arena with members puts coins down at the pace of a timer, [`coins::COINS_MAX`] at most, and
+//! shows them all each time; an empty one has no timer, and keeps its coins. I9: a coin's number
+//! is never used again, and the record that gives the coin away carries the tell that brings it.
 
-use std::collections::BTreeMap;
+use std::collections::{BTreeMap, BTreeSet};
 use std::sync::Arc;
 
 use bytes::Bytes;
 use holdfast_protocol::ids::ActorId;
+use holdfast_protocol::server as wire;
 use serde::{Deserialize, Serialize};
 
 use super::tells::{ToPlayer, ToRoom};
-use super::{Settings, json, pack, unpack};
-use crate::actor::contract::{Actor, Ctx, Decision, Message, Reject, Tell};
+use super::{Settings, coins, json, pack, unpack};
+use crate::actor::contract::{Actor, Ctx, Decision, Message, Reject, Tell, TimerChange};
+
+/// The timer that puts coins down.
+const COIN_TIMER: &str = "coin";
 
 /// A room's state.
 #[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize, Default)]
@@ -24,6 +31,15 @@ pub struct Room {
     /// The number given last.
     #[serde(default)]
     last_entity: u32,
+    /// The coins that lie here.
+    #[serde(default)]
+    coins: BTreeSet<u64>,
+    /// The coin put down last.
+    #[serde(default)]
+    last_coin: u64,
+    /// The timer for coins is set.
+    #[serde(default)]
+    mints: bool,
 }
 
 /// A place in a room.
@@ -53,6 +69,21 @@ pub enum RoomEvent {
     Left {
         /// Who.
         player: String,
+    },
+    /// Coins are put down from now on, until the last member leaves.
+    #[serde(rename = "mint")]
+    Minting,
+    /// A coin lies here: a new one, or one that found nobody.
+    #[serde(rename = "coin")]
+    CoinLaid {
+        /// Its number.
+        coin: u64,
+    },
+    /// A coin was given away.
+    #[serde(rename = "took")]
+    CoinTaken {
+        /// Its number.
+        coin: u64,
     },
 }
 
@@ -107,6 +138,73 @@ impl Room {
             _ => Vec::new(),
         }
     }
+
+    /// Sets the timer for coins with the first member of an arena, and cancels it with the last.
+    fn wind(&self, ctx: &Ctx<'_, Settings>, decision: &mut Decision<RoomEvent>) {
+        let joins = decision.events.iter().any(|event| matches!(event, RoomEvent::Joined { .. }));
+        let leaves = decision.events.iter().any(|event| matches!(event, RoomEvent::Left { .. }));
+        if joins && !self.mints && coins::is_arena(ctx.id.key()) {
+            decision.events.push(RoomEvent::Minting);
+            decision.timers.push(next_coin(ctx));
+        }
+        if leaves && self.mints && self.members.len() == 1 {
+            decision.timers.push(TimerChange::Cancel { name: COIN_TIMER.into() });
+        }
+    }
+
+    /// Puts the next coin down where there is room for it, and shows all of them.
+    fn mint(&self, ctx: &Ctx<'_, Settings>) -> Decision<RoomEvent> {
+        if !self.mints {
+            return Decision::default();
+        }
+        let new = (self.coins.len() < coins::COINS_MAX).then(|| self.last_coin.saturating_add(1));
+        let at = self.coins.iter().copied().chain(new);
+        let at = at.map(|coin| coins::row(ctx.id.key(), coin)).collect();
+        let shown = wire::CoinsEvent { at, taken: Vec::new(), full: true };
+        Decision {
+            events: new.map(|coin| RoomEvent::CoinLaid { coin }).into_iter().collect(),
+            timers: vec![next_coin(ctx)],
+            broadcasts: vec![json(&wire::Event::Coins(shown))],
+            ..Decision::default()
+        }
+    }
+
+    /// Gives a coin to a member, once.
+    fn take(&self, from: &ActorId, coin: u64) -> Decision<RoomEvent> {
+        let is_given = self.members.contains_key(from.key()) && self.coins.contains(&coin);
+        if !is_given {
+            let tells = vec![answer(from, &ToPlayer::CoinGone { coin })];
+            return Decision { tells, ..Decision::default() };
+        }
+        let shown = wire::CoinsEvent { at: Vec::new(), taken: vec![coin], full: false };
+        Decision {
+            events: vec![RoomEvent::CoinTaken { coin }],
+            tells: vec![answer(from, &ToPlayer::Coin { coin, gold: coins::COIN_GOLD })],
+            broadcasts: vec![json(&wire::Event::Coins(shown))],
+            ..Decision::default()
+        }
+    }
+
+    /// A tell of this room came back: a coin that it carried lies here again (I9).
+    fn returned(ctx: &Ctx<'_, Settings>, payload: &[u8]) -> Decision<RoomEvent> {
+        let Ok(ToPlayer::Coin { coin, .. }) = unpack(payload) else { return Decision::default() };
+        let at = vec![coins::row(ctx.id.key(), coin)];
+        let shown = wire::CoinsEvent { at, taken: Vec::new(), full: false };
+        Decision {
+            events: vec![RoomEvent::CoinLaid { coin }],
+            broadcasts: vec![json(&wire::Event::Coins(shown))],
+            ..Decision::default()
+        }
+    }
+}
+
+fn next_coin(ctx: &Ctx<'_, Settings>) -> TimerChange {
+    let at_ms = ctx.now_ms.saturating_add(coins::COIN_EVERY_MS);
+    TimerChange::Set { name: COIN_TIMER.into(), at_ms }
+}
+
+fn answer(to: &ActorId, answer: &ToPlayer) -> Tell {
+    Tell { to: to.clone(), payload: pack(answer), creates: false }
 }
 
 impl Actor for Room {
@@ -127,19 +225,22 @@ impl Actor for Room {
             Message::Command { .. } => {
                 return Err(Reject::new("unknown_verb", "a room takes no commands"));
             }
+            Message::Timer { name: COIN_TIMER } => return Ok(self.mint(ctx)),
+            Message::Undelivered { payload, .. } => return Ok(Self::returned(ctx, payload)),
             _ => return Ok(Decision::default()),
         };
+        let mut decision = Decision::default();
         match unpack(payload)? {
             ToRoom::Join { n, name } => {
                 let max = ctx.settings.capacity(ctx.id.key());
-                let (answer, events) = self.join(max, from.key(), n, name);
-                let tell = Tell { to: from.clone(), payload: pack(&answer), creates: false };
-                Ok(Decision { events, tells: vec![tell], ..Decision::default() })
+                let (told, events) = self.join(max, from.key(), n, name);
+                (decision.events, decision.tells) = (events, vec![answer(from, &told)]);
             }
-            ToRoom::Leave { n } => {
-                Ok(Decision { events: self.leave(from.key(), n), ..Decision::default() })
-            }
+            ToRoom::Leave { n } => decision.events = self.leave(from.key(), n),
+            ToRoom::Take { coin } => return Ok(self.take(from, coin)),
         }
+        self.wind(ctx, &mut decision);
+        Ok(decision)
     }
 
     fn apply(&mut self, event: &RoomEvent) {
@@ -150,8 +251,21 @@ impl Actor for Room {
             }
             RoomEvent::Left { player } => {
                 self.members.remove(player);
+                self.mints &= !self.members.is_empty();
+            }
+            RoomEvent::Minting => self.mints = true,
+            RoomEvent::CoinLaid { coin } => {
+                self.coins.insert(*coin);
+                self.last_coin = self.last_coin.max(*coin);
+            }
+            RoomEvent::CoinTaken { coin } => {
+                self.coins.remove(coin);
             }
         }
+    }
+
+    fn topic(&self, id: &ActorId) -> Option<Arc<str>> {
+        Some(id.key().into())
     }
 
     fn query(&self, ctx: &Ctx<'_, Settings>, _payload: &[u8]) -> Result<Bytes, Reject> {

@@ -12,7 +12,7 @@ use serde::{Deserialize, Serialize};
 
 use super::deals::Deals;
 use super::event::{Event, Notice};
-use super::{leaderboard, movement, notices};
+use super::{coins, leaderboard, movement, notices};
 use crate::actor::contract::{Reject, Token};
 
 /// Whether a player is here.
@@ -109,6 +109,8 @@ pub struct Player {
     pub(super) gold: u64,
     /// Quantities above 0, by item id.
     pub(super) inventory: BTreeMap<String, u64>,
+    /// Coins that the present room was asked for.
+    pub(super) asked: Option<Box<coins::Asked>>,
     pub(super) session_actions: u64,
     pub(super) total_actions: u64,
     /// When session metrics were handed over, or the session began.
@@ -151,6 +153,7 @@ impl Default for Player {
             score: 0,
             gold: 0,
             inventory: BTreeMap::new(),
+            asked: None,
             session_actions: 0,
             total_actions: 0,
             measured_ms: 0,
@@ -181,6 +184,7 @@ impl Player {
 
     fn leave_room(&mut self) {
         self.room = None;
+        self.asked = None;
         self.remembered = None;
         self.sprinting = false;
     }
@@ -191,6 +195,7 @@ impl Player {
         self.apply_presence(event);
         self.apply_travel(event);
         self.apply_combat(event);
+        self.apply_gold(event);
         self.apply_rest(event);
     }
 
@@ -268,6 +273,22 @@ impl Player {
             Event::Hit { health } | Event::Healed { health } => self.health = *health,
             Event::Defended { until } => self.defend_until_ms = *until,
             Event::Cooled { until } => self.special_until_ms = *until,
+            _ => {}
+        }
+    }
+
+    fn apply_gold(&mut self, event: &Event) {
+        match event {
+            Event::CoinAsked { coin } => coins::ask(self, *coin),
+            Event::CoinMissed { coin } => coins::answered(self, *coin),
+            Event::Coined { room, coin, gold } => {
+                if self.room.as_ref().is_some_and(|place| place.room == *room) {
+                    coins::answered(self, *coin);
+                }
+                self.gold = self.gold.saturating_add(*gold);
+            }
+            Event::Looted { gold, .. } => self.gold = self.gold.saturating_add(*gold),
+            Event::Robbed { gold, .. } => self.gold = self.gold.saturating_sub(*gold),
             _ => {}
         }
     }

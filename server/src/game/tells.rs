@@ -6,6 +6,7 @@ use std::sync::Arc;
 use holdfast_protocol::client::MoveType;
 use serde::{Deserialize, Serialize};
 
+use super::event::is_zero;
 use super::stock::Stock;
 use super::trade::{Outcome, Terms, Why};
 use crate::actor::contract::Token;
@@ -26,6 +27,12 @@ pub enum ToRoom {
     Leave {
         /// The join that got the place. A place of a later join stays.
         n: u64,
+    },
+    /// Asks for a coin; answered by [`ToPlayer::Coin`] or [`ToPlayer::CoinGone`].
+    #[serde(rename = "take")]
+    Take {
+        /// The coin's number.
+        coin: u64,
     },
 }
 
@@ -75,6 +82,10 @@ pub enum ToPlayer {
         token: Token,
         /// Damage done.
         damage: u64,
+        /// Gold of the target that goes with it, where it defeated the target. The target has it
+        /// no more; it is credited with this message and with no other.
+        #[serde(default, skip_serializing_if = "is_zero")]
+        gold: u64,
     },
     /// The blow can't strike.
     #[serde(rename = "refused")]
@@ -85,6 +96,20 @@ pub enum ToPlayer {
         code: String,
         /// One sentence for people.
         message: String,
+    },
+    /// The coin is the player's.
+    #[serde(rename = "coin")]
+    Coin {
+        /// The coin's number.
+        coin: u64,
+        /// Its gold.
+        gold: u64,
+    },
+    /// There is no such coin in the room, or the player is not there.
+    #[serde(rename = "nocoin")]
+    CoinGone {
+        /// The coin's number.
+        coin: u64,
     },
     /// A trade speaks.
     #[serde(rename = "trade")]

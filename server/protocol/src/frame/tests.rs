@@ -28,7 +28,7 @@ fn a_reply_has_its_flags_beside_ok() {
     assert_eq!(text, r#"{"id":7,"ok":{"damage":25,"xp":10,"health":75},"seq":9912,"dup":true}"#);
     let ServerMessage::Reply(reply) = ServerMessage::decode(&text).unwrap() else { panic!() };
     assert_eq!(reply.id, Some(7));
-    assert_eq!(reply.body(), Ok(MoveBody { damage: 25, xp: 10, health: 75 }));
+    assert_eq!(reply.body(), Ok(MoveBody { damage: 25, xp: 10, health: 75, gold: 0 }));
     assert!(matches!(reply.outcome, Outcome::Ok { seq: Some(9912), dup: true, .. }));
     assert_eq!(serde_json::to_string(&reply).unwrap(), text);
     assert_eq!(reply_ok(1, "{}", None, false), r#"{"id":1,"ok":{}}"#);

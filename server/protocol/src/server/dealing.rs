@@ -139,6 +139,18 @@ pub struct CoinRow {
     pub y: i32,
 }
 
+/// How far from a coin a player picks it up, in units.
+pub const COIN_REACH: i32 = 48;
+
+impl CoinRow {
+    /// Whether someone who stands there may pick it up.
+    #[must_use]
+    pub fn is_in_reach(&self, x: i32, y: i32) -> bool {
+        let (dx, dy) = (i64::from(self.x) - i64::from(x), i64::from(self.y) - i64::from(y));
+        dx * dx + dy * dy <= i64::from(COIN_REACH) * i64::from(COIN_REACH)
+    }
+}
+
 impl From<(u64, i32, i32)> for CoinRow {
     fn from((coin, x, y): (u64, i32, i32)) -> Self {
         Self { coin, x, y }

@@ -9,7 +9,7 @@ use serde_json::value::RawValue;
 use serde_json::{Map, Value};
 
 use super::dealing::{CoinsEvent, PartyEvent, TradeEvent};
-use super::is_false;
+use super::{is_false, is_zero};
 use crate::client::MoveType;
 use crate::ids::PlayerId;
 
@@ -53,6 +53,9 @@ pub struct CombatEvent {
     pub damage: u64,
     /// Experience gained by the mover.
     pub xp: u64,
+    /// Gold that the blow took from whom it defeated; absent is none.
+    #[serde(default, skip_serializing_if = "is_zero")]
+    pub gold: u64,
 }
 
 /// Chat.

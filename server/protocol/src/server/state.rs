@@ -2,7 +2,7 @@
 
 use serde::{Deserialize, Serialize};
 
-use super::{PartyInfo, TopRow, TradeEvent};
+use super::{PartyInfo, TopRow, TradeEvent, is_zero};
 use crate::client::MoveType;
 use crate::ids::{PlayerId, RoomId};
 
@@ -165,6 +165,9 @@ pub struct MoveBody {
     pub xp: u64,
     /// The mover's own health.
     pub health: u32,
+    /// Gold that the blow took from whom it defeated; absent is none.
+    #[serde(default, skip_serializing_if = "is_zero")]
+    pub gold: u64,
 }
 
 /// `ok` of `use_item`.

@@ -125,11 +125,14 @@ pub fn place(room: Option<&RoomInfo>, others: &[String]) -> String {
     format!("in {name} with {}", plain(&others.join(", ")))
 }
 
-/// `25 damage to bob, 10 xp`.
+/// `25 damage to bob, 10 xp`, and `, 12 gold` where the blow took some.
 #[must_use]
 pub fn moved(move_type: MoveType, target: Option<&str>, body: MoveBody) -> String {
-    let MoveBody { damage, xp, health } = body;
+    let MoveBody { damage, xp, health, gold } = body;
     match (move_type, target) {
+        (_, Some(target)) if gold > 0 => {
+            format!("{damage} damage to {target}, {xp} xp, {gold} gold")
+        }
         (MoveType::Defend, _) => format!("defending, {xp} xp"),
         (MoveType::Heal, _) => format!("health {health}, {xp} xp"),
         (_, Some(target)) => format!("{damage} damage to {target}, {xp} xp"),

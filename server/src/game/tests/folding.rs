@@ -76,8 +76,10 @@ fn tell() -> impl Strategy<Value = ToPlayer> {
             room: "r".into(),
             name: "Bob".into(),
         }),
-        (token.clone(), any::<u64>())
-            .prop_map(|(token, damage)| ToPlayer::BlowDone { token, damage }),
+        (token.clone(), any::<u64>(), 0..3_u64)
+            .prop_map(|(token, damage, gold)| ToPlayer::BlowDone { token, damage, gold }),
+        (0..4_u64, 0..9_u64).prop_map(|(coin, gold)| ToPlayer::Coin { coin, gold }),
+        (0..4_u64).prop_map(|coin| ToPlayer::CoinGone { coin }),
         token.prop_map(|token| ToPlayer::BlowRefused {
             token,
             code: "defeated".into(),

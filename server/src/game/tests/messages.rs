@@ -44,7 +44,7 @@ fn answers_to_nothing_change_nothing() {
     let before = world.seat("alice").state.clone();
     let (bob, room) = ("player:bob".parse().unwrap(), "room:r".parse().unwrap());
     for (from, tell) in [
-        (&bob, ToPlayer::BlowDone { token: 99, damage: 25 }),
+        (&bob, ToPlayer::BlowDone { token: 99, damage: 25, gold: 0 }),
         (&bob, ToPlayer::BlowRefused { token: 99, code: "x".into(), message: "y".into() }),
         (&room, ToPlayer::Full { n: 99, max: 20 }),
         (&room, ToPlayer::Joined { n: 1, entity: 1, count: 1, max: 20 }),
@@ -104,7 +104,7 @@ fn journaled_forms_keep_their_names() {
     assert_eq!(form(&asked), json!({"jask": {"n": 1, "room": "r", "token": 3}}));
     let join = ToRoom::Join { n: 1, name: "a".into() };
     assert_eq!(form(&join), json!({"join": {"n": 1, "name": "a"}}));
-    let done = ToPlayer::BlowDone { token: 3, damage: 12 };
+    let done = ToPlayer::BlowDone { token: 3, damage: 12, gold: 0 };
     assert_eq!(form(&done), json!({"done": {"token": 3, "damage": 12}}));
 }
 

@@ -1,6 +1,7 @@
 //! The rules, checked by behaviour. [`world`] is the tiny runtime that they run in.
 
 mod blows;
+mod coins;
 mod folding;
 mod goods;
 mod leaderboard;

@@ -73,6 +73,10 @@ pub struct World {
     /// What actors of other kinds had to tell the operators.
     pub alarms: Vec<String>,
     random: u64,
+    /// Timers of rooms.
+    pub room_timers: BTreeMap<ActorId, BTreeMap<String, u64>>,
+    /// What rooms have said, oldest first.
+    pub room_says: Vec<Value>,
     mail: Vec<Mail>,
 }
 
@@ -133,6 +137,8 @@ impl World {
             others: BTreeMap::new(),
             alarms: Vec::new(),
             random: 7,
+            room_timers: BTreeMap::new(),
+            room_says: Vec::new(),
             mail: Vec::new(),
         }
     }
@@ -270,13 +276,12 @@ impl World {
         let mail = self.mail.remove(first.unwrap());
         let is_there =
             mail.creates || self.rooms.contains_key(to.key()) || self.others.contains_key(&to);
+        let tell = Message::Tell { from: &mail.from, payload: &mail.payload };
         if kind_of(&to, &self.settings).is_some() && is_there {
-            let tell = Message::Tell { from: &mail.from, payload: &mail.payload };
             self.tell_other(&to, &tell);
         } else if to.kind() == "room" && is_there {
-            self.tell_room(&mail);
+            self.room_message(&to, &tell);
         } else if to.kind() == "player" && self.players.get(to.key()).is_some_and(Seat::exists) {
-            let tell = Message::Tell { from: &mail.from, payload: &mail.payload };
             self.message(to.key(), &tell).unwrap();
         } else {
             let (to, payload) = (&mail.to, &mail.payload);
@@ -284,6 +289,8 @@ impl World {
                 Message::Undelivered { to, payload, reason: Undelivered::NoSuchActor };
             if self.others.contains_key(&from) {
                 self.tell_other(&from, &undelivered);
+            } else if from.kind() == "room" {
+                self.room_message(&from, &undelivered);
             } else {
                 self.message(from.key(), &undelivered).unwrap();
             }
@@ -318,8 +325,13 @@ impl World {
         }
     }
 
-    fn tell_room(&mut self, mail: &Mail) {
-        let id = &mail.to;
+    /// What a player's journal might have held, too.
+    pub fn fold(&mut self, player: &str, events: &[Event]) {
+        self.seat(player).fold(events);
+    }
+
+    /// One message to a room; its tells wait in the mail.
+    pub fn room_message(&mut self, id: &ActorId, message: &Message<'_>) {
         let room = self.rooms.entry(id.key().to_owned()).or_insert_with(|| Room::new(id));
         let ctx = Ctx {
             id,
@@ -330,11 +342,12 @@ impl World {
             connected: false,
             settings: &self.settings,
         };
-        let tell = Message::Tell { from: &mail.from, payload: &mail.payload };
-        let decision = room.decide(&ctx, &tell).unwrap();
+        let decision = room.decide(&ctx, message).unwrap();
         for event in &decision.events {
             room.apply(&unpack(&pack(event)).unwrap());
         }
+        change(self.room_timers.entry(id.clone()).or_default(), decision.timers);
+        self.room_says.extend(decision.broadcasts.iter().map(|bytes| value(bytes)));
         for tell in decision.tells {
             let (to, payload, creates) = (tell.to, tell.payload, tell.creates);
             self.mail.push(Mail { from: id.clone(), to, payload, creates });
@@ -350,6 +363,9 @@ impl World {
             if let Some(other) = self.others.get_mut(&actor) {
                 other.timers.remove(&name);
                 self.tell_other(&actor, &timer);
+            } else if let Some(timers) = self.room_timers.get_mut(&actor) {
+                timers.remove(&name);
+                self.room_message(&actor, &timer);
             } else {
                 self.seat(actor.key()).timers.remove(&name);
                 self.message(actor.key(), &timer).unwrap();
@@ -362,7 +378,8 @@ impl World {
     fn next_timer(&self) -> Option<(u64, ActorId, String)> {
         let seats = self.players.iter().map(|(player, seat)| (player_id(player), &seat.timers));
         let others = self.others.iter().map(|(id, other)| (id.clone(), &other.timers));
-        let timers = seats.chain(others).flat_map(|(id, timers)| {
+        let rooms = self.room_timers.iter().map(|(id, timers)| (id.clone(), timers));
+        let timers = seats.chain(others).chain(rooms).flat_map(|(id, timers)| {
             timers.iter().map(move |(name, at_ms)| (*at_ms, id.clone(), name.clone()))
         });
         timers.min()

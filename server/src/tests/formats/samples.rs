@@ -27,13 +27,13 @@ pub const ALL: [(&str, &str); 11] = [
     (
         "event",
         "new name prot open back lost gone act idle in jask jno join left swing swung move hit \
-         heal def cool item note told score scored deal deals metr",
+         heal def cool item note told score scored deal deals metr cask cno coin rob loot",
     ),
     ("fact", "e so se sa sd ok no pd pc to ta th tf td ws wg ab at ah ae u"),
     ("leaderboard", "start done fail"),
-    ("room", "in out"),
-    ("to_player", "joined full blow done refused trade"),
-    ("to_room", "join leave"),
+    ("room", "in out mint coin took"),
+    ("to_player", "joined full blow done refused trade coin nocoin"),
+    ("to_room", "join leave take"),
     ("deal", "made heard yes stop open end paid bye"),
     ("evidence", "none held paid"),
     ("from_trade", "offer open no ask settle end"),
@@ -53,6 +53,8 @@ fn listed(event: &Event) {
         Event::ItemSet { .. } | Event::Noted(_) | Event::NotesTold => {}
         Event::Deal { .. } | Event::DealsSwept { .. } => {}
         Event::ScoreSent { .. } | Event::ScoreEnded { .. } | Event::Measured { .. } => {}
+        Event::CoinAsked { .. } | Event::CoinMissed { .. } | Event::Coined { .. } => {}
+        Event::Robbed { .. } | Event::Looted { .. } => {}
     }
 }
 
@@ -67,10 +69,13 @@ fn listed_too(fact: &Fact, room: &RoomEvent, to: (&ToRoom, &ToPlayer), board: &L
         Fact::Heartbeat { .. } | Fact::ActivityEnded { .. } | Fact::Pushed(_) => {}
     }
     match room {
-        RoomEvent::Joined { .. } | RoomEvent::Left { .. } => {}
+        RoomEvent::Joined { .. } | RoomEvent::Left { .. } | RoomEvent::Minting => {}
+        RoomEvent::CoinLaid { .. } | RoomEvent::CoinTaken { .. } => {}
     }
     match to {
         (ToRoom::Join { .. } | ToRoom::Leave { .. }, ToPlayer::Joined { .. }) => {}
+        (ToRoom::Take { .. }, ToPlayer::Joined { .. }) => {}
+        (_, ToPlayer::Coin { .. } | ToPlayer::CoinGone { .. }) => {}
         (_, ToPlayer::Full { .. } | ToPlayer::Blow { .. } | ToPlayer::BlowDone { .. }) => {}
         (_, ToPlayer::BlowRefused { .. } | ToPlayer::Trade { .. }) => {}
     }
@@ -307,8 +312,22 @@ fn to_trade() -> Vec<ToTrade> {
     tells
 }
 
+/// Coins, and what defeats bring and cost.
+fn gold() -> Vec<Event> {
+    let token = 11 << 10;
+    vec![
+        Event::CoinAsked { coin: 7 },
+        Event::CoinAsked { coin: 8 },
+        Event::CoinAsked { coin: 9 },
+        Event::CoinMissed { coin: 7 },
+        Event::Coined { room: "arena".into(), coin: 8, gold: 5 },
+        Event::Robbed { gold: 10, by: "bob".into(), token },
+        Event::Looted { gold: 12, from: "bob".into(), token },
+    ]
+}
+
 fn player_events() -> Vec<Event> {
-    arrival().into_iter().chain(deeds()).chain(dealings()).collect()
+    arrival().into_iter().chain(deeds()).chain(dealings()).chain(gold()).collect()
 }
 
 fn room_events() -> Vec<RoomEvent> {
@@ -317,6 +336,10 @@ fn room_events() -> Vec<RoomEvent> {
         RoomEvent::Joined { player: "bob".into(), member: member(1, 1, "Bob") },
         RoomEvent::Joined { player: "alice".into(), member: member(2, 7, "Alice") },
         RoomEvent::Left { player: "bob".into() },
+        RoomEvent::Minting,
+        RoomEvent::CoinLaid { coin: 1 },
+        RoomEvent::CoinLaid { coin: 2 },
+        RoomEvent::CoinTaken { coin: 1 },
     ]
 }
 
@@ -330,7 +353,11 @@ fn leaderboard_events() -> Vec<LeaderboardEvent> {
 }
 
 fn to_room() -> Vec<ToRoom> {
-    vec![ToRoom::Join { n: 2, name: "Alice".into() }, ToRoom::Leave { n: 2 }]
+    vec![
+        ToRoom::Join { n: 2, name: "Alice".into() },
+        ToRoom::Leave { n: 2 },
+        ToRoom::Take { coin: 7 },
+    ]
 }
 
 fn to_player() -> Vec<ToPlayer> {
@@ -345,7 +372,10 @@ fn to_player() -> Vec<ToPlayer> {
             room: room_name(),
             name: "Alice".into(),
         },
-        ToPlayer::BlowDone { token: 9 << 10, damage: 12 },
+        ToPlayer::BlowDone { token: 9 << 10, damage: 12, gold: 0 },
+        ToPlayer::BlowDone { token: 9 << 10, damage: 12, gold: 10 },
+        ToPlayer::Coin { coin: 8, gold: 5 },
+        ToPlayer::CoinGone { coin: 7 },
         ToPlayer::BlowRefused {
             token: 9 << 10,
             code: "same_room_required".into(),
@@ -450,6 +480,7 @@ pub fn player() -> Vec<Record> {
         record(2, tells()),
         record(3, events(deeds()).chain(obligations()).collect()),
         record(4, events(dealings()).collect()),
+        record(5, events(gold()).collect()),
     ]
 }
 

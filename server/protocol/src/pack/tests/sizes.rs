@@ -88,6 +88,7 @@ fn events() -> Vec<Size> {
         target: Some(player("bob")),
         damage: 25,
         xp: 10,
+        gold: 0,
     };
     let notice = NoticeEvent { text: text.into(), from: Some("alice".into()) };
     let say = SayEvent { from: player("alice"), text: "hello, dungeon".into(), party: None };
