@@ -7,6 +7,7 @@ mod asyncapi;
 mod bounds;
 mod cap;
 mod cli;
+mod coins;
 mod creation;
 mod demo;
 mod doctor;

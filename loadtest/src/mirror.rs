@@ -8,8 +8,8 @@ use std::collections::BTreeMap;
 
 use holdfast_protocol::ids::PlayerId;
 use holdfast_protocol::server::{
-    CombatEvent, EntityRow, Event, Events, NoticeEvent, PlayerEvent, PlayerState, RoomEvent,
-    RosterEvent, SayEvent, TopRow, Welcome, WelcomeKind,
+    CoinRow, CoinsEvent, CombatEvent, EntityRow, Event, Events, NoticeEvent, PlayerEvent,
+    PlayerState, RoomEvent, RosterEvent, SayEvent, TopRow, Welcome, WelcomeKind,
 };
 use serde_json::{Map, Value};
 
@@ -54,6 +54,8 @@ pub struct Mirror {
     pub room: RoomView,
     /// The newest acknowledged input seq.
     pub input_seq: u64,
+    /// The coins that lie in the room.
+    pub coins: BTreeMap<u64, CoinRow>,
     /// Chat, in order.
     pub says: Vec<SayEvent>,
     /// The newest leaderboard.
@@ -108,6 +110,7 @@ impl Mirror {
         };
         self.state = Some(welcome.state.clone());
         self.room = RoomView::default();
+        self.coins.clear();
         self.welcome = Some(welcome);
         Ok(())
     }
@@ -174,10 +177,20 @@ impl Mirror {
             | Event::Notice(_)
             | Event::Combat(_)
             | Event::Trade(_)
-            | Event::Party(_)
-            | Event::Coins(_) => {}
+            | Event::Party(_) => {}
+            Event::Coins(event) => self.coins(event),
         }
         Ok(())
+    }
+
+    fn coins(&mut self, event: CoinsEvent) {
+        if event.full {
+            self.coins.clear();
+        }
+        self.coins.extend(event.at.into_iter().map(|row| (row.coin, row)));
+        for coin in event.taken {
+            self.coins.remove(&coin);
+        }
     }
 
     fn room(&mut self, frame: &RoomEvent) -> Result<(), Violation> {

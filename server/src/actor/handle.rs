@@ -285,6 +285,12 @@ impl Runtime {
         answer.await.unwrap_or(Err(CallError::OutcomeUnknown))
     }
 
+    /// A command of the node's own, whose answer nobody waits for. It may be lost.
+    pub async fn hint(&self, actor: &ActorId, call: Call) {
+        let (reply, _) = oneshot::channel();
+        self.peers.send(actor, Mail::Call(Box::new(call), Reply::Here(reply))).await;
+    }
+
     /// A read from outside any session. `linearizable`: the journal's tip is read after the call.
     ///
     /// # Errors

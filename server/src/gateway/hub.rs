@@ -20,6 +20,7 @@ use holdfast_protocol::ids::{ActorId, PlayerId, RoomId};
 use holdfast_protocol::server::{EntityRow, FLAG_LINKDEAD, WhoRow};
 use tokio_util::sync::CancellationToken;
 
+use super::coins::Coins;
 use super::exchange::Exchange;
 use super::seat::{Mark, Seat, Sight};
 use super::tempo::Tempo;
@@ -27,13 +28,15 @@ use super::view::interest::Budget;
 use super::view::shown::Rows;
 use super::view::{Cursor, Member, Topic};
 use crate::actor::contract::View;
-use crate::actor::envelope::{Attached, Attachment, ConnectionId, Delivery, Nearby};
+use crate::actor::envelope::{Attached, Attachment, ConnectionId};
 use crate::clock::Clock;
 
 mod across;
+mod said;
 
 pub use across::Traffic;
 use across::{Across, Source};
+use said::Reaches;
 
 const SHARDS: usize = 64;
 /// Actors without a view that a shard remembers, so that a late older view does not revive them.
@@ -57,6 +60,7 @@ struct Inner {
     moved: Mutex<Vec<Arc<Seat>>>,
     seats: Mutex<HashMap<ConnectionId, Arc<Seat>>>,
     board: Mutex<Bytes>,
+    reaches: Reaches,
     /// Where several nodes show one another's actors.
     across: Option<Across>,
 }
@@ -95,6 +99,8 @@ pub(super) struct Place {
 struct Inside {
     topic: Topic,
     seats: HashMap<ConnectionId, Arc<Seat>>,
+    /// Only while some lie here.
+    coins: Option<Box<Coins>>,
     /// Only where there is a relay.
     exchange: Option<Box<Exchange>>,
 }
@@ -164,6 +170,7 @@ impl Hub {
             moved: Mutex::default(),
             seats: Mutex::default(),
             board: Mutex::default(),
+            reaches: Reaches::default(),
             across,
         };
         Self { inner: Arc::new(inner) }
@@ -188,6 +195,7 @@ impl Hub {
 
     /// One sweep over what changed since the last.
     pub(super) fn tick(&self, now_ms: u64) {
+        self.inner.reaches.note_time(now_ms);
         let changed = std::mem::take(&mut *lock(&self.inner.changed));
         let moved = std::mem::take(&mut *lock(&self.inner.moved));
         for seat in moved {
@@ -246,8 +254,8 @@ impl Hub {
         }
         inside.topic.put(&known.player, &view.label, row(view));
         if from == Source::Here {
-            let seats = known.seats.iter();
-            inside.seats.extend(seats.map(|seat| (seat.connection.id, seat.clone())));
+            known.seats.iter().for_each(|seat| inside.sit(seat));
+            self.reach(&mut inside, known, view);
         }
         drop(inside);
         self.note(&place);
@@ -347,7 +355,7 @@ impl Hub {
         // What another node showed of it is not what this socket's session sees.
         let here = known.node.is_none();
         if let (Some(place), true) = (&known.place, here) {
-            lock(&place.inside).seats.insert(seat.connection.id, seat.clone());
+            lock(&place.inside).sit(seat);
             self.pend(place);
         }
         // An older view still has the input numbers of the session before.
@@ -542,8 +550,10 @@ impl Hub {
         let changed = inside.topic.put(&known.player, &view.label, row(view));
         let comes = from == Source::Here && !was_here;
         if comes {
-            let seats = known.seats.iter();
-            inside.seats.extend(seats.map(|seat| (seat.connection.id, seat.clone())));
+            known.seats.iter().for_each(|seat| inside.sit(seat));
+        }
+        if changed && from == Source::Here {
+            self.reach(&mut inside, known, view);
         }
         // Of an own actor that looks as before the others know what they need.
         if changed || comes || from != Source::Here {
@@ -555,37 +565,6 @@ impl Hub {
         }
         if (changed || comes) && from == Source::Here {
             self.pend(place);
-        }
-    }
-}
-
-impl Nearby for Hub {
-    fn view(&self, actor: &ActorId, epoch: u64, seq: u64, view: Option<View>) {
-        if actor.kind() == "player" {
-            self.see(actor, epoch, seq, view, Source::Here);
-        }
-    }
-
-    fn broadcast(&self, _actor: &ActorId, topic: &Arc<str>, message: Bytes) {
-        let place = lock(&self.inner.places).get(topic).cloned();
-        let Some(place) = place else { return };
-        let mut inside = lock(&place.inside);
-        inside.shout(&message);
-        if let (Some(exchange), Some(across)) = (&mut inside.exchange, &self.inner.across) {
-            if !exchange.say(message) {
-                across.traffic.count_dropped();
-            }
-            drop(inside);
-            self.pend(&place);
-        }
-    }
-}
-
-impl Inside {
-    /// Shows a message to every socket here.
-    fn shout(&self, message: &Bytes) {
-        for seat in self.seats.values() {
-            seat.connection.deliver(Delivery::Transient(message.clone()));
         }
     }
 }

@@ -2,7 +2,7 @@
 //!
 //! Holds nothing that a resume can't rebuild. Reading order, pure: [`session`] (one socket's
 //! conversation), [`batch`] (input until the next beat), [`view`] (what changed in a room),
-//! `speak` and `lines` (deliveries as JSON and as human lines). I/O: `accept` (TCP), `http`
+//! `coins` (what lies there), `speak` and `lines` (deliveries as JSON and as human lines). I/O: `accept` (TCP), `http`
 //! (routes), `assets` (the page), [`auth`] (tokens and origins), [`limit`] (who is let in),
 //! `socket` with `ask` and `tell` (one task a connection), `beat` (input to the runtime), [`hub`]
 //! and `seat` (who sees what), [`board`] (the leaderboard), [`nodes`] (who else there is), [`finder`] (sessions by a
@@ -19,6 +19,7 @@ use std::sync::atomic::{AtomicBool, AtomicU64, Ordering};
 use std::time::Duration;
 
 use bytes::Bytes;
+use holdfast_protocol::edge::Request;
 use holdfast_protocol::frame;
 use holdfast_protocol::ids::RoomId;
 use holdfast_protocol::server::{RoomInfo, TopRow};
@@ -27,6 +28,8 @@ use tokio_util::sync::CancellationToken;
 use tokio_util::task::TaskTracker;
 
 use crate::actor::archive::Archive;
+use crate::actor::contract::Origin;
+use crate::actor::envelope::Call;
 use crate::actor::handle::Runtime;
 use crate::clock::Clock;
 
@@ -37,6 +40,7 @@ pub mod auth;
 pub mod batch;
 mod beat;
 pub mod board;
+mod coins;
 pub mod counters;
 mod dealing;
 pub mod exchange;
@@ -386,6 +390,7 @@ impl Gateway {
         parts.spawn(edge.hub.clone().run(clock.clone(), edge.tempo.clone(), stop.clone()));
         parts.spawn(edge.beat.clone().run(clock.clone(), edge.tempo.clone(), stop.clone()));
         parts.spawn(show_board(edge.clone(), board_ms, stop.clone()));
+        parts.spawn(reach(edge.clone(), stop.clone()));
         parts.spawn(sweep(edge.clone(), stop.clone()));
         parts.spawn(watch_standing(edge.clone(), stop.clone()));
         let until_drained = async {
@@ -426,6 +431,23 @@ async fn show_board(edge: Arc<Edge>, board_ms: u64, stop: CancellationToken) {
     tokio::select! {
         () = stop.cancelled() => {}
         () = watches => {}
+    }
+}
+
+/// Tells players' actors which coins are in their reach, until it is told to stop.
+async fn reach(edge: Arc<Edge>, stop: CancellationToken) {
+    let Some(mut reaches) = edge.hub.reaches() else { return };
+    let passes = async {
+        while let Some((actor, coin)) = reaches.recv().await {
+            let payload = beat::encode(&Request::Reach { coin });
+            let (origin, signal) = (Origin::Service, true);
+            let call = Call { origin, key: None, payload, creates: false, signal };
+            edge.runtime.hint(&actor, call).await;
+        }
+    };
+    tokio::select! {
+        () = stop.cancelled() => {}
+        () = passes => {}
     }
 }
 

@@ -416,7 +416,7 @@ impl Hub {
             };
             self.see(&ActorId::player(&player), seen.epoch, seen.seq, Some(view), from);
         }
-        let inside = lock(&place.inside);
+        let mut inside = lock(&place.inside);
         for message in &news.says {
             inside.shout(message);
         }

@@ -4,6 +4,7 @@ use std::time::Duration;
 
 use super::*;
 use crate::actor::connection::Connection;
+use crate::actor::envelope::{Delivery, Nearby};
 
 fn actor(name: &str) -> ActorId {
     ActorId::player(&PlayerId::new(name).unwrap())
@@ -225,4 +226,129 @@ fn actors_that_are_gone_are_forgotten_in_the_end() {
     let known: usize = hub.inner.shards.iter().map(|shard| lock(shard).actors.len()).sum();
     assert!(known <= SHARDS * GRAVES_MAX);
     assert!(lock(&hub.inner.places).is_empty());
+}
+
+/// A coin's event of a room.
+fn coins(at: &str, taken: &str, full: bool) -> Bytes {
+    format!(r#"{{"ev":"coins","at":{at},"taken":{taken},"full":{full}}}"#).into()
+}
+
+fn room() -> ActorId {
+    "room:arena".parse().unwrap()
+}
+
+fn told(client: &Client) -> Vec<serde_json::Value> {
+    let mut told = Vec::new();
+    while let Some(Delivery::Transient(message)) = client.seat.connection.take() {
+        told.push(serde_json::from_slice(&message).unwrap());
+    }
+    told
+}
+
+#[test]
+fn who_walks_past_a_coin_is_named_to_its_actor() {
+    let hub = Hub::new();
+    let mut reaches = hub.reaches().unwrap();
+    assert!(hub.reaches().is_none(), "to one only");
+    let _alice = client(&hub, 1, "alice");
+    hub.view(&actor("alice"), 1, 2, view(Some("arena"), 1, 0, 0));
+    let say = |message| hub.broadcast(&room(), &"arena".into(), message);
+    say(coins("[[1,100,0],[2,300,0]]", "[]", true));
+    let mut walk = |seq: u64, x: i32| {
+        hub.view(&actor("alice"), 1, seq, view(Some("arena"), 1, x, 0));
+        let mut named = Vec::new();
+        while let Ok((who, coin)) = reaches.try_recv() {
+            assert_eq!(who, actor("alice"));
+            named.push(coin);
+        }
+        named
+    };
+    assert_eq!((walk(3, 51), walk(4, 52), walk(5, 64)), (vec![], vec![1], vec![]));
+    hub.tick(999);
+    assert_eq!(walk(6, 76), [0; 0]);
+    hub.tick(1_000);
+    assert_eq!((walk(7, 76), walk(8, 88)), (vec![], vec![1]), "only a step names again");
+    say(coins("[[3,90,0]]", "[1]", false));
+    hub.tick(5_000);
+    assert_eq!((walk(9, 100), walk(10, 290)), (vec![3], vec![2]));
+}
+
+#[test]
+fn an_older_step_names_no_coin() {
+    let hub = Hub::new();
+    let mut reaches = hub.reaches().unwrap();
+    let _alice = client(&hub, 1, "alice");
+    hub.view(&actor("alice"), 2, 5, view(Some("arena"), 1, 0, 0));
+    hub.broadcast(&room(), &"arena".into(), coins("[[1,100,0]]", "[]", true));
+    hub.view(&actor("alice"), 2, 4, view(Some("arena"), 1, 100, 0));
+    assert!(reaches.try_recv().is_err());
+}
+
+#[test]
+fn hints_that_nobody_passes_on_are_dropped() {
+    let hub = Hub::new();
+    let _alice = client(&hub, 1, "alice");
+    hub.view(&actor("alice"), 1, 1, view(Some("arena"), 1, 0, 0));
+    hub.broadcast(&room(), &"arena".into(), coins("[[1,0,0]]", "[]", true));
+    let beyond = said::REACHES_MAX as u64 + 50;
+    for step in 0..beyond {
+        hub.tick(step * 1_000);
+        hub.view(&actor("alice"), 1, 2 + step, view(Some("arena"), 1, (step % 2) as i32, 0));
+    }
+    let mut reaches = hub.reaches().unwrap();
+    let mut count = 0;
+    while reaches.try_recv().is_ok() {
+        count += 1;
+    }
+    assert_eq!(count, said::REACHES_MAX);
+}
+
+#[test]
+fn whoever_comes_is_told_what_lies_there() {
+    let hub = Hub::new();
+    let alice = client(&hub, 1, "alice");
+    let bob = client(&hub, 2, "bob");
+    hub.view(&actor("alice"), 1, 2, view(Some("arena"), 1, 0, 0));
+    let say = |message| hub.broadcast(&room(), &"arena".into(), message);
+    say(coins("[[1,100,0]]", "[]", true));
+    say(coins("[[2,300,0]]", "[1]", false));
+    assert_eq!(told(&alice).len(), 2);
+    hub.view(&actor("bob"), 1, 2, view(Some("cave"), 1, 0, 0));
+    assert_eq!(told(&bob).len(), 0);
+    hub.view(&actor("bob"), 1, 3, view(Some("arena"), 2, 0, 0));
+    let all = serde_json::json!({"ev": "coins", "at": [[2, 300, 0]], "taken": [], "full": true});
+    assert_eq!(told(&bob), [all.clone()]);
+    // A new socket of the same session.
+    let again = client(&hub, 3, "bob");
+    assert_eq!(told(&again), [all]);
+    assert_eq!(told(&alice).len(), 0, "nothing new for who was there");
+}
+
+#[test]
+fn coins_are_remembered_where_somebody_sits() {
+    let hub = Hub::new();
+    hub.view(&actor("alice"), 1, 2, view(Some("arena"), 1, 0, 0));
+    let say = |message| hub.broadcast(&room(), &"arena".into(), message);
+    let known = || {
+        let place = lock(&hub.inner.places).get("arena").cloned();
+        place.is_some_and(|place| lock(&place.inside).coins.is_some())
+    };
+    say(coins("[[1,100,0]]", "[]", true));
+    assert!(!known(), "alice has no socket");
+    let alice = client(&hub, 1, "alice");
+    say(coins("[[1,100,0]]", "[]", true));
+    assert!(known());
+    say(coins("[]", "[1]", false));
+    assert!(!known(), "none is left");
+    say(coins("[[2,100,0]]", "[]", true));
+    say(Bytes::from_static(
+        b"{\"ev\":\"say\",\"from\":\"bob\",\"text\":\"{\\\"ev\\\":\\\"coins\\\"\"}",
+    ));
+    assert!(known());
+    hub.close(&alice.seat);
+    say(coins("[[2,100,0]]", "[]", true));
+    assert!(!known(), "she is gone");
+    assert!(lock(&hub.inner.places).get("cave").is_none());
+    hub.broadcast(&room(), &"cave".into(), coins("[[1,1,1]]", "[]", true));
+    assert!(lock(&hub.inner.places).get("cave").is_none(), "nobody is there");
 }

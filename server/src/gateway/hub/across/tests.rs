@@ -327,3 +327,34 @@ fn without_a_relay_nothing_is_kept_for_others() {
     assert!(lock(&place.inside).exchange.is_none());
     assert!(hub.traffic().is_none());
 }
+
+/// The room's actor may be where none of its members are.
+#[test]
+fn a_room_is_heard_where_its_members_are() {
+    let wire = Arc::default();
+    let (mut one, mut two) = (Node::join(&wire, 1, &[2]), Node::join(&wire, 2, &[1]));
+    two.show("bob", 20, 1, Some("arena"), 2);
+    let bob = seat(&two, 5, "bob");
+    let mut now_ms = run(&mut [&mut one, &mut two], 0, 5);
+    let room: ActorId = "room:arena".parse().unwrap();
+    let coins = |coin: u64| Bytes::from(format!(r#"{{"ev":"coins","at":[[{coin},9,9]]}}"#));
+    for coin in 1..4 {
+        one.hub.broadcast(&room, &"arena".into(), coins(coin));
+        now_ms = run(&mut [&mut one, &mut two], now_ms, 20);
+        assert!(lock(&one.hub.inner.places).get("arena").is_none(), "and is forgotten");
+    }
+    assert_eq!(heard(&bob), [coins(1), coins(2), coins(3)]);
+    assert_eq!(two.sees("arena"), at(&[("bob", 2)]));
+    let mut reaches = two.hub.reaches().unwrap();
+    two.show("bob", 20, 2, Some("arena"), 3);
+    let named: Vec<_> = std::iter::from_fn(|| reaches.try_recv().ok()).collect();
+    assert_eq!(named.iter().map(|(_, coin)| *coin).collect::<Vec<_>>(), [1, 2, 3]);
+    // A room that was quiet while somebody came is heard with everybody else.
+    one.show("alice", 10, 1, Some("arena"), 1);
+    now_ms = run(&mut [&mut one, &mut two], now_ms, 20);
+    one.hub.broadcast(&room, &"arena".into(), coins(4));
+    run(&mut [&mut one, &mut two], now_ms, 3);
+    assert_eq!(heard(&bob), [coins(4)]);
+    assert_eq!(two.sees("arena"), at(&[("alice", 1), ("bob", 3)]));
+    assert!(reaches.try_recv().is_err(), "alice is another node's");
+}
