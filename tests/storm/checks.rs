@@ -26,11 +26,11 @@ impl Crowd {
             check_own_state(survivor, findings);
         }
         check_blows(survivors, findings);
-        check_gold(survivors, findings);
         if *broken > 0 {
             findings.say(format!("{broken} players broke off, so what all share is not checked"));
             return;
         }
+        check_gold(survivors, findings);
         check_rooms(survivors, findings).await;
         if let Err(error) = check_leaderboard(survivors, findings).await {
             findings.add("the leaderboard", error.into());
@@ -109,7 +109,7 @@ fn compare_blows(struck: &Blows<'_>, felt: &Blows<'_>, findings: &mut Findings) 
     }
 }
 
-/// Fights move no gold.
+/// Fights move gold from one to another, and neither make nor lose any.
 fn check_gold(survivors: &[Survivor], findings: &mut Findings) {
     let gold: u64 = survivors.iter().map(|survivor| survivor.state.gold).sum();
     findings.compare("gold", GOLD * survivors.len() as u64, gold);
