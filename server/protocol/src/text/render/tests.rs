@@ -46,6 +46,11 @@ fn the_transcript_is_written_as_in_the_protocol() {
         reply(&verb("attack bob"), body, Some(5), false, &[]),
         "ok seq 5: 25 damage to bob, 10 xp"
     );
+    let body = r#"{"damage":25,"xp":10,"health":100,"gold":12}"#;
+    assert_eq!(
+        reply(&verb("attack bob"), body, Some(6), false, &[]),
+        "ok seq 6: 25 damage to bob, 10 xp, 12 gold"
+    );
     let notice = "bob attacked you for 25 damage (attack executed against alice)";
     assert_eq!(
         line_of(&format!(r#"{{"ev":"notice","text":"{notice}","from":"bob"}}"#)),
@@ -149,6 +154,7 @@ fn events_are_lines_or_nothing() {
         "* tick 7: Alice at 2,3 health 100 sprinting, #9 at 8,7 health 0 defeated; gone: #5"
     );
     assert_eq!(line_of(r#"{"ev":"player","set":{"health":1}}"#), None);
+    assert_eq!(line_of(r#"{"ev":"coins","at":[[1,2,3]],"taken":[],"full":true}"#), None);
     assert_eq!(
         line_of(r#"{"ev":"combat","move_type":"attack","by":"al","damage":1,"xp":1}"#),
         None
