@@ -21,6 +21,11 @@ const HASTE: [&str; 2] = ["--movement-clock", "off"];
 const START_GOLD: u64 = 100;
 const COIN_GOLD: u64 = 5;
 
+/// One server that refuses nobody for asking often.
+fn alone() -> Options {
+    Options::default().admin().with(&HASTE).with(&["--commands-per-s", "10000"])
+}
+
 async fn in_arena(url: &str, player: &str) -> Bot {
     let mut bot = Bot::enter(url, player, None).await.unwrap();
     assert!(bot.command(join(ARENA)).await.unwrap().result.is_ok());
@@ -139,7 +144,7 @@ async fn race(one: &mut Bot, two: &mut Bot, admin: SocketAddr) {
 
 #[tokio::test(flavor = "multi_thread")]
 async fn of_two_who_walk_over_one_coin_one_has_it() {
-    let server = Server::start_with(Options::default().admin().with(&HASTE)).await;
+    let server = Server::start_with(alone()).await;
     let mut alice = in_arena(&server.ws(), "alice").await;
     let mut bob = in_arena(&server.ws(), "bob").await;
     newest_coin(&mut bob).await;
@@ -180,7 +185,7 @@ async fn set_out(alice: &mut Bot, bob: &mut Bot) {
 
 #[tokio::test(flavor = "multi_thread")]
 async fn no_coin_is_lost_in_a_crash() {
-    let mut server = Server::start_with(Options::default().admin().with(&HASTE)).await;
+    let mut server = Server::start_with(alone()).await;
     let mut alice = in_arena(&server.ws(), "alice").await;
     let mut bob = in_arena(&server.ws(), "bob").await;
     for _ in 0..4 {
