@@ -275,3 +275,52 @@ async fn a_service_commands_a_player_whom_another_gateway_holds() {
     })
     .await;
 }
+
+#[tokio::test(flavor = "multi_thread")]
+async fn goods_pass_by_http_between_players_and_by_a_service() {
+    let (_dir, file) = tokens();
+    let options = Options::default().with(&["--service-token-file", &file]);
+    let server = Server::start_with(options).await;
+    let mut alice = Caller::player(server.addr(), "alice", "Alice").await;
+    let mut bob = Caller::player(server.addr(), "bob", "Bob").await;
+    let mut shop = Caller::new(server.addr(), SERVICE).await;
+    let sword = json!({"items": [{"item_id": "sword-001", "quantity": 1}]});
+    let offer =
+        json!({"do": "trade_offer", "args": {"to": "bob", "give": sword, "want": {"gold": 20}}});
+    let offered = alice.command("alice", Some("offer"), &offer).await;
+    assert_eq!(offered.status, 200, "{}", offered.body);
+    let trade_id = offered.json()["ok"]["trade_id"].clone();
+    for player in ["alice", "bob"] {
+        let page = shop.get(&format!("/v1/players/{player}?read=linearizable")).await;
+        let open = &page["state"]["trades"][0];
+        assert_eq!((&open["trade_id"], &open["phase"]), (&trade_id, &json!("offered")), "{page}");
+        assert_eq!((&open["revision"], &open["give"]), (&json!(1), &sword));
+    }
+    let again = alice.command("alice", Some("offer"), &offer).await.json();
+    assert_eq!((&again["ok"]["trade_id"], &again["dup"]), (&trade_id, &json!(true)));
+    let accept = |revision: u32| json!({"do": "trade_accept", "args": {"trade_id": trade_id, "revision": revision}});
+    let own = alice.command("alice", None, &accept(1)).await;
+    assert_eq!(code(&own), (409, "not_yourself".into()));
+    let other = bob.command("bob", None, &accept(2)).await;
+    assert_eq!(code(&other), (404, "no_such_trade".into()), "other terms than there are");
+    let accepted = bob.command("bob", Some("yes"), &accept(1)).await;
+    assert_eq!(accepted.json()["ok"], json!({"trade_id": trade_id}), "{}", accepted.body);
+    let ended = bob.command("bob", None, &accept(1)).await;
+    assert_eq!(code(&ended), (404, "no_such_trade".into()));
+    let gift = json!({"do": "gift", "args": {"to": "alice", "give": {"gold": 3}}});
+    assert_eq!(shop.command("bob", Some("gift"), &gift).await.status, 200);
+    let mut poor = gift.clone();
+    poor["args"]["give"]["gold"] = json!(1_000);
+    assert_eq!(code(&shop.command("bob", None, &poor).await), (409, "not_enough".into()));
+    let mut signal = gift.clone();
+    signal["wait"] = json!(false);
+    let signalled = shop.command("bob", Some("signal"), &signal).await;
+    assert_eq!((signalled.status, &signalled.json()["accepted"]), (202, &json!(true)));
+    eventually("all the gold", PATIENCE, async || {
+        let state = shop.get("/v1/players/alice").await["state"].clone();
+        (state["gold"] == 126 && state["trades"] == Value::Null).then_some(())
+    })
+    .await;
+    let state = shop.get("/v1/players/bob").await["state"].clone();
+    assert_eq!((&state["gold"], &state["inventory"][1]["quantity"]), (&json!(74), &json!(2)));
+}

@@ -41,6 +41,24 @@ impl Terminal {
         }
     }
 
+    /// The next line that begins so, its numbers of the journal as N; others are passed over.
+    async fn hear(&mut self, begin: &str) -> String {
+        loop {
+            let line = normal(&self.line().await);
+            if line.starts_with(begin) {
+                return line;
+            }
+            assert!(!line.starts_with('!'), "{line} instead of {begin}");
+        }
+    }
+
+    async fn login(server: &Server, player: &str) -> Self {
+        let mut terminal = Self::open(server).await;
+        terminal.say(&format!("login {player}")).await;
+        terminal.hear(&format!("* welcome {player}")).await;
+        terminal
+    }
+
     /// Says a line and reads the answer, its numbers of the journal as N.
     async fn ask(&mut self, line: &str) -> String {
         self.say(line).await;
@@ -257,4 +275,57 @@ async fn whoever_hears_an_answer_and_looks_around_sees_what_it_speaks_of() {
         assert_eq!(said[..5], wanted[..5], "round {round}");
         assert!(!said[5].contains("den"), "round {round}: {said:?}");
     }
+}
+
+#[tokio::test(flavor = "multi_thread")]
+async fn goods_change_hands_by_hand() {
+    let server = Server::start().await;
+    let mut alice = Terminal::login(&server, "alice").await;
+    let mut bob = Terminal::login(&server, "bob").await;
+    alice.say("trade bob sword 1 for gold 20").await;
+    alice.hear("ok seq N: offer 1 to bob").await;
+    alice.hear("* offer 1 to bob: Iron Sword x1 for 20 gold (").await;
+    assert!(alice.ask("trade").await.contains("offer 1 to bob: Iron Sword x1 for 20 gold ("));
+    let carried = alice.ask("inv").await;
+    assert_eq!(carried, "ok seq N: Health Potion x5; reserved: Iron Sword x1");
+    let offer = bob.hear("* offer 1 from alice: Iron Sword x1 for 20 gold (").await;
+    assert!(offer.ends_with(" s; \"accept 1\", \"counter 1 …\" or \"cancel 1\")"), "{offer}");
+
+    bob.say("counter 1 5 gold for sword").await;
+    bob.hear("ok seq N: offer 1 countered").await;
+    alice.hear("* counter-offer 1 from bob: 5 gold for Iron Sword x1 (").await;
+    alice.say("accept 1").await;
+    alice.hear("ok seq N: offer 1 accepted").await;
+    let done = bob.hear("* offer 1 is done").await;
+    assert_eq!(done, "* offer 1 is done: you got Iron Sword x1 from alice and gave 5 gold");
+    alice.hear("* offer 1 is done: you got 5 gold from bob and gave Iron Sword x1").await;
+    assert_eq!(alice.ask("accept 1").await, "! no_such_trade: offer 1 has ended");
+
+    alice.say("gift bob potion and gold 3").await;
+    alice.hear("ok seq N: gave Health Potion x1 and 3 gold to bob").await;
+    bob.hear("* gift: you got Health Potion x1 and 3 gold from alice").await;
+    assert_eq!(bob.ask("gold").await, "ok seq N: 98 gold");
+
+    bob.say("trade alice nothing for potion 2").await;
+    bob.hear("ok seq N: offer 2 to alice").await;
+    alice.hear("* offer 2 from bob: nothing for Health Potion x2 (").await;
+    alice.say("cancel 2").await;
+    alice.hear("ok seq N: offer 2 cancelled").await;
+    bob.hear("* offer 2 to alice was cancelled (").await;
+    assert_eq!(bob.ask("trade").await, "ok seq N: no open offers");
+}
+
+#[tokio::test(flavor = "multi_thread")]
+async fn whoever_returns_is_told_what_is_open() {
+    let server = Server::start().await;
+    let bob = Terminal::login(&server, "bob").await;
+    let mut alice = Terminal::login(&server, "alice").await;
+    alice.say("trade bob potion 2 for gold 7").await;
+    alice.hear("ok seq N: offer 1 to bob").await;
+    drop(bob);
+    let mut bob = Terminal::login(&server, "bob").await;
+    bob.hear("* offer 1 from alice: Health Potion x2 for 7 gold (").await;
+    bob.say("accept 1").await;
+    bob.hear("ok seq N: offer 1 accepted").await;
+    alice.hear("* offer 1 is done: you got 7 gold from bob and gave Health Potion x2").await;
 }

@@ -317,6 +317,7 @@ fn inputs() -> Vec<Row> {
 
 fn rules() -> Vec<Row> {
     let blow = |target: &str| format!(r#"{{"move_type":"attack","target_player_id":"{target}"}}"#);
+    let to = |to: &str, gold: u32| format!(r#"{{"to":"{to}","give":{{"gold":{gold}}}}}"#);
     let strike = |what, target: &str, code| command(what, "execute_move", &blow(target), code);
     vec![
         strike("a blow at oneself", "alice", "not_yourself"),
@@ -327,6 +328,21 @@ fn rules() -> Vec<Row> {
         command("a full room", "join_room", r#"{"room_id":"crypt"}"#, "room_full").asks(),
         command("an item that is not there", "use_item", r#"{"item_id":"ring"}"#, "no_such_item"),
         command("a potion at full health", "use_item", r#"{"item_id":"potion-001"}"#, "not_useful"),
+        command("a trade with oneself", "trade_offer", &to("alice", 1), "not_yourself"),
+        command("a gift to oneself", "gift", &to("alice", 1), "not_yourself"),
+        command("more gold than there is", "trade_offer", &to("bob", 101), "not_enough"),
+        command("a gift of more than there is", "gift", &to("bob", 101), "not_enough"),
+        command("an offer to nobody there", "trade_offer", &to("nobody", 1), "no_such_player")
+            .asks(),
+        command("a gift to nobody there", "gift", &to("nobody", 1), "no_such_player").asks(),
+        command("a yes to no trade", "trade_accept", r#"{"trade_id":"t-1"}"#, "no_such_trade"),
+        command("a no to no trade", "trade_cancel", r#"{"trade_id":"t-1"}"#, "no_such_trade"),
+        command(
+            "other terms of no trade",
+            "trade_counter",
+            r#"{"trade_id":"t-1","give":{"gold":1}}"#,
+            "no_such_trade",
+        ),
         error(
             "input in no room",
             r#"{"do":"input","args":{"seq":1,"steps":[[0,1,0]]}}"#,
@@ -390,6 +406,9 @@ fn dealing_lines() -> Vec<Row> {
         line("a gift with a price", "gift bob sword for gold 1", "bad_args"),
         line("a gift of what is not there", "gift bob cheese", "no_such_item"),
         line("a wish for what nobody has", "trade bob sword for cheese", "no_such_item"),
+        line("a trade with oneself in words", "trade ALICE sword for gold 1", "not_yourself"),
+        line("a gift of two swords", "gift bob sword 2", "not_enough"),
+        line("a yes to a trade elsewhere", "accept t-1", "no_such_trade"),
         line("an acceptance of nothing in words", "accept", "bad_args"),
         line("an offer that nobody made", "accept 1", "no_such_trade"),
         line("an offer beyond all numbers", "cancel 99999999999!", "no_such_trade"),

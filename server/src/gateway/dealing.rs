@@ -21,6 +21,7 @@ impl Socket {
         id: Option<u64>,
         ask: &Ask,
         state_json: &str,
+        seq: Option<u64>,
     ) -> Flow {
         self.session.go_on();
         let now_ms = self.edge.clock.now_ms();
@@ -38,9 +39,9 @@ impl Socket {
             }
             Ok(Answer::Show(words)) => match (self.session.form(), id) {
                 (Form::Json, Some(id)) => {
-                    self.feed(frame::reply_ok(id, state_json, None, false)).await
+                    self.feed(frame::reply_ok(id, state_json, seq, false)).await
                 }
-                _ => self.feed(render::ok(None, false, &words)).await,
+                _ => self.feed(render::ok(seq, false, &words)).await,
             },
         }
     }

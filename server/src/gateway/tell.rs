@@ -214,7 +214,7 @@ impl Socket {
             return Box::pin(self.use_item(word, body)).await;
         }
         if let Some(Want::Ask(ask)) = &want {
-            return Box::pin(self.understand(id, ask, body)).await;
+            return Box::pin(self.understand(id, ask, body, seq)).await;
         }
         let text = match (self.session.form(), id) {
             (Form::Lines, _) => self.words(want.as_ref(), body, seq, dup),
