@@ -10,7 +10,7 @@ use holdfast_protocol::ids::{PlayerId, TradeId};
 use holdfast_protocol::server as wire;
 
 use super::TRADE;
-use super::deals::{DEALS_MAX, Deal, Deals, KNOWN_MAX, Waiting};
+use super::deals::{DEALS_MAX, Deal, KNOWN_MAX, Waiting};
 use super::draft::Draft;
 use super::event::{DealEvent, Event};
 use super::notices;
@@ -384,7 +384,7 @@ pub(super) fn timer(draft: &mut Draft<'_>) {
     let again = |deal: &Deal| overdue_ms(deal).max(now_ms.saturating_add(AGAIN_MS));
     let next = draft.now.deals.as_ref().and_then(|deals| deals.next_ms(again));
     let next = next.or_else(|| {
-        let pace_ms = draft.now.deals.as_ref().map(|deals: &Box<Deals>| deals.pace_ms);
+        let pace_ms = draft.now.deals.as_ref().map(|deals| deals.pace_ms);
         pace_ms.filter(|pace_ms| *pace_ms > now_ms)
     });
     if let Some(next_ms) = next {
