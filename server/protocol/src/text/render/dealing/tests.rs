@@ -81,7 +81,10 @@ fn an_end_says_what_was_got_and_given_and_why() {
     assert_eq!(last("bob", &[open(), trade("expired")]), "* offer 1 from alice expired");
     assert_eq!(last("bob", &[trade("expired")]), "* the trade from alice expired", "not told of");
     let gift = with(trade("committed"), "want", json!({}));
-    assert_eq!(last("bob", &[gift.clone()]), "* gift: you got Iron Sword x1 from alice");
+    assert_eq!(
+        last("bob", std::slice::from_ref(&gift)),
+        "* gift: you got Iron Sword x1 from alice"
+    );
     assert_eq!(last("alice", &[gift]), "* gift: you gave Iron Sword x1 to bob");
 }
 
