@@ -48,11 +48,11 @@ async fn bargain(bot: &mut Bot, verb: Verb) -> TradeId {
 async fn told(bot: &mut Bot, phase: TradePhase) -> TradeEvent {
     let find = |bot: &Bot| {
         let events = bot.mirror().frames.iter().flat_map(|frame| &frame.evs);
-        let trades = events.filter_map(|event| match event {
+        let mut trades = events.filter_map(|event| match event {
             Event::Trade(trade) if trade.phase == phase => Some(trade.clone()),
             _ => None,
         });
-        trades.last()
+        trades.next_back()
     };
     bot.wait_for("the trade's event", |bot| find(bot).is_some()).await.unwrap();
     find(bot).unwrap()
