@@ -148,12 +148,14 @@ fn rules(settings: &Settings) -> game::Settings {
 fn kinds(rules: &Arc<game::Settings>) -> (Kinds, Kind) {
     let player = Kind::of::<game::player::Player>(Arc::clone(rules));
     let room = Kind::of::<game::room::Room>(Arc::clone(rules));
+    let party = Kind::of::<game::party::Party>(Arc::clone(rules));
     let leaderboard = Kind::of::<game::leaderboard::Leaderboard>(Arc::clone(rules));
     let trade = Kind::of::<game::trade::Trade>(Arc::clone(rules));
     let kinds = Kinds::default()
         .with(game::PLAYER, player.clone())
         .with(game::ROOM, room)
         .with(game::TRADE, trade)
+        .with(game::PARTY, party)
         .with(game::LEADERBOARD, leaderboard);
     (kinds, player)
 }

@@ -71,6 +71,13 @@ impl<'a> Draft<'a> {
         self.decision.pushes.push(Push::Numbered(json(event)));
     }
 
+    /// Adds an event for the socket that there is now; whoever is away misses it.
+    pub fn pass(&mut self, event: &wire::Event) {
+        if self.ctx.connected {
+            self.decision.pushes.push(Push::Transient(json(event)));
+        }
+    }
+
     pub fn broadcast(&mut self, event: &wire::Event) {
         self.decision.broadcasts.push(json(event));
     }

@@ -11,6 +11,7 @@ use bytes::Bytes;
 use holdfast_protocol::client::MoveType;
 use serde::{Deserialize, Serialize};
 
+use super::fellowship::FellowEvent;
 use super::stock::Stock;
 use super::trade::Terms;
 use crate::actor::contract::Token;
@@ -262,6 +263,9 @@ pub enum Event {
         /// When, in Unix milliseconds.
         at: u64,
     },
+    /// Between the player and parties.
+    #[serde(rename = "fellow")]
+    Fellow(FellowEvent),
 }
 
 /// What has happened to a trade of the player's.

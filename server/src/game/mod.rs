@@ -2,9 +2,10 @@
 //!
 //! Pure: no runtime, store, clock or randomness; what these reach a rule through is
 //! [`crate::actor::contract`]. One actor type per thing that has a life of its own:
-//! [`player::Player`], [`room::Room`] and [`leaderboard::Leaderboard`]. The player's rules lie in
-//! one file per feature: [`presence`], [`movement`], [`combat`], [`inventory`], [`coins`],
-//! [`notices`], [`metrics`]; `travel` is the player's side of rooms. They share [`draft::Draft`]: a working
+//! [`player::Player`], [`room::Room`], [`party::Party`] and [`leaderboard::Leaderboard`]. The player's
+//! rules lie in one file per feature: [`presence`], [`movement`], [`combat`], [`inventory`], [`coins`],
+//! [`notices`], [`metrics`]; `travel` is the player's side of rooms, [`fellowship`] that of parties.
+//! They share [`draft::Draft`]: a working
 //! copy of the state that takes each event at once, so that a later rule of the same decision
 //! sees what an earlier one did. [`event`] and [`tells`] are what journals hold, for ever.
 //!
@@ -21,11 +22,13 @@ mod dealing;
 pub mod deals;
 mod draft;
 pub mod event;
+pub mod fellowship;
 pub mod inventory;
 pub mod leaderboard;
 pub mod metrics;
 pub mod movement;
 pub mod notices;
+pub mod party;
 pub mod player;
 pub mod presence;
 mod public;
@@ -53,6 +56,8 @@ pub const PLAYER: &str = "player";
 pub const ROOM: &str = "room";
 /// The kind of a trade's actor.
 pub const TRADE: &str = "trade";
+/// The kind of a party's actor.
+pub const PARTY: &str = "party";
 /// The kind of the leaderboard's actor.
 pub const LEADERBOARD: &str = "leaderboard";
 /// The key of the one leaderboard actor that there is.

@@ -11,10 +11,11 @@ use holdfast_protocol::server as wire;
 
 use super::draft::Draft;
 use super::event::Event;
+use super::tells::party::ToParty;
 use super::tells::{ToPlayer, ToRoom};
 use super::{
-    PLAYER, ROOM, Settings, TRADE, coins, combat, dealing, inventory, json, leaderboard, metrics,
-    movement, notices, presence, public, travel, unpack,
+    PARTY, PLAYER, ROOM, Settings, TRADE, coins, combat, dealing, fellowship, inventory, json,
+    leaderboard, metrics, movement, notices, presence, public, travel, unpack,
 };
 use crate::actor::contract::{
     Actor, Attributes, Ctx, Decision, Declaration, Message, Origin, Reject, Undelivered, View,
@@ -229,6 +230,16 @@ fn command(draft: &mut Draft<'_>, origin: Origin, verb: Verb) -> Result<(), Reje
             defeat(draft, "trade")?;
             dealing::cancel(draft, &trade_id)
         }
+        Verb::PartyJoinRoom { .. } => {
+            defeat(draft, "enter a room")?;
+            fellowship::command(draft, verb)
+        }
+        Verb::PartyCreate { .. }
+        | Verb::PartyInvite { .. }
+        | Verb::PartyKick { .. }
+        | Verb::PartyAccept { .. }
+        | Verb::PartyLeave {}
+        | Verb::PartySay { .. } => fellowship::command(draft, verb),
         other => Err(unknown_verb(&other)),
     }
 }
@@ -255,6 +266,7 @@ fn tell(draft: &mut Draft<'_>, from: &ActorId, tell: ToPlayer) {
         (TRADE, ToPlayer::Trade { trade, word }) if *trade == *from.key() => {
             dealing::hear(draft, &trade, word);
         }
+        (PARTY, ToPlayer::Party(tell)) => fellowship::told(draft, from.key(), tell),
         (PLAYER, blow @ ToPlayer::Blow { .. }) => combat::struck(draft, from, &blow),
         (ROOM, ToPlayer::Coin { coin, gold }) => coins::given(draft, from.key(), coin, gold),
         (ROOM, ToPlayer::CoinGone { coin }) => coins::missed(draft, from.key(), coin),
@@ -277,12 +289,18 @@ fn undelivered(draft: &mut Draft<'_>, to: &ActorId, payload: &[u8], reason: Unde
                 travel::refused(draft, to.key(), n, "can't be reached");
             }
             Ok(ToRoom::Take { coin }) => coins::missed(draft, to.key(), coin),
-            Ok(ToRoom::Leave { .. }) | Err(_) => {}
+            Ok(ToRoom::Leave { .. } | ToRoom::JoinAll { .. }) | Err(_) => {}
         }
         return;
     }
     if to.kind() == TRADE {
         return dealing::undelivered(draft, to.key());
+    }
+    if to.kind() == PARTY {
+        if let Ok(tell) = unpack::<ToParty>(payload) {
+            fellowship::undelivered(draft, to.key(), &tell);
+        }
+        return;
     }
     let reject = match reason {
         Undelivered::NoSuchActor => unknown_player(),

@@ -13,7 +13,7 @@ use holdfast_protocol::movement::spawn;
 use super::draft::Draft;
 use super::event::Event;
 use super::player::Presence;
-use super::{combat, inventory, metrics, notices, travel};
+use super::{combat, fellowship, inventory, metrics, notices, travel};
 use crate::actor::contract::{Origin, Reject};
 
 /// The timer that takes a player without a socket away.
@@ -80,6 +80,7 @@ fn arrive(draft: &mut Draft<'_>, was_lost: bool) {
     }
     notices::deliver(draft);
     travel::rejoin(draft);
+    fellowship::arrive(draft);
 }
 
 fn arm_idle(draft: &mut Draft<'_>) {

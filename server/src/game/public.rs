@@ -3,12 +3,12 @@
 use holdfast_protocol::client::MoveType;
 use holdfast_protocol::ids::{PlayerId, RoomId};
 use holdfast_protocol::server::{
-    Buff, Cooldown, Notification, PlayerState, RoomInfo, Status, TradeEvent,
+    Buff, Cooldown, Notification, PartyInfo, PlayerState, RoomInfo, Status, TradeEvent,
 };
 use serde_json::{Map, Value, to_value};
 
 use super::player::{Membership, Player, Presence};
-use super::{combat, dealing, inventory, room};
+use super::{combat, dealing, fellowship, inventory, room};
 use crate::actor::contract::{AttributeType, Attributes, Builtin, Declaration, Value as Attribute};
 
 /// What the player is doing. Derived, so that it can't contradict the rest.
@@ -58,9 +58,18 @@ pub(super) fn state(player: &Player) -> Option<PlayerState> {
         total_actions_count: player.total_actions,
         pending_notifications: notifications(player),
         trades: trades(player),
-        party: None,
-        invitations: Vec::new(),
+        party: party(player),
+        invitations: invitations(player),
     })
+}
+
+fn party(player: &Player) -> Option<PartyInfo> {
+    player.fellowship.as_ref().and_then(|held| held.info()).and_then(fellowship::body)
+}
+
+fn invitations(player: &Player) -> Vec<PartyInfo> {
+    let held = player.fellowship.iter().flat_map(|held| &held.invitations);
+    held.filter_map(fellowship::body).collect()
 }
 
 fn current_room(player: &Player) -> Option<RoomInfo> {
@@ -162,5 +171,11 @@ pub(super) fn changes(before: &Player, after: &Player) -> Map<String, Value> {
     };
     let deals = before.deals.is_some() || after.deals.is_some();
     note("trades", deals && terms(before) != terms(after), |player| to_value(trades(player)));
+    if before.fellowship != after.fellowship {
+        note("party", party(before) != party(after), |player| to_value(party(player)));
+        note("invitations", invitations(before) != invitations(after), |player| {
+            to_value(invitations(player))
+        });
+    }
     set
 }

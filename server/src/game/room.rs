@@ -15,8 +15,9 @@ use holdfast_protocol::ids::ActorId;
 use holdfast_protocol::server as wire;
 use serde::{Deserialize, Serialize};
 
+use super::tells::party::{Guest, ToParty};
 use super::tells::{ToPlayer, ToRoom};
-use super::{Settings, coins, json, pack, unpack};
+use super::{PARTY, PLAYER, Settings, coins, json, pack, unpack};
 use crate::actor::contract::{Actor, Ctx, Decision, Message, Reject, Tell, TimerChange};
 
 /// The timer that puts coins down.
@@ -123,6 +124,40 @@ impl Room {
         (ToPlayer::Joined { n, entity, count, max }, vec![joined])
     }
 
+    /// Places for all guests or none. One who has a place keeps it, with the newer join.
+    fn join_all(&self, ctx: &Ctx<'_, Settings>, party: &ActorId, all: &All) -> Decision<RoomEvent> {
+        let max = ctx.settings.capacity(ctx.id.key());
+        let count = u32::try_from(self.members.len()).unwrap_or(u32::MAX);
+        let is_new = |guest: &&Guest| !self.members.contains_key(&*guest.player);
+        let needed = u32::try_from(all.guests.iter().filter(is_new).count()).unwrap_or(u32::MAX);
+        let (entry, free) = (all.entry, max.saturating_sub(count));
+        let mut decision = Decision::default();
+        let outcome = if needed > free {
+            for Guest { player, n, .. } in &all.guests {
+                decision.tells.extend(to_player(player, &ToPlayer::Full { n: *n, max }));
+            }
+            ToParty::Full { entry, free }
+        } else {
+            let (mut now, count) = (self.clone(), count.saturating_add(needed));
+            for Guest { player, n, name } in &all.guests {
+                let known = now.members.get(&**player);
+                if known.is_some_and(|member| member.n >= *n) {
+                    continue;
+                }
+                let entity = known.map_or_else(|| now.free_entity(), |member| member.entity);
+                let member = Member { entity, n: *n, name: Arc::clone(name) };
+                let event = RoomEvent::Joined { player: player.to_string(), member };
+                now.apply(&event);
+                decision.events.push(event);
+                let answer = ToPlayer::Joined { n: *n, entity, count, max };
+                decision.tells.extend(to_player(player, &answer));
+            }
+            ToParty::Placed { entry }
+        };
+        decision.tells.push(Tell { to: party.clone(), payload: pack(&outcome), creates: false });
+        decision
+    }
+
     /// The next number from 1 that no member has.
     fn free_entity(&self) -> u32 {
         let mut entity = self.last_entity.wrapping_add(1);
@@ -207,6 +242,17 @@ fn answer(to: &ActorId, answer: &ToPlayer) -> Tell {
     Tell { to: to.clone(), payload: pack(answer), creates: false }
 }
 
+/// A party that wants in.
+struct All {
+    entry: u64,
+    guests: Vec<Guest>,
+}
+
+fn to_player(player: &str, tell: &ToPlayer) -> Option<Tell> {
+    let to = ActorId::new(PLAYER, player).ok()?;
+    Some(Tell { to, payload: pack(tell), creates: false })
+}
+
 impl Actor for Room {
     type Event = RoomEvent;
     type Settings = Settings;
@@ -236,6 +282,10 @@ impl Actor for Room {
                 let (told, events) = self.join(max, from.key(), n, name);
                 (decision.events, decision.tells) = (events, vec![answer(from, &told)]);
             }
+            ToRoom::JoinAll { entry, guests } if from.kind() == PARTY => {
+                decision = self.join_all(ctx, from, &All { entry, guests });
+            }
+            ToRoom::JoinAll { .. } => {}
             ToRoom::Leave { n } => decision.events = self.leave(from.key(), n),
             ToRoom::Take { coin } => return Ok(self.take(from, coin)),
         }

@@ -12,6 +12,7 @@ use serde::{Deserialize, Serialize};
 
 use super::deals::Deals;
 use super::event::{Event, Notice};
+use super::fellowship::{self, Fellowship};
 use super::{coins, leaderboard, movement, notices};
 use crate::actor::contract::{Reject, Token};
 
@@ -53,8 +54,11 @@ pub struct Membership {
 pub struct Join {
     /// Which room.
     pub room: Arc<str>,
-    /// Whose command waits; none after a hello.
+    /// Whose command waits; none after a hello, and with a party.
     pub token: Option<Token>,
+    /// The party's number of its entry, for a join with all of it.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub entry: Option<u64>,
 }
 
 /// A blow that waits for its target.
@@ -121,6 +125,9 @@ pub struct Player {
     /// Trades; most players have none.
     #[serde(skip_serializing_if = "Option::is_none")]
     pub(super) deals: Option<Box<Deals>>,
+    /// None while there is nothing in it.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    pub(super) fellowship: Option<Box<Fellowship>>,
 }
 
 impl Default for Player {
@@ -160,6 +167,7 @@ impl Default for Player {
             notices: VecDeque::new(),
             sent: leaderboard::Sent::default(),
             deals: None,
+            fellowship: None,
         }
     }
 }
@@ -187,6 +195,12 @@ impl Player {
         self.asked = None;
         self.remembered = None;
         self.sprinting = false;
+    }
+
+    pub(super) fn come_along(&mut self, n: u64, room: &Arc<str>, entry: u64) {
+        self.join_count = n;
+        let room = Arc::clone(room);
+        self.joins.insert(n, Join { room, token: None, entry: Some(entry) });
     }
 
     /// Folds one fact.
@@ -237,7 +251,8 @@ impl Player {
                 if token.is_none() {
                     self.remembered = None;
                 }
-                self.joins.insert(*n, Join { room: Arc::clone(room), token: *token });
+                let (room, token) = (Arc::clone(room), *token);
+                self.joins.insert(*n, Join { room, token, entry: None });
             }
             Event::JoinDropped { n } => {
                 self.joins.remove(n);
@@ -321,6 +336,7 @@ impl Player {
             Event::Deal { trade, deal } => self.apply_deal(trade, deal),
             Event::DealsSwept { at, next } => self.sweep_deals(*at, *next),
             Event::Measured { at } => (self.session_actions, self.measured_ms) = (0, *at),
+            Event::Fellow(event) => fellowship::apply(self, event),
             _ => {}
         }
     }

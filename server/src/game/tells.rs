@@ -1,6 +1,8 @@
 //! What the game's actors tell each other. Journaled in outboxes: names and meanings are for
 //! ever, fields are only added, with `#[serde(default)]`.
 
+pub mod party;
+
 use std::sync::Arc;
 
 use holdfast_protocol::client::MoveType;
@@ -34,9 +36,18 @@ pub enum ToRoom {
         /// The coin's number.
         coin: u64,
     },
+    /// Asks for places for all of a party or none; answered like [`Self::Join`] to each of them,
+    /// and to the party by [`party::ToParty::Placed`] or [`party::ToParty::Full`].
+    #[serde(rename = "joinall")]
+    JoinAll {
+        /// The party's number of it.
+        entry: u64,
+        /// Who.
+        guests: Vec<party::Guest>,
+    },
 }
 
-/// To a player, from a room or another player.
+/// To a player, from a room, a party or another player.
 #[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
 pub enum ToPlayer {
     /// The room has a place for the player.
@@ -111,6 +122,9 @@ pub enum ToPlayer {
         /// The coin's number.
         coin: u64,
     },
+    /// Of a party.
+    #[serde(rename = "party")]
+    Party(party::FromParty),
     /// A trade speaks.
     #[serde(rename = "trade")]
     Trade {

@@ -10,8 +10,10 @@ use holdfast_protocol::server::RoomBody;
 
 use super::draft::Draft;
 use super::event::Event;
+use super::fellowship::{self, FellowEvent};
 use super::player::{Join, Presence};
 use super::tells::ToRoom;
+use super::tells::party::Why;
 use super::{ROOM, public, room};
 use crate::actor::contract::{Reject, Token};
 
@@ -28,7 +30,7 @@ pub(super) fn join(draft: &mut Draft<'_>, room: &str) -> Result<(), Reject> {
         draft.reply(&body);
         return Ok(());
     }
-    drop_rejoin(draft);
+    drop_idle(draft);
     if draft.now.joins.len() >= JOINS_MAX {
         return Err(Reject::new("too_many_in_flight", "too many joins wait for their rooms"));
     }
@@ -54,17 +56,37 @@ fn ask(draft: &mut Draft<'_>, room: Arc<str>, token: Option<Token>) {
     draft.record(Event::JoinAsked { n, room, token });
 }
 
-/// Forgets a join that no command waits for. Its answer will find nobody.
-fn drop_rejoin(draft: &mut Draft<'_>) {
-    let idle = draft.now.joins.iter().find(|(_, join)| join.token.is_none()).map(|(n, _)| *n);
-    if let Some(n) = idle {
+/// Reserves a join that the party asks the room for, with those of all its members.
+pub(super) fn reserve(draft: &mut Draft<'_>, room: Arc<str>, entry: u64) -> u64 {
+    drop_idle(draft);
+    let n = draft.now.join_count.saturating_add(1);
+    draft.record(Event::Fellow(FellowEvent::Coming { n, room, entry }));
+    n
+}
+
+/// Forgets joins with the party: those of one entry, or all.
+pub(super) fn stay_behind(draft: &mut Draft<'_>, entry: Option<u64>) {
+    let is_it = |join: &Join| join.entry.is_some_and(|own| entry.is_none_or(|entry| entry == own));
+    let joins = draft.now.joins.iter().filter(|(_, join)| is_it(join));
+    for n in joins.map(|(n, _)| *n).collect::<Vec<_>>() {
         draft.record(Event::JoinDropped { n });
+    }
+}
+
+/// Forgets joins that no command waits for. Their answers will find nobody; a party is told.
+fn drop_idle(draft: &mut Draft<'_>) {
+    let idle = draft.now.joins.iter().filter(|(_, join)| join.token.is_none());
+    for (n, entry) in idle.map(|(n, join)| (*n, join.entry)).collect::<Vec<_>>() {
+        draft.record(Event::JoinDropped { n });
+        if let Some(entry) = entry {
+            fellowship::stays(draft, entry, Why::Elsewhere);
+        }
     }
 }
 
 /// Gives the place back, if there is one.
 pub(super) fn leave(draft: &mut Draft<'_>) {
-    drop_rejoin(draft);
+    drop_idle(draft);
     if draft.now.room.is_some() || draft.now.remembered.is_some() {
         give_back(draft);
         draft.record(Event::RoomLeft);
@@ -81,11 +103,16 @@ fn give_back(draft: &mut Draft<'_>) {
 
 /// Goes offline: gives the place back and waits for none.
 pub(super) fn depart(draft: &mut Draft<'_>, remembers: bool) {
-    let waiting = draft.now.joins.values().find(|join| join.token.is_none());
+    let is_rejoin = |join: &&Join| join.token.is_none() && join.entry.is_none();
+    let waiting = draft.now.joins.values().find(is_rejoin);
     let last = draft.now.room.as_ref().map(|place| &place.room);
     let last = last.or(waiting.map(|join| &join.room)).or(draft.now.remembered.as_ref());
     let room = last.filter(|_| remembers).cloned();
     give_back(draft);
+    let entries = draft.now.joins.values().filter_map(|join| join.entry);
+    for entry in entries.collect::<Vec<_>>() {
+        fellowship::stays(draft, entry, Why::Offline);
+    }
     for token in draft.now.joins.values().filter_map(|join| join.token).collect::<Vec<_>>() {
         let reject = Reject::new("not_in_room", "the player went offline before the room answered");
         draft.complete_refused(token, reject);
@@ -96,7 +123,7 @@ pub(super) fn depart(draft: &mut Draft<'_>, remembers: bool) {
 /// A room gave a place.
 pub(super) fn joined(draft: &mut Draft<'_>, room: &str, n: u64, entity: u32, of: (u32, u32)) {
     let asked = draft.now.joins.get(&n).filter(|join| *join.room == *room).cloned();
-    let Some(Join { room, token }) = asked else {
+    let Some(Join { room, token, .. }) = asked else {
         let is_mine = draft.now.room.as_ref().is_some_and(|place| place.n == n);
         if !is_mine {
             draft.tell(ROOM, room, &ToRoom::Leave { n }, false);

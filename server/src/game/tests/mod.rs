@@ -7,6 +7,8 @@ mod goods;
 mod leaderboard;
 mod messages;
 mod moves;
+mod parties;
+mod parties_storm;
 mod rooms;
 mod scenario;
 mod stays;

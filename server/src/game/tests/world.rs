@@ -20,6 +20,7 @@ use crate::actor::contract::{
 };
 use crate::actor::kind::{Behaviour, Facts, Kind};
 use crate::game::event::Event;
+use crate::game::party::Party;
 use crate::game::player::Player;
 use crate::game::room::Room;
 use crate::game::trade::Trade;
@@ -35,6 +36,8 @@ pub struct Seat {
     pub seq: u64,
     pub timers: BTreeMap<String, u64>,
     pub pushes: Vec<Value>,
+    /// Events for the socket that are not numbered.
+    pub passing: Vec<Value>,
     pub broadcasts: Vec<Value>,
     pub activities: Vec<ActivityCall>,
     pub warnings: Vec<Reject>,
@@ -45,7 +48,7 @@ pub struct Seat {
 
 /// An actor of another kind than players and rooms.
 pub struct Other {
-    behaviour: Box<dyn Behaviour>,
+    pub behaviour: Box<dyn Behaviour>,
     timers: BTreeMap<String, u64>,
 }
 
@@ -114,6 +117,7 @@ fn kind_of(id: &ActorId, settings: &Settings) -> Option<Kind> {
     let settings = Arc::new(settings.clone());
     match id.kind() {
         "trade" => Some(Kind::of::<Trade>(settings)),
+        "party" => Some(Kind::of::<Party>(settings)),
         _ => None,
     }
 }
@@ -172,6 +176,7 @@ impl World {
             seq: 0,
             timers: BTreeMap::new(),
             pushes: Vec::new(),
+            passing: Vec::new(),
             broadcasts: Vec::new(),
             activities: Vec::new(),
             warnings: Vec::new(),
@@ -295,7 +300,35 @@ impl World {
                 self.message(from.key(), &undelivered).unwrap();
             }
         }
+        self.erase();
         true
+    }
+
+    /// Carries the first waiting tell of an actor. False: there is none.
+    pub fn deliver_from(&mut self, from: &str) -> bool {
+        let next = self.mail.iter().position(|mail| mail.from.as_str() == from);
+        next.is_some_and(|next| self.deliver_one(next))
+    }
+
+    /// Carries the first waiting tell to an actor. False: there is none.
+    pub fn deliver_to(&mut self, to: &str) -> bool {
+        let next = self.mail.iter().position(|mail| mail.to.as_str() == to);
+        next.is_some_and(|next| self.deliver_one(next))
+    }
+
+    /// What an actor of another kind says of itself.
+    pub fn other(&self, id: &ActorId) -> Value {
+        let facts =
+            Facts { id, now_ms: self.now_ms, seq: 1, token: 1, random: 0, connected: false };
+        value(&self.others[id].behaviour.query(facts, &[]).unwrap())
+    }
+
+    /// Who is over is erased when all its tells have arrived.
+    fn erase(&mut self) {
+        let mail = &self.mail;
+        let owes = |id: &ActorId| mail.iter().any(|mail| mail.from == *id);
+        self.others
+            .retain(|id, other| !other.behaviour.is_over() || !other.timers.is_empty() || owes(id));
     }
 
     fn next_random(&mut self) -> u64 {
@@ -319,9 +352,6 @@ impl World {
         for tell in decision.tells {
             let (to, payload, creates) = (tell.to, tell.payload, tell.creates);
             self.mail.push(Mail { from: id.clone(), to, payload, creates });
-        }
-        if other.behaviour.is_over() {
-            self.others.remove(id);
         }
     }
 
@@ -356,6 +386,15 @@ impl World {
 
     /// Lets time pass; due timers fire in order.
     pub fn pass(&mut self, ms: u64) {
+        self.pass_with(ms, Self::deliver);
+    }
+
+    /// As [`Self::pass`], but tells stay in the mail.
+    pub fn pass_alone(&mut self, ms: u64) {
+        self.pass_with(ms, |_| ());
+    }
+
+    fn pass_with(&mut self, ms: u64, then: fn(&mut Self)) {
         let end_ms = self.now_ms + ms;
         while let Some((at_ms, actor, name)) = self.next_timer().filter(|next| next.0 <= end_ms) {
             self.now_ms = self.now_ms.max(at_ms);
@@ -370,7 +409,7 @@ impl World {
                 self.seat(actor.key()).timers.remove(&name);
                 self.message(actor.key(), &timer).unwrap();
             }
-            self.deliver();
+            then(self);
         }
         self.now_ms = end_ms;
     }
@@ -475,8 +514,10 @@ impl Seat {
         change(&mut self.timers, decision.timers);
         self.alarms.extend(decision.alarms);
         for push in decision.pushes {
-            let Push::Numbered(bytes) = push else { panic!("the game numbers all it pushes") };
-            self.pushes.push(value(&bytes));
+            match push {
+                Push::Numbered(bytes) => self.pushes.push(value(&bytes)),
+                Push::Transient(bytes) => self.passing.push(value(&bytes)),
+            }
         }
         self.broadcasts.extend(decision.broadcasts.iter().map(|bytes| value(bytes)));
         self.activities.extend(decision.activities);

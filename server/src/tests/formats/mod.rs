@@ -8,6 +8,7 @@
 //!   cargo test -p holdfast formats` writes [`NEWEST`]; a fixture that a release has written is
 //!   left alone and `NEWEST` gets the next number.
 
+mod parties;
 mod samples;
 
 use std::fs;
@@ -23,6 +24,7 @@ use crate::actor::kind::Kind;
 use crate::actor::record::{Formats, Record};
 use crate::actor::replay::{Durable, Stored, replay};
 use crate::game::leaderboard::Leaderboard;
+use crate::game::party::Party;
 use crate::game::player::Player;
 use crate::game::room::Room;
 use crate::game::trade::Trade;
@@ -83,6 +85,7 @@ fn kind_of(id: &ActorId) -> Kind {
         "player" => Kind::of::<Player>(settings),
         "room" => Kind::of::<Room>(settings),
         "trade" => Kind::of::<Trade>(settings),
+        "party" => Kind::of::<Party>(settings),
         "leaderboard" => Kind::of::<Leaderboard>(settings),
         other => panic!("no kind is called {other}"),
     }
@@ -95,6 +98,7 @@ fn state_of(id: &ActorId, durable: &Durable) -> Value {
         "player" => rmp_serde::from_slice::<Player>(&bytes).map(serde_json::to_value),
         "room" => rmp_serde::from_slice::<Room>(&bytes).map(serde_json::to_value),
         "trade" => rmp_serde::from_slice::<Trade>(&bytes).map(serde_json::to_value),
+        "party" => rmp_serde::from_slice::<Party>(&bytes).map(serde_json::to_value),
         _ => rmp_serde::from_slice::<Leaderboard>(&bytes).map(serde_json::to_value),
     };
     json.unwrap().unwrap()
@@ -168,6 +172,7 @@ fn today() -> Fixture {
         journal("player:alice", &samples::player()),
         journal("room:dungeon-7", &samples::room()),
         journal("trade:17f-00c", &samples::trade()),
+        journal("party:17f-00d", &parties::party()),
         journal("leaderboard:main", &samples::leaderboard()),
     ];
     Fixture { actors }

@@ -10,13 +10,16 @@ use holdfast_protocol::ids::ActorId;
 use serde::Serialize;
 use serde_json::Value;
 
+use super::parties;
 use crate::actor::contract::{ActivityOptions, Reject};
 use crate::actor::record::{Fact, KeyHash, Place, Record, TellId};
 use crate::game::event::{DealEvent, Event, Input, Notice};
+use crate::game::fellowship::FellowEvent;
 use crate::game::leaderboard::LeaderboardEvent;
 use crate::game::pack;
 use crate::game::room::{Member, RoomEvent};
 use crate::game::stock::Stock;
+use crate::game::tells::party::FromParty;
 use crate::game::tells::{Evidence, FromTrade, ToPlayer, ToRoom, ToTrade};
 use crate::game::trade::{Aim, Outcome, Terms, TradeEvent, Why};
 
@@ -27,13 +30,13 @@ pub const ALL: [(&str, &str); 11] = [
     (
         "event",
         "new name prot open back lost gone act idle in jask jno join left swing swung move hit \
-         heal def cool item note told score scored deal deals metr cask cno coin rob loot",
+         heal def cool item note told score scored deal deals fellow metr cask cno coin rob loot",
     ),
     ("fact", "e so se sa sd ok no pd pc to ta th tf td ws wg ab at ah ae u"),
     ("leaderboard", "start done fail"),
     ("room", "in out mint coin took"),
-    ("to_player", "joined full blow done refused trade coin nocoin"),
-    ("to_room", "join leave take"),
+    ("to_player", "joined full blow done refused trade coin nocoin party"),
+    ("to_room", "join leave take joinall"),
     ("deal", "made heard yes stop open end paid bye"),
     ("evidence", "none held paid"),
     ("from_trade", "offer open no ask settle end"),
@@ -52,6 +55,7 @@ fn listed(event: &Event) {
         Event::Healed { .. } | Event::Defended { .. } | Event::Cooled { .. } => {}
         Event::ItemSet { .. } | Event::Noted(_) | Event::NotesTold => {}
         Event::Deal { .. } | Event::DealsSwept { .. } => {}
+        Event::Fellow(_) => {}
         Event::ScoreSent { .. } | Event::ScoreEnded { .. } | Event::Measured { .. } => {}
         Event::CoinAsked { .. } | Event::CoinMissed { .. } | Event::Coined { .. } => {}
         Event::Robbed { .. } | Event::Looted { .. } => {}
@@ -76,6 +80,7 @@ fn listed_too(fact: &Fact, room: &RoomEvent, to: (&ToRoom, &ToPlayer), board: &L
         (ToRoom::Join { .. } | ToRoom::Leave { .. }, ToPlayer::Joined { .. }) => {}
         (ToRoom::Take { .. }, ToPlayer::Joined { .. }) => {}
         (_, ToPlayer::Coin { .. } | ToPlayer::CoinGone { .. }) => {}
+        (ToRoom::JoinAll { .. }, ToPlayer::Joined { .. }) | (_, ToPlayer::Party(_)) => {}
         (_, ToPlayer::Full { .. } | ToPlayer::Blow { .. } | ToPlayer::BlowDone { .. }) => {}
         (_, ToPlayer::BlowRefused { .. } | ToPlayer::Trade { .. }) => {}
     }
@@ -120,7 +125,7 @@ fn name(value: &impl Serialize) -> String {
     }
 }
 
-fn names_of<T: Serialize>(values: impl IntoIterator<Item = T>) -> BTreeSet<String> {
+pub fn names_of<T: Serialize>(values: impl IntoIterator<Item = T>) -> BTreeSet<String> {
     values.into_iter().map(|value| name(&value)).collect()
 }
 
@@ -327,7 +332,9 @@ fn gold() -> Vec<Event> {
 }
 
 fn player_events() -> Vec<Event> {
-    arrival().into_iter().chain(deeds()).chain(dealings()).chain(gold()).collect()
+    let fellow = Event::Fellow(FellowEvent::Parted);
+    let events = arrival().into_iter().chain(deeds()).chain(dealings()).chain(gold());
+    events.chain([fellow]).collect()
 }
 
 fn room_events() -> Vec<RoomEvent> {
@@ -353,10 +360,12 @@ fn leaderboard_events() -> Vec<LeaderboardEvent> {
 }
 
 fn to_room() -> Vec<ToRoom> {
+    let all = ToRoom::JoinAll { entry: START_MS, guests: Vec::new() };
     vec![
         ToRoom::Join { n: 2, name: "Alice".into() },
         ToRoom::Leave { n: 2 },
         ToRoom::Take { coin: 7 },
+        all,
     ]
 }
 
@@ -382,6 +391,7 @@ fn to_player() -> Vec<ToPlayer> {
             message: "you are not in the same room".into(),
         },
         ToPlayer::Trade { trade: "17f-00c".into(), word: FromTrade::Ask { n: 7 } },
+        ToPlayer::Party(FromParty::CalledOff { entry: START_MS }),
     ]
 }
 
@@ -465,11 +475,11 @@ fn facts() -> Vec<Fact> {
     sessions.into_iter().chain(answers()).chain(tells()).chain(obligations()).collect()
 }
 
-fn record(at: u64, facts: Vec<Fact>) -> Record {
+pub fn record(at: u64, facts: Vec<Fact>) -> Record {
     Record { now_ms: START_MS + at, facts }
 }
 
-fn events<E: Serialize>(events: Vec<E>) -> impl Iterator<Item = Fact> {
+pub fn events<E: Serialize>(events: Vec<E>) -> impl Iterator<Item = Fact> {
     events.into_iter().map(|event| Fact::Event(pack(&event)))
 }
 
@@ -481,6 +491,7 @@ pub fn player() -> Vec<Record> {
         record(3, events(deeds()).chain(obligations()).collect()),
         record(4, events(dealings()).collect()),
         record(5, events(gold()).collect()),
+        parties::player(),
     ]
 }
 
