@@ -33,6 +33,7 @@ mod nodes_that_fail;
 mod numbers;
 mod openapi;
 mod packed;
+mod party;
 mod presence;
 mod rebuild;
 mod redis_support;

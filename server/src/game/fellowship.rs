@@ -320,6 +320,8 @@ pub(super) fn told(draft: &mut Draft<'_>, party: &str, tell: FromParty) {
             if is_own {
                 informed(draft, &info, &news);
             } else {
+                // The invitation was taken up, and then thought better of.
+                uninvite(draft, party, None);
                 draft.tell(PARTY, party, &ToParty::Leave {}, false);
             }
             complete(draft, token);

@@ -69,6 +69,9 @@ fn uninvite(draft: &mut Draft<'_>, player: &str) {
 pub(super) fn seen(draft: &mut Draft<'_>, from: &str, by: &Arc<str>, token: Token, exists: bool) {
     if !exists {
         uninvite(draft, from);
+    } else if !draft.now.invites(from) && !draft.now.has(from) {
+        // An invitation that was on its way while an earlier one was taken up, and left again.
+        draft.tell(from, FromParty::Withdrawn { by: None });
     }
     if !settle(draft, by, token) {
         return;

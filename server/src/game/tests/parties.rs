@@ -11,7 +11,7 @@ use crate::game::fellowship::INVITATIONS_MAX;
 use crate::game::pack;
 use crate::game::party::{INVITED_MAX, MEMBERS_MAX, PartyEvent, READY_MS};
 use crate::game::tells::ToPlayer;
-use crate::game::tells::party::{Change, FromParty, News};
+use crate::game::tells::party::{Change, FromParty, Info, News};
 
 pub fn create(then: OnLeaderLeft) -> Verb {
     Verb::PartyCreate { name: "Heroes".into(), on_leader_left: then }
@@ -415,4 +415,51 @@ fn a_player_that_knows_nothing_of_a_party_is_dropped() {
     world.act("d", accept(&party)).unwrap();
     assert_eq!(world.other(&id)["members"], json!(["a", "d"]));
     assert_eq!(members(&mut world, "a"), ["a", "d"]);
+}
+
+#[test]
+fn an_older_word_never_replaces_a_newer_one() {
+    let (mut world, party) = party(OnLeaderLeft::End, &["a", "b"]);
+    let id: ActorId = format!("party:{party}").parse().unwrap();
+    let say = |world: &mut World, revision, members: &[&str]| {
+        let members = members.iter().map(|&member| member.into()).collect();
+        let (key, name) = (party.as_str().into(), "Heroes".into());
+        let info = Info { id: key, revision, name, passes_on: false, members };
+        let payload = pack(&ToPlayer::Party(FromParty::Info { info, news: vec![], token: None }));
+        world.message("b", &Message::Tell { from: &id, payload: &payload }).unwrap();
+    };
+    say(&mut world, u64::MAX - 1, &["a", "b", "c"]);
+    say(&mut world, u64::MAX - 2, &["a", "b"]);
+    assert_eq!(members(&mut world, "b"), ["a", "b", "c"]);
+    // The party itself has forgotten how far it was; it goes on from what its member knows.
+    world.lose("b");
+    world.resume("b");
+    assert_eq!(members(&mut world, "b"), ["a", "b"]);
+}
+
+#[test]
+fn who_has_nothing_to_do_with_parties_keeps_nothing_of_them() {
+    let (mut world, _) = party(OnLeaderLeft::End, &["a", "b"]);
+    assert!(world.seat("b").state.fellowship.is_some());
+    world.act("a", Verb::PartyLeave {}).unwrap();
+    for player in ["a", "b"] {
+        let state = &world.seat(player).state;
+        assert_eq!(state.fellowship, None);
+        let saved = String::from_utf8_lossy(&pack(state)).into_owned();
+        assert!(!saved.contains("fellowship"), "nor does a snapshot");
+    }
+}
+
+#[test]
+fn an_invitation_that_was_taken_up_and_left_at_once_is_gone() {
+    let (mut world, party) = party(OnLeaderLeft::End, &["a"]);
+    world.hello("b");
+    world.act("a", invite("b")).unwrap();
+    let sent = world.send("b", Origin::Owner, accept(&party)).unwrap();
+    world.send("b", Origin::Owner, Verb::PartyLeave {}).unwrap();
+    world.deliver();
+    let Sent::Later(token) = sent else { panic!("{sent:?}") };
+    assert_eq!(world.seat("b").answers.remove(&token), Some(Ok(json!({"party": null}))));
+    assert_eq!((world.state("b").party, world.state("b").invitations), (None, vec![]));
+    assert_eq!(members(&mut world, "a"), ["a"]);
 }

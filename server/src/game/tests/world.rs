@@ -410,6 +410,7 @@ impl World {
                 self.message(actor.key(), &timer).unwrap();
             }
             then(self);
+            self.erase();
         }
         self.now_ms = end_ms;
     }
