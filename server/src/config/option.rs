@@ -1,11 +1,12 @@
 //! The table of options: one row per setting, from which the command line, the environment, the
 //! settings file, the help and `--dump-config` are made.
 
-use std::net::SocketAddr;
-use std::path::PathBuf;
+mod read;
 
 use toml::Value;
 
+pub(super) use self::read::{address, number};
+use self::read::{file, node_name, origin, switch};
 use super::Settings;
 
 /// One option.
@@ -90,57 +91,7 @@ impl Opt {
 }
 
 /// Reads a whole number within bounds; `_` between digits is allowed.
-pub(super) fn number(text: &str, min: u64, max: u64) -> Result<u64, String> {
-    text.replace('_', "")
-        .parse()
-        .ok()
-        .filter(|n| (min..=max).contains(n))
-        .ok_or_else(|| format!("{text:?} can't be used; give a whole number from {min} to {max}"))
-}
-
-fn switch(text: &str) -> Result<bool, String> {
-    match text {
-        "on" | "true" => Ok(true),
-        "off" | "false" => Ok(false),
-        _ => Err(format!("{text:?} can't be used; say on or off")),
-    }
-}
-
-pub(super) fn address(text: &str) -> Result<SocketAddr, String> {
-    let named = text.strip_prefix("localhost:").map(|port| format!("127.0.0.1:{port}"));
-    named.as_deref().unwrap_or(text).parse().map_err(|_| {
-        format!("{text:?} is not an address; give IP:PORT, such as 127.0.0.1:8080 or [::1]:8080")
-    })
-}
-
-fn file(text: &str) -> Result<Option<PathBuf>, String> {
-    if text.is_empty() {
-        return Err("the name of a file is missing".into());
-    }
-    Ok(Some(text.into()))
-}
-
-fn origin(text: &str) -> Result<(), String> {
-    let host = text.strip_prefix("http://").or_else(|| text.strip_prefix("https://"));
-    match host {
-        Some(host) if !host.is_empty() && !host.contains(['/', '*', '?', '#', '@', ' ']) => Ok(()),
-        _ => Err(format!(
-            "{text:?} is not an origin; give scheme and host without a path, \
-             such as https://play.example"
-        )),
-    }
-}
-
-fn node_name(text: &str) -> Result<String, String> {
-    let fits = (1..=32).contains(&text.len())
-        && text.chars().all(|c| matches!(c, 'a'..='z' | '0'..='9' | '_' | '-'));
-    if !fits {
-        return Err(format!("{text:?} is not a node's name; use 1 to 32 of a-z, 0-9, _ and -"));
-    }
-    Ok(text.to_owned())
-}
-
-const fn number_of(
+pub(super) const fn number_of(
     name: &'static str,
     arg: &'static str,
     (min, max): (u64, u64),
