@@ -143,6 +143,10 @@ impl Store for Saboteur {
         self.inner.release(actor, epoch, due_ms)
     }
 
+    fn erase(&self, actor: &ActorId, epoch: Epoch, seq: Seq) -> Answer<()> {
+        self.inner.erase(actor, epoch, seq)
+    }
+
     fn due(
         &self,
         partition: u16,

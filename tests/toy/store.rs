@@ -49,6 +49,10 @@ pub struct Switches {
     pub no_tip: AtomicBool,
     /// Releases fail.
     pub no_release: AtomicBool,
+    /// Erasures fail.
+    pub no_erase: AtomicBool,
+    /// Erasures are done, and no one hears of it.
+    pub silent_erase: AtomicBool,
     /// No one is ever due: the nodes leave each other's actors alone until they are addressed.
     pub no_due: AtomicBool,
     /// Everything fails for good.
@@ -262,6 +266,21 @@ impl Store for Bent {
         }
         self.switches.released_ms.store(self.now_ms(), Ordering::SeqCst);
         self.memory().release(actor, epoch, due_ms)
+    }
+
+    fn erase(&self, actor: &ActorId, epoch: Epoch, seq: Seq) -> Answer<()> {
+        if self.switches.no_erase.load(Ordering::SeqCst) {
+            return fail();
+        }
+        let erased = self.memory().erase(actor, epoch, seq);
+        let silent = self.switches.silent_erase.load(Ordering::SeqCst);
+        async move {
+            match erased.await {
+                Ok(()) if silent => Err(Error::Doubt("as the test wants it".into())),
+                answer => answer,
+            }
+        }
+        .boxed()
     }
 
     fn reassert(&self, reassert: Reassert) -> Answer<Reasserted> {

@@ -132,7 +132,7 @@ fn assert_refused(answer: &Result<(), Error>) {
 }
 
 /// An append to no actor is refused at once, or its writer is sent to read the tip.
-fn assert_nowhere(answer: &Result<(), Error>) {
+pub(super) fn assert_nowhere(answer: &Result<(), Error>) {
     assert!(matches!(answer, Err(Error::Absent | Error::Doubt(_))), "{answer:?}");
 }
 

@@ -149,6 +149,15 @@ impl Store for Memory {
         })
     }
 
+    fn erase(&self, actor: &ActorId, epoch: Epoch, seq: Seq) -> Answer<()> {
+        let now_ms = self.now_ms();
+        self.answer(|tables| {
+            tables.actor(actor)?.check_end(epoch, seq, now_ms)?;
+            tables.actors.remove(actor);
+            Ok(())
+        })
+    }
+
     fn reassert(&self, reassert: Reassert) -> Answer<Reasserted> {
         let now_ms = self.now_ms();
         self.answer(|tables| Ok(tables.reassert(reassert, now_ms)))
@@ -358,6 +367,18 @@ impl Actor {
         Ok(())
     }
 
+    /// An epoch that is not of the past might be granted again to whoever makes the actor anew.
+    fn check_end(&self, epoch: Epoch, seq: Seq, now_ms: u64) -> Result<(), Error> {
+        self.check_epoch(epoch)?;
+        if seq != self.seq {
+            return Err(Error::OutOfSequence { tip: self.seq });
+        }
+        if now_ms <= epoch {
+            return Err(Error::Stalled(format!("epoch {epoch} is not past")));
+        }
+        Ok(())
+    }
+
     fn records(&self, from: Seq) -> impl Iterator<Item = RecordRow> {
         self.journal.range(from..).map(|(seq, entry)| RecordRow {
             seq: *seq,
@@ -396,7 +417,7 @@ impl Actor {
 #[cfg(test)]
 mod tests {
     use super::*;
-    use crate::store::{attributes_conformance, conformance, nodes_conformance};
+    use crate::store::{attributes_conformance, conformance, erase_conformance, nodes_conformance};
 
     #[tokio::test]
     async fn the_reference_keeps_the_port() {
@@ -404,6 +425,7 @@ mod tests {
             conformance::CHECKS,
             conformance::STRICT,
             nodes_conformance::CHECKS,
+            erase_conformance::CHECKS,
             attributes_conformance::CHECKS,
         ];
         let open = async || Arc::new(Memory::new(Clock::movable())) as Arc<dyn Store>;

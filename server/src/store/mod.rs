@@ -10,8 +10,9 @@
 //! - I8: a load reads one snapshot and the records after it, however old the actor is.
 //!
 //! One conformance suite ([`conformance`]) runs against every backend, one more
-//! ([`nodes_conformance`]) against those that many nodes share, and one
-//! ([`attributes_conformance`]) against the index of sessions' [`attributes`].
+//! ([`nodes_conformance`]) against those that many nodes share, one ([`erase_conformance`]) for
+//! actors that end, and one ([`attributes_conformance`]) against the index of sessions'
+//! [`attributes`].
 
 use std::fmt;
 use std::sync::Arc;
@@ -32,6 +33,8 @@ pub mod attributes_conformance;
 pub mod conformance;
 pub mod durability;
 pub mod embedded;
+#[cfg(any(test, feature = "testing"))]
+pub mod erase_conformance;
 pub mod fleet;
 pub mod memory;
 #[cfg(any(test, feature = "testing"))]
@@ -346,7 +349,8 @@ pub trait Store: Send + Sync + fmt::Debug + 'static {
         0
     }
 
-    /// Reads the newest entry; `None` for an actor that does not exist.
+    /// Reads the newest entry; `None` where nothing is kept of the actor. [`Tip::of_nothing`] where
+    /// its journal alone is missing, which no operation of this port leaves behind.
     fn tip(&self, actor: &ActorId) -> Answer<Option<Tip>>;
 
     /// Keeps a snapshot, drops the one before the last, and trims the journal to the older of
@@ -355,6 +359,16 @@ pub trait Store: Send + Sync + fmt::Debug + 'static {
 
     /// Gives an actor up, with its earliest obligation. Fenced if a newer epoch was written.
     fn release(&self, actor: &ActorId, epoch: Epoch, due_ms: Option<u64>) -> Answer<()>;
+
+    /// Removes all that is kept of an actor whose tip is exactly this: journal, snapshots, owner,
+    /// and what is due. A row of the attribute index is dropped by those who look after it. From
+    /// then on there is no such actor; an append of a former owner is refused and does not bring
+    /// it back, and whoever makes it anew gets an epoch above all that it had.
+    /// Fenced if a newer epoch was written, out of sequence if the tip is another;
+    /// [`Error::Absent`] where nothing is left, also by an erasure whose answer was lost.
+    /// [`Error::Stalled`] within the millisecond that the epoch names, and while holders of a new
+    /// history come first.
+    fn erase(&self, actor: &ActorId, epoch: Epoch, seq: Seq) -> Answer<()>;
 
     /// Actors of one partition whose earliest obligation is at or before `until_ms`, by time and
     /// then id, from the first after `after` on.

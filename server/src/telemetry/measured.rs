@@ -115,6 +115,10 @@ impl Store for Measured {
         self.inner.release(actor, epoch, due_ms)
     }
 
+    fn erase(&self, actor: &ActorId, epoch: Epoch, seq: Seq) -> Answer<()> {
+        self.inner.erase(actor, epoch, seq)
+    }
+
     fn history_of(&self, actor: &ActorId) -> History {
         self.inner.history_of(actor)
     }

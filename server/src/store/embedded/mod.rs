@@ -284,6 +284,10 @@ impl Store for Embedded {
         self.write(|reply| Job::Release(actor.clone(), epoch, due_ms, reply))
     }
 
+    fn erase(&self, actor: &ActorId, epoch: Epoch, seq: Seq) -> Answer<()> {
+        self.write(|reply| Job::Erase(actor.clone(), epoch, seq, reply))
+    }
+
     fn due(
         &self,
         _: Partition,

@@ -49,6 +49,18 @@ impl Head {
         Ok(())
     }
 
+    /// An epoch that is not of the past might be granted again to whoever makes the actor anew.
+    fn check_end(&self, (epoch, seq): (Epoch, Seq), now_ms: u64) -> Result<(), Error> {
+        self.check_epoch(epoch)?;
+        if seq != self.seq {
+            return Err(Error::OutOfSequence { tip: self.seq });
+        }
+        if now_ms <= epoch {
+            return Err(Error::Stalled(format!("epoch {epoch} is not past")));
+        }
+        Ok(())
+    }
+
     /// I1: only the record after the tip is written.
     fn check_append(&self, append: &Append) -> Result<(), Error> {
         self.check_epoch(append.epoch)?;
@@ -225,6 +237,32 @@ pub(super) fn release(
         return Ok(Err(refused));
     }
     replace_due(conn, head.row, due_ms)?;
+    heads.remove(actor);
+    Ok(Ok(()))
+}
+
+/// Removes every row of an actor.
+pub(super) fn erase(
+    conn: &Connection,
+    heads: &mut Heads,
+    actor: &ActorId,
+    tip: (Epoch, Seq),
+    now_ms: u64,
+) -> Outcome<()> {
+    let Some(head) = find_head(conn, heads, actor)? else {
+        return Ok(Err(Error::Absent));
+    };
+    if let Err(refused) = head.check_end(tip, now_ms) {
+        return Ok(Err(refused));
+    }
+    for sql in [
+        "DELETE FROM journal WHERE actor = ?1",
+        "DELETE FROM snapshot WHERE actor = ?1",
+        "DELETE FROM due WHERE actor = ?1",
+        "DELETE FROM actor WHERE id = ?1",
+    ] {
+        conn.prepare_cached(sql)?.execute([head.row])?;
+    }
     heads.remove(actor);
     Ok(Ok(()))
 }

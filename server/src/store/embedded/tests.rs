@@ -11,7 +11,7 @@ use tempfile::TempDir;
 
 use super::schema::DB_FILE;
 use super::*;
-use crate::store::{Owner, SnapshotRow, attributes_conformance, conformance};
+use crate::store::{Owner, SnapshotRow, attributes_conformance, conformance, erase_conformance};
 
 const DEADLINE: Duration = Duration::from_secs(10);
 
@@ -55,7 +55,12 @@ async fn grown(store: &Embedded, actor: &ActorId, len: Seq) -> Epoch {
 #[tokio::test]
 async fn the_embedded_store_keeps_the_port() {
     let dirs = Mutex::new(Vec::new());
-    let suites = [conformance::CHECKS, conformance::STRICT, attributes_conformance::CHECKS];
+    let suites = [
+        conformance::CHECKS,
+        conformance::STRICT,
+        erase_conformance::CHECKS,
+        attributes_conformance::CHECKS,
+    ];
     conformance::run(&suites, async || {
         let dir = TempDir::new().unwrap();
         let store = Arc::new(open(dir.path())) as Arc<dyn Store>;
@@ -243,6 +248,27 @@ async fn an_owner_is_forgotten_with_its_process_only() {
     drop(store);
     let granted = open(dir.path()).claim(claim).await.unwrap();
     assert!(matches!(granted, Claimed::Granted { .. }), "{granted:?}");
+}
+
+#[tokio::test]
+async fn an_actor_that_ended_leaves_no_row() {
+    let dir = TempDir::new().unwrap();
+    let clock = Clock::movable();
+    let store = Embedded::open(dir.path(), clock.clone()).unwrap();
+    let epoch = grown(&store, &alice(), 5).await;
+    for seq in [2, 4] {
+        let due_ms = Some(77);
+        let (actor, bytes) = (alice(), "state".into());
+        let snapshot = Snapshot { actor, epoch, seq, bytes, retain: 9, due_ms };
+        store.snapshot(snapshot).await.unwrap();
+    }
+    let rows = "SELECT (SELECT count(*) FROM actor) + (SELECT count(*) FROM journal)
+        + (SELECT count(*) FROM snapshot) + (SELECT count(*) FROM due)";
+    let count = || sqlite(dir.path()).query_row(rows, [], |row| row.get::<_, i64>(0)).unwrap();
+    assert_eq!(count(), 1 + 5 + 2 + 1);
+    clock.advance(1);
+    store.erase(&alice(), epoch, 5).await.unwrap();
+    assert_eq!(count(), 0);
 }
 
 #[tokio::test]

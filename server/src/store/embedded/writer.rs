@@ -19,7 +19,7 @@ use super::lock::DirLock;
 use super::tables::{self, Heads};
 use super::{Guard, Shared};
 use crate::clock::Clock;
-use crate::store::{Append, Claim, Claimed, Epoch, Error, Score, SessionMetrics, Snapshot};
+use crate::store::{Append, Claim, Claimed, Epoch, Error, Score, Seq, SessionMetrics, Snapshot};
 
 /// Records in one transaction, unless a single call brings more.
 const GROUP_RECORDS_MAX: usize = 8_192;
@@ -33,6 +33,7 @@ pub(super) enum Job {
     Claim(Claim, Reply<Result<Claimed, Error>>),
     Snapshot(Snapshot, Reply<Result<(), Error>>),
     Release(ActorId, Epoch, Option<u64>, Reply<Result<(), Error>>),
+    Erase(ActorId, Epoch, Seq, Reply<Result<(), Error>>),
     Score(Score, Reply<Result<(), Error>>),
     Metrics(SessionMetrics, Reply<Result<(), Error>>),
     Secret(String, Bytes, Reply<Result<Bytes, Error>>),
@@ -133,6 +134,10 @@ impl Job {
             }
             Self::Release(actor, epoch, due_ms, reply) => {
                 Answer::Done(tables::release(conn, heads, &actor, epoch, due_ms)?, reply)
+            }
+            Self::Erase(actor, epoch, seq, reply) => {
+                let tip = (epoch, seq);
+                Answer::Done(tables::erase(conn, heads, &actor, tip, now_ms)?, reply)
             }
             Self::Score(score, reply) => Answer::Done(tables::put_score(conn, &score)?, reply),
             Self::Metrics(metrics, reply) => {

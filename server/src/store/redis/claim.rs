@@ -1,4 +1,5 @@
-//! The rare steps of an actor's ownership, each one script: claim, reassert, snapshot, release.
+//! The rare steps of an actor's ownership, each one script: claim, reassert, snapshot, release,
+//! erase.
 
 use redis::Value;
 
@@ -7,7 +8,9 @@ use super::keys::tag_of;
 use super::link::Script;
 use super::reply::{Said, pack_snapshot};
 use super::scripts;
-use crate::store::{Claim, Claimed, Epoch, Error, History, Owner, Reassert, Reasserted, Snapshot};
+use crate::store::{
+    Claim, Claimed, Epoch, Error, History, Owner, Reassert, Reasserted, Seq, Snapshot,
+};
 use holdfast_protocol::ids::ActorId;
 
 /// How long newcomers wait after the store's history changed, so that holders reassert first.
@@ -45,6 +48,7 @@ impl Inner {
             &keys.newest(actor),
             &keys.ids(&tag),
             &keys.facts(&tag),
+            &keys.due(&tag),
         ];
         let args = [
             actor.as_str(),
@@ -148,6 +152,23 @@ impl Inner {
         let (said, _) = self.run(&tag, &scripts::RELEASE, &names.map(|n| &**n), &args).await?;
         done(&said)
     }
+
+    pub(super) async fn erase(&self, actor: &ActorId, epoch: Epoch, seq: Seq) -> Result<(), Error> {
+        let (tag, keys) = (tag_of(actor), &self.keys);
+        let names = [
+            &keys.journal(actor),
+            &keys.meta(actor),
+            &keys.due(&tag),
+            &keys.ids(&tag),
+            &keys.facts(&tag),
+            &keys.newest(actor),
+            &keys.older(actor),
+        ];
+        let args = [actor.as_str(), &epoch.to_string(), &seq.to_string()];
+        let args = args.map(str::as_bytes);
+        let (said, _) = self.run(&tag, &scripts::ERASE, &names.map(|n| &**n), &args).await?;
+        done(&said)
+    }
 }
 
 fn done(said: &Said) -> Result<(), Error> {
@@ -156,6 +177,7 @@ fn done(said: &Said) -> Result<(), Error> {
         "fenced" => Err(Error::Fenced { newest: said.number(0)? }),
         "behind" => Err(Error::OutOfSequence { tip: said.number(0)? }),
         "absent" => Err(Error::Absent),
+        "early" => Err(Error::Stalled("its epoch is not past, or holders come first".into())),
         _ => Err(said.unknown()),
     }
 }

@@ -351,6 +351,14 @@ impl Store for Redis {
         })
     }
 
+    fn erase(&self, actor: &ActorId, epoch: Epoch, seq: Seq) -> Answer<()> {
+        let (settled, actor) = (self.settled(actor), actor.clone());
+        self.answer(|inner| async move {
+            settled.await;
+            inner.erase(&actor, epoch, seq).await
+        })
+    }
+
     fn due(
         &self,
         partition: Partition,

@@ -104,7 +104,10 @@ impl Inner {
             let entries = reply::entries(actor, range)?;
             if entries.is_empty() {
                 let there = exists == Value::Int(1);
-                return if there { self.trimmed_tip(actor).await.map(Some) } else { Ok(None) };
+                return match there {
+                    true => self.trimmed_tip(actor).await.map(Some),
+                    false => self.tip_without_journal(actor).await,
+                };
             }
             if let Some(tip) = reply::tip(&entries, entries.len() == count, history) {
                 return Ok(Some(tip));
@@ -124,6 +127,19 @@ impl Inner {
         let (epoch, seq) =
             id.ok_or_else(|| Error::Doubt(format!("the journal of {actor} has no newest id")))?;
         Ok(Tip { epoch, seq, append_id: 0, continues: None, history })
+    }
+
+    /// Whoever is listed and has no journal has lost it: it was evicted, or deleted by hand.
+    async fn tip_without_journal(&self, actor: &ActorId) -> Result<Option<Tip>, Error> {
+        let tag = tag_of(actor);
+        let listed = command("ZSCORE", &[&self.keys.ids(&tag), actor.as_str()]);
+        let there = command("EXISTS", &[&self.keys.journal(actor)]);
+        let (answers, history) = self.ask_in(&tag, vec![listed, there]).await?;
+        match exactly(answers)? {
+            [Value::Nil, _] => Ok(None),
+            [_, Value::Int(0)] => Ok(Some(Tip::of_nothing(history))),
+            _ => Err(Error::Doubt(format!("{actor} was made while its tip was read"))),
+        }
     }
 
     pub(super) async fn load(&self, actor: &ActorId, base: Base) -> Result<Loaded, Error> {

@@ -33,6 +33,11 @@ script!(
     ROWS
 );
 script!(
+    /// Removes all that is kept of an actor.
+    ERASE,
+    "erase.lua"
+);
+script!(
     /// Finds rows of the attribute index.
     FIND_ROWS,
     "find_rows.lua"

@@ -1,7 +1,7 @@
 #!lua
 -- Claims an actor: a new epoch, written into the journal as a marker that fences all older ones.
 --
--- KEYS  1 journal, 2 meta, 3 newest snapshot, 4 ids, 5 partition facts
+-- KEYS  1 journal, 2 meta, 3 newest snapshot, 4 ids, 5 partition facts, 6 due
 -- ARGV  1 incarnation, 2 actor, 3 session, 4 creates (0 or 1), 5 replaced session, 6 replaced epoch
 --       (both '' for none), 7 grace after a change of history, in ms
 -- Replies  granted epoch seq | held session epoch | wait ms | absent | wiped why
@@ -20,6 +20,8 @@ if exists then
 elseif redis.call('EXISTS', KEYS[3]) == 1 then
   return {'wiped', 'the actor has a snapshot and no journal'}
 elseif ARGV[4] == '0' then
+  -- An append that found no journal has left its wake-up behind.
+  redis.call('ZREM', KEYS[6], ARGV[2])
   return {'absent'}
 end
 

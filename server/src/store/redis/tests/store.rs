@@ -13,7 +13,7 @@ use crate::store::durability::Durability;
 use crate::store::redis::{Options, Redis};
 use crate::store::{
     Append, Base, Claim, Claimed, Epoch, Error, Owner, Reassert, Reasserted, Score, Seq,
-    SessionMetrics, Snapshot, Store, conformance, nodes_conformance,
+    SessionMetrics, Snapshot, Store, conformance, erase_conformance, nodes_conformance,
 };
 
 /// An actor's stream is small.
@@ -108,7 +108,7 @@ async fn restart(server: &mut Server, store: &Redis) {
 #[tokio::test(flavor = "multi_thread")]
 async fn redis_keeps_the_port() {
     let servers = Mutex::new(Vec::new());
-    let checks = [conformance::CHECKS, nodes_conformance::CHECKS];
+    let checks = [conformance::CHECKS, nodes_conformance::CHECKS, erase_conformance::CHECKS];
     conformance::run(&checks, async || {
         let server = Server::start(&PLAIN).await;
         let store = open(&server).await;
@@ -209,6 +209,7 @@ async fn an_emptied_store_is_wiped_and_stays_empty() {
     wiped("reassert", store.reassert(memory).await.err());
     wiped("snapshot", store.snapshot(snapshot(epoch, 2)).await.err());
     wiped("release", store.release(&alice(), epoch, Some(1)).await.err());
+    wiped("erase", store.erase(&alice(), epoch, 2).await.err());
     wiped("due", store.due(0, None, 9, 9).await.err());
     wiped("history", store.history(&alice(), 1, 9).await.err());
     let score = Score { player: "alice".into(), name: "Alice".into(), score: 1, at: 1 };
@@ -331,6 +332,61 @@ async fn an_actor_without_records_leaves_no_key() {
     assert_eq!(store.tip(&alice()).await, Ok(None));
     let late = put(&store, record(&store, epoch, 1)).await;
     assert!(matches!(late, Err(Error::Doubt(_))), "{late:?}");
+}
+
+/// Erases the actor, once its epoch is past.
+async fn erase(store: &Redis, epoch: Epoch, seq: Seq) {
+    eventually("the epoch to be past", async || match store.erase(&alice(), epoch, seq).await {
+        Err(Error::Stalled(_)) => None,
+        answer => Some(answer.unwrap()),
+    })
+    .await;
+}
+
+#[tokio::test]
+async fn an_actor_that_ended_leaves_no_key() {
+    let server = Server::start(&PLAIN).await;
+    let store = open(&server).await;
+    let before = number(&server, "DBSIZE").await;
+    let epoch = grown(&store, 3).await;
+    for seq in [1, 3] {
+        store.snapshot(snapshot(epoch, seq)).await.unwrap();
+    }
+    let due_ms = Some(9);
+    put(&store, Append { due_ms, ..record(&store, epoch, 4) }).await.unwrap();
+    assert_eq!(number(&server, "DBSIZE").await, before + 6, "four of its own, and two indexes");
+    server.run("CONFIG SET maxmemory 1").await;
+    erase(&store, epoch, 4).await;
+    server.run("CONFIG SET maxmemory 0").await;
+    assert_eq!(number(&server, "DBSIZE").await, before);
+    let late = put(&store, Append { due_ms, ..record(&store, epoch, 5) }).await;
+    assert!(matches!(late, Err(Error::Doubt(_))), "{late:?}");
+    let woken = Claim { creates: false, ..claim(2, None) };
+    assert_eq!(store.claim(woken).await, Ok(Claimed::Absent));
+    assert_eq!(number(&server, "DBSIZE").await, before, "nor does who comes late");
+}
+
+#[tokio::test]
+async fn an_end_waits_for_the_holders_of_a_new_history() {
+    let mut server = Server::start(&KEPT).await;
+    let store = open(&server).await;
+    let epoch = grown(&store, 2).await;
+    restart(&mut server, &store).await;
+    let early = store.erase(&alice(), epoch, 2).await;
+    assert!(matches!(early, Err(Error::Stalled(_))), "{early:?}");
+    assert_eq!(store.tip(&alice()).await.unwrap().map(|tip| tip.seq), Some(2));
+    erase(&store, epoch, 2).await;
+    assert_eq!(store.tip(&alice()).await, Ok(None));
+}
+
+#[tokio::test]
+async fn a_journal_that_is_lost_is_told_from_an_actor_that_ended() {
+    let server = Server::start(&PLAIN).await;
+    let store = open(&server).await;
+    grown(&store, 1).await;
+    server.run(&format!("DEL {}", store.keys().journal(&alice()))).await;
+    let tip = store.tip(&alice()).await.unwrap();
+    assert!(tip.is_some_and(|tip| tip.is_of_nothing()), "{tip:?}");
 }
 
 #[tokio::test]
