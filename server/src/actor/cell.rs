@@ -64,6 +64,8 @@ pub(super) enum End {
     Fenced(Option<Box<Lost>>),
     /// Its journal is gone from the store.
     Halted(String),
+    /// It has come to its end, and nothing is left of it.
+    Erased,
     /// It can't be served.
     Quarantined(String),
 }
@@ -213,6 +215,7 @@ impl Cell {
                     }
                 }
                 Output::Fenced { lost } => return Some(End::Fenced(lost)),
+                Output::Erased => return Some(End::Erased),
                 Output::Halted(why) => return Some(End::Halted(why)),
                 Output::Quarantine(why) => return Some(End::Quarantined(why)),
                 other => self.ask_others(desk, other),
@@ -234,6 +237,10 @@ impl Cell {
                 let snapshot = store::Snapshot { actor, epoch, seq, bytes, retain, due_ms };
                 let done = desk.store.snapshot(snapshot);
                 desk.jobs.push(async move { Done::Snapshot(id, born, done.await) }.boxed());
+            }
+            Output::Erase { ask, seq } => {
+                let done = desk.store.erase(&id, epoch, seq);
+                desk.jobs.push(async move { Done::Erased(id, born, ask, done.await) }.boxed());
             }
             Output::Tell(to, tell) => self.send_tell(desk, id, to, tell),
             Output::Verdict(to, tell, verdict) => {
@@ -341,12 +348,6 @@ impl Cell {
         if self.question.is_none() {
             self.wonder(desk, ask);
         }
-    }
-
-    /// What the store has when it lacks this actor alone: its journal began after what a promoted
-    /// replica had, or somebody has deleted it.
-    pub const fn tip_of_nothing(&self) -> Tip {
-        Tip::of_nothing(self.history)
     }
 
     /// The tip, as an answer to a question of the core's; `None`: the store was wiped.

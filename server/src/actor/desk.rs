@@ -40,6 +40,7 @@ pub(super) enum Done {
     Reasserted(ActorId, Born, Ask, Result<Reasserted, store::Error>),
     Verified(ActorId, Bytes, Reply, Result<Option<Tip>, store::Error>),
     Snapshot(ActorId, Born, Result<(), store::Error>),
+    Erased(ActorId, Born, Ask, Result<(), store::Error>),
     /// Whether the store knows that this activation gave the actor up.
     Released(ActorId, Born, bool),
     /// Nothing is left to do.

@@ -9,6 +9,9 @@
 //! continues the epoch of the first ([`Mine::stands_for`]). A read of the tip would not do: it
 //! leaves nothing behind, and whoever comes late would still write over what was acknowledged.
 //!
+//! A holder that finds nothing of its actor in the history in which it last wrote does not ask:
+//! the actor was erased.
+//!
 //! | tip that was read | verdict |
 //! |---|---|
 //! | the append in doubt, by its random id | [`Verdict::Applied`] |

@@ -139,6 +139,7 @@ impl Runtime {
         let (session, lost_found) = (rand::random(), LostFound::new(config.lost_found.clone()));
         let mut limits = config.limits.clone();
         limits.attributes_ms = limits.attributes_ms.filter(|_| parts.index.is_some());
+        limits.stable_ms = limits.stable_ms.max(parts.store.stable_after_ms());
         let limits = Arc::new(limits);
         let ttl_ms = parts.fleet.as_ref().map_or(0, FleetHandle::ttl_ms);
         for (index, inbox) in inboxes.into_iter().enumerate() {

@@ -78,6 +78,20 @@ impl Durable {
         Ok(Self { ledger: saved.ledger, state, writes: FORMAT })
     }
 
+    /// Whether the rules say that the actor has come to its end.
+    #[must_use]
+    pub fn is_over(&self) -> bool {
+        self.state.is_over()
+    }
+
+    /// The earliest time at which the actor must be in memory. One that is over is due at once:
+    /// whoever finds it brings it to its end.
+    #[must_use]
+    pub fn due_ms(&self) -> Option<u64> {
+        let end = self.is_over().then_some(self.ledger.now_ms);
+        end.into_iter().chain(self.ledger.due_ms()).min()
+    }
+
     /// The snapshot form. Equal selves have equal bytes.
     #[must_use]
     pub fn save(&self) -> Bytes {

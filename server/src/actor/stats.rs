@@ -67,6 +67,8 @@ pub struct Stats {
     pub not_here: Count,
     /// Activations dropped because another one writes.
     pub fenced: Count,
+    /// Actors that came to their end, and of which the store keeps nothing.
+    pub erased: Count,
     /// Fenced and released activations whose memory is kept for a while now.
     pub lingering: Count,
     /// Of those, forgotten before their time for want of room.

@@ -12,7 +12,7 @@
 //! |---|---|---|
 //! | unknown | mail asks the store for it | coming |
 //! | coming | claim and load are under way; mail waits | active, away, unknown, quarantined |
-//! | active | in memory, see `cell` | leaving, going, unknown, quarantined |
+//! | active | in memory, see `cell` | leaving, going, unknown (also when it has ended), quarantined |
 //! | leaving | another node wants it; it finishes what is in flight, 40 ms at most | going, active |
 //! | going | given up; mail waits for the store to know | unknown, away, coming |
 //! | away | another node has it; mail is sent there, see `away` | coming, unknown |
@@ -36,7 +36,7 @@ use futures::{FutureExt, StreamExt};
 use holdfast_protocol::ids::ActorId;
 use tokio::sync::{Notify, mpsc};
 use tokio_util::sync::CancellationToken;
-use tracing::{error, warn};
+use tracing::{debug, error, warn};
 
 use self::away::Away;
 use self::hold::{Change, Watches};
@@ -379,6 +379,11 @@ impl Worker {
                     }
                     _ => {}
                 }
+            }
+            Some(End::Erased) => {
+                debug!(actor = %id, "erased: it has come to its end");
+                self.desk.stats.erased.add(1);
+                self.drop_cell(id, Closing::Lost);
             }
             Some(End::Halted(why)) => {
                 error!(actor = %id, why, "halted: the partition was wiped; an operator has to look");

@@ -161,7 +161,7 @@ impl Metrics {
 type Read = fn(&Stats) -> &Count;
 
 /// The runtime's counters: name, meaning, where.
-const RUNTIME: [(&str, &str, Read); 33] = [
+const RUNTIME: [(&str, &str, Read); 34] = [
     ("activated", "Activations ever begun", |s| &s.activated),
     ("appends", "Records sent to the store", |s| &s.appends),
     ("append_groups", "Groups that they were sent in", |s| &s.batches),
@@ -190,6 +190,7 @@ const RUNTIME: [(&str, &str, Read); 33] = [
     ("adopted", "Actors claimed from dead nodes", |s| &s.adopted),
     ("taken_over", "Actors claimed because their player came here", |s| &s.taken_over),
     ("handed_over", "Actors given to where their player went", |s| &s.handed_over),
+    ("erased", "Actors that came to their end and left nothing", |s| &s.erased),
     ("fenced", "Activations dropped because another one writes", |s| &s.fenced),
     ("reasserted", "Activations written back to the store", |s| &s.reasserted),
     ("lost_tails", "Acknowledged records lost to another history", |s| &s.lost_tails),

@@ -28,6 +28,8 @@ pub enum Guard {
     NoneUnderWay,
     Resend,
     RestartActivities,
+    EraseWhenSettled,
+    ErasedStays,
 }
 
 /// Whether a guard is in force: always, outside of simulations.

@@ -36,6 +36,8 @@ pub(super) enum Hold {
     Confirming,
     /// The node may not answer for its actors.
     Frozen,
+    /// The store was asked to forget the actor.
+    Erasing,
     /// Nothing is asked of it any more, but to remember.
     Resting,
     /// For good.
@@ -75,7 +77,7 @@ impl Core {
             Hold::Asked => guard!(self, HoldInDoubt),
             Hold::Frozen => self.flight.is_some() || guard!(self, HoldWhileFrozen),
             Hold::Reasserting | Hold::Quiet | Hold::Confirming => true,
-            Hold::Resting | Hold::Stopped => true,
+            Hold::Erasing | Hold::Resting | Hold::Stopped => true,
         }
     }
 
@@ -259,7 +261,7 @@ impl Core {
             seq: self.newest(),
             append_id,
             snapshot,
-            due_ms: self.durable.ledger.due_ms(),
+            due_ms: self.durable.due_ms(),
         })));
     }
 
@@ -307,7 +309,7 @@ impl Core {
         history: History,
         continues: Epoch,
     ) {
-        self.acked = self.newest();
+        (self.acked, self.acked_ms) = (self.newest(), now_ms);
         self.offered.outdated = true;
         self.begin_term(epoch, history);
         self.stands_for = if guard!(self, StandForContinued) { continues } else { epoch };
@@ -319,7 +321,7 @@ impl Core {
         } else if let Some(flight) = &mut self.flight {
             (flight.append.epoch, flight.append.history) = (epoch, history);
         }
-        self.due_ms = self.durable.ledger.due_ms();
+        self.due_ms = self.durable.due_ms();
         self.snapshot_in_flight = false;
         if self.reassertion.take().is_some_and(|reassertion| reassertion.snapshot) {
             self.since_snapshot = (0, 0);

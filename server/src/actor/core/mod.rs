@@ -11,7 +11,7 @@
 //!
 //! | state | what it does | leaves to |
 //! |---|---|---|
-//! | free | decides what comes | in flight, asked, frozen, stopped |
+//! | free | decides what comes | in flight, erasing, asked, frozen, stopped |
 //! | in flight | outputs wait for the append, the mailbox fills | free, asked, frozen |
 //! | asked | an append in doubt, a suspicion or a thaw: the tip was asked for; holds | free, in flight, reasserting, quiet, asked, frozen, stopped |
 //! | reasserting | memory is being written back; holds | quiet, asked, frozen |
@@ -19,7 +19,8 @@
 //! | confirming | the second reassertion, over the first one's marker, is under way; holds | free, asked, frozen |
 //! | frozen | the node may not answer for its actors; holds | asked |
 //! | resting | it serves nothing any more and only remembers, see `linger`; holds | asked |
-//! | stopped | fenced, halted or quarantined; said so, and does nothing more | |
+//! | erasing | it is over and settled, see `end`, and the store was asked to forget it; holds | free, asked, frozen, stopped |
+//! | stopped | fenced, halted, quarantined or erased; said so, and does nothing more | |
 //!
 //! "In flight" is free with a flight; the others are `Hold` in `hold.rs`, which may each have a
 //! flight too, whose record is then in doubt. Who holds decides nothing, appends nothing and lets
@@ -28,6 +29,7 @@
 mod attributes;
 mod command;
 mod draft;
+mod end;
 mod guard;
 mod hold;
 mod linger;
@@ -48,6 +50,7 @@ use holdfast_protocol::ids::ActorId;
 
 use self::attributes::Offered;
 use self::draft::Draft;
+pub use self::end::Erasure;
 #[cfg(test)]
 pub(super) use self::guard::Guard;
 use self::guard::guard;
@@ -108,6 +111,10 @@ pub struct Core {
     lineage: Vec<Term>,
     /// The newest record that is durable.
     acked: u64,
+    /// When the store last took a record, or gave what it has.
+    acked_ms: u64,
+    /// Not before then is the store asked to forget the actor.
+    erase_at_ms: u64,
     hold: Hold,
     /// It serves nothing any more: whenever it would be free, it rests.
     lingers: bool,
@@ -185,6 +192,8 @@ impl Core {
             history: start.history,
             lineage: hold::lineage(start.terms, start.epoch, start.seq),
             acked: start.seq,
+            acked_ms: 0,
+            erase_at_ms: 0,
             hold: Hold::Free,
             lingers: false,
             ask: 0,
@@ -267,13 +276,17 @@ impl Core {
         if self.stopped() {
             return;
         }
-        self.begun.1.get_or_insert(now_ms);
+        if self.begun.1.is_none() {
+            (self.begun.1, self.acked_ms) = (Some(now_ms), now_ms);
+        }
         match input {
             Input::Appended(id) if self.awaits(id) => self.settle_flight(now_ms),
             Input::AppendDoubt(id) if self.awaits(id) => self.suspect(),
             Input::Appended(_) | Input::AppendDoubt(_) | Input::Tick => {}
             Input::Suspect => self.suspect(),
             Input::Tip(ask, tip) => self.tip(now_ms, ask, tip),
+            Input::Gone(ask, history) => self.gone(now_ms, ask, history),
+            Input::Erased(ask, erasure) => self.erased(now_ms, ask, erasure),
             Input::Reasserted(ask, result) => self.reasserted(now_ms, ask, result),
             Input::Freeze => self.hold = Hold::Frozen,
             Input::Thaw { reclaim } => self.thaw(reclaim),
@@ -287,6 +300,7 @@ impl Core {
         }
         self.end_quiet(now_ms);
         self.advance(now_ms);
+        self.end(now_ms);
     }
 
     /// What is to be done next; `None` for now.
@@ -424,7 +438,7 @@ impl Core {
     fn launch(&mut self, draft: Draft) {
         let outputs = self.finish(draft.seq, draft.outputs, &draft.facts);
         let record = super::record::Record { now_ms: draft.now_ms, facts: draft.facts };
-        let due = self.durable.ledger.due_ms();
+        let due = self.durable.due_ms();
         let lowers = due.filter(|due| self.due_ms.is_none_or(|recorded| *due < recorded));
         if lowers.is_some() {
             self.due_ms = lowers;
@@ -473,7 +487,7 @@ impl Core {
     fn settle_flight(&mut self, now_ms: u64) {
         self.hold = Hold::Free;
         let Some(flight) = self.flight.take() else { return };
-        self.acked = flight.append.seq;
+        (self.acked, self.acked_ms) = (flight.append.seq, now_ms);
         self.offered.outdated = true;
         if guard!(self, ShowFirst) {
             self.show();
@@ -519,7 +533,7 @@ impl Core {
         self.snapshot_heard = heard;
         self.since_snapshot = (0, 0);
         self.snapshot_in_flight = true;
-        self.due_ms = self.durable.ledger.due_ms();
+        self.due_ms = self.durable.due_ms();
         let bytes = self.durable.save();
         self.out.push_back(Output::Snapshot { seq: self.acked, bytes, due_ms: self.due_ms });
     }

@@ -5,6 +5,7 @@ use std::sync::Arc;
 use bytes::Bytes;
 use holdfast_protocol::ids::ActorId;
 
+use super::end::Erasure;
 use crate::actor::activity::Failure;
 use crate::actor::contract::{ActivityOptions, Attributes, View};
 use crate::actor::envelope::{Answered, Attach, Call, CallError, Command, ConnectionId, Delivery};
@@ -51,6 +52,9 @@ pub struct Limits {
     pub under_way_ms: u64,
     /// For how long an activation that was taken over may not know of it.
     pub unaware_ms: u64,
+    /// For how long an acknowledged record may still be lost with the store's primary: an actor
+    /// is not erased sooner after its last one.
+    pub stable_ms: u64,
     /// Least time between two offers of what a session is found by; `None`: none is made.
     pub attributes_ms: Option<u64>,
 }
@@ -72,6 +76,7 @@ impl Default for Limits {
             quiet_ms: 300,
             under_way_ms: 45_000,
             unaware_ms: 60_000,
+            stable_ms: 0,
             attributes_ms: Some(1_000),
         }
     }
@@ -144,8 +149,12 @@ pub enum Input {
     /// The store's history may have changed, or someone wants to know who writes: hold, and read
     /// the tip. No append need be in flight.
     Suspect,
-    /// The journal's tip; `None`: there is no journal.
+    /// The journal's tip; `None`: its part of the store is gone, with all that was in it.
     Tip(Ask, Option<Tip>),
+    /// The store has nothing of the actor, as read in this history.
+    Gone(Ask, History),
+    /// What became of an erasure.
+    Erased(Ask, Erasure),
     /// What became of a reassertion; `Err`: that is not known.
     Reasserted(Ask, Result<Reasserted, ()>),
     /// The node may no longer answer for its actors: decide nothing, let nothing out.
@@ -179,6 +188,13 @@ pub enum Output {
         /// The earliest obligation in it.
         due_ms: Option<u64>,
     },
+    /// Remove all that the store has of the actor, if its tip is this record of this term.
+    Erase {
+        /// Names it in the answer.
+        ask: Ask,
+        /// The record.
+        seq: u64,
+    },
     /// Send to a socket.
     Deliver(ConnectionId, Delivery),
     /// Answer a caller.
@@ -210,6 +226,8 @@ pub enum Output {
     Alarm(String),
     /// A tell was laid aside for good; what to say of it.
     DeadLetter(String),
+    /// Nothing is left of the actor: drop this activation.
+    Erased,
     /// A newer epoch writes: drop this activation.
     Fenced {
         /// Records that only this memory holds, to be kept aside.

@@ -28,7 +28,8 @@ impl Core {
         let retries = retries.map(|(_, a)| a.not_before_ms).min();
         let sweep = (!ledger.heard.is_empty()).then_some(self.sweep_at_ms);
         let offer = self.offer_at_ms();
-        let candidates = [waiters, timers, sends, retries, sweep, self.ride_by_ms, offer];
+        let (ride, end) = (self.ride_by_ms, self.end_at_ms());
+        let candidates = [waiters, timers, sends, retries, sweep, ride, offer, end];
         candidates.into_iter().flatten().min()
     }
 
@@ -42,6 +43,7 @@ impl Core {
         let owed = !ledger.outbox.is_empty()
             || !ledger.activities.is_empty()
             || !ledger.heard.is_empty()
+            || self.is_over()
             || ledger.connected
             || self.connection.is_some();
         let soon = ledger.timers.values().any(|at| *at <= now_ms + soon_ms);
@@ -86,7 +88,7 @@ impl Core {
     /// The earliest time at which this actor must be in memory again.
     #[must_use]
     pub fn due_at_ms(&self) -> Option<u64> {
-        self.durable.ledger.due_ms()
+        self.durable.due_ms()
     }
 
     /// Gives the socket up: the activation ends while the player is connected.

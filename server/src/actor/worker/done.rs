@@ -5,7 +5,7 @@ use holdfast_protocol::ids::ActorId;
 use tracing::{error, warn};
 
 use super::{Going, Slot, Worker};
-use crate::actor::core::{Ask, Input};
+use crate::actor::core::{Ask, Erasure, Input};
 use crate::actor::desk::{Born, Done};
 use crate::actor::envelope::CallError;
 use crate::actor::mail::Reply;
@@ -21,6 +21,7 @@ impl Worker {
             Done::Reasserted(id, born, ask, result) => self.reasserted(&id, born, ask, result),
             Done::Verified(id, payload, reply, tip) => self.verified(&id, payload, reply, tip),
             Done::Snapshot(id, born, result) => self.snapshot_done(&id, born, &result),
+            Done::Erased(id, born, ask, result) => self.erased(&id, born, ask, result),
             Done::Released(id, born, heard) => self.released(id, born, heard),
             Done::Kept => {}
         }
@@ -56,22 +57,39 @@ impl Worker {
             return;
         }
         let now_ms = self.desk.store.now_ms();
-        let tip = match result {
-            Ok(tip) => Some(tip),
-            Err(store::Error::Wiped(_)) => None,
+        self.with(id, born, |cell, desk| match result {
+            Ok(Some(tip)) => cell.tip(desk, now_ms, ask, Some(tip)),
+            Err(store::Error::Wiped(_)) => cell.tip(desk, now_ms, ask, None),
+            // A store of one node never goes back, and no one else ends its actors: what it lacks
+            // was taken away.
+            Ok(None) if !desk.store.is_shared() && !cell.core.is_over() => {
+                cell.tip(desk, now_ms, ask, None)
+            }
+            Ok(None) => {
+                let history = desk.store.history_of(cell.core.id());
+                cell.handle(desk, now_ms, Input::Gone(ask, history))
+            }
             Err(_) => {
-                return self.with(id, born, |cell, desk| {
-                    cell.ask_again(desk, ask);
-                    None
-                });
+                cell.ask_again(desk, ask);
+                None
+            }
+        });
+    }
+
+    fn erased(&mut self, id: &ActorId, born: Born, ask: Ask, result: Result<(), store::Error>) {
+        if self.is_fatal(id, born, &result) {
+            return;
+        }
+        let now_ms = self.desk.store.now_ms();
+        let erasure = match result {
+            Ok(()) | Err(store::Error::Absent) => Erasure::Done,
+            Err(store::Error::Stalled(_)) => Erasure::NotNow,
+            Err(error) => {
+                warn!(actor = %id, epoch = born, %error, "an erasure is in doubt");
+                Erasure::Doubt
             }
         };
-        self.with(id, born, |cell, desk| {
-            // A store of one node never goes back: what it lacks was taken away.
-            let nothing = || desk.store.is_shared().then(|| cell.tip_of_nothing());
-            let tip = tip.and_then(|tip| tip.or_else(nothing));
-            cell.tip(desk, now_ms, ask, tip)
-        });
+        self.with(id, born, |cell, desk| cell.handle(desk, now_ms, Input::Erased(ask, erasure)));
     }
 
     fn reasserted(

@@ -8,6 +8,7 @@
 //! | what happens | what the lingering holder does |
 //! |---|---|
 //! | its actor was given up in good time, and the store says so | it is forgotten |
+//! | another has ended its actor, which is gone | it is forgotten when its time is over |
 //! | its time is over | it reads its tip; if that is answered in the history in which its time began, it is forgotten |
 //! | the store does not answer, or the node is frozen | it is kept |
 //! | the store's history changes | it lets holders come first, and then follows the doubt table |
@@ -173,7 +174,7 @@ impl Worker {
 
     fn is_lost(&mut self, id: &ActorId, end: End) {
         match end {
-            End::Fenced(None) => {}
+            End::Fenced(None) | End::Erased => {}
             End::Fenced(Some(lost)) => self.keep_aside(id, *lost),
             End::Halted(why) => {
                 error!(actor = %id, why, "the partition of a lingering holder was wiped");

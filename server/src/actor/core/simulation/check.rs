@@ -5,7 +5,7 @@ use bytes::Bytes;
 use super::client::READS;
 use super::rules::{Account, name};
 use super::store::Journal;
-use super::world::World;
+use super::world::{ERRAND, World};
 use crate::actor::contract::Value;
 use crate::actor::core::hold::Hold;
 use crate::actor::core::{Core, Output, Verdict};
@@ -135,6 +135,10 @@ impl World {
         let activation = &self.activations[a];
         let journal = &self.journals[activation.actor];
         ensure(!activation.frozen || is_busy(output), || format!("frozen, and says {output:?}"))?;
+        if activation.life != journal.life {
+            // Its journal is gone, and what it says was in it.
+            return Ok(());
+        }
         if journal.missing.is_some() {
             // Said before it was known; whether it comes back is held against it in the end.
             return Ok(());
@@ -168,7 +172,8 @@ impl World {
             }
             Output::Settled(to, through) => {
                 let open = ledger.outbox.iter().any(|o| o.to == *to && o.id <= *through);
-                let known = through.seq <= journal.tip();
+                // It may be of an earlier life, which owed nothing when it ended.
+                let known = through.seq <= journal.tip() || journal.life > 0;
                 ensure(!open && known, what)
             }
             Output::Run(run) => ensure(run.activity <= ledger.activity, what),
@@ -192,6 +197,7 @@ impl World {
         let journal = &self.journals[self.activations[a].actor];
         let Some(core) = self.activations[a].core.as_ref() else { return Ok(()) };
         let other = (core.epoch(), core.history) != (journal.epoch, journal.history);
+        let other = other || !journal.exists;
         if other || core.flight.is_some() || core.hold != Hold::Free {
             return Ok(());
         }
@@ -240,6 +246,9 @@ impl World {
             ];
             let owed = owed.into_iter().filter(|(_, n)| *n > 0);
             out.extend(owed.map(|(what, n)| format!("{id} owes {n} {what}")));
+        }
+        if self.journals[ERRAND].exists {
+            out.push("the errand is not at its end".into());
         }
         for client in self.clients.iter().filter(|client| !client.done()) {
             let (ids, attached) = (client.unanswered.keys(), client.attached);

@@ -5,7 +5,7 @@ use std::collections::BTreeMap;
 
 use super::profile::Rng;
 use super::rules::{Act, Cmd, pack};
-use super::world::{ACTORS, Packet};
+use super::world::{ACTORS, ERRAND, NOBODY, Packet};
 use crate::actor::contract::Reject;
 use crate::actor::envelope::{Attach, Attached, Attachment, Command, Delivery, Outcome, Refusal};
 
@@ -137,8 +137,9 @@ impl Client {
         let act = match rng.below(20) {
             0..=3 => Act::Deposit(rng.below(20)),
             4..=8 => {
-                // One of them does not exist.
+                // One of them runs an errand, or does not exist.
                 let to = (self.actor + 1 + rng.index(ACTORS)) % (ACTORS + 1);
+                let to = if to == ERRAND && rng.one_in(2) { NOBODY } else { to };
                 Act::Give(to, 1 + rng.below(12))
             }
             9..=11 => Act::Count,

@@ -4,7 +4,7 @@ use bytes::Bytes;
 
 use super::nemesis::PUT_OFF_MS_MAX;
 use super::rules::{Act, Cmd, pack};
-use super::world::{ACTORS, Event, LATECOMER, Packet, Socket, World};
+use super::world::{ACTORS, Event, LATECOMER, NOBODY, Packet, Socket, World};
 use crate::actor::contract::Origin;
 use crate::actor::core::Input;
 use crate::actor::envelope::{Call, CallError, Delivery};
@@ -118,7 +118,7 @@ impl World {
                 1.. if !self.journals[LATECOMER].exists => Act::Give(LATECOMER, 1),
                 0 => Act::Count,
                 1 => Act::Deposit(5),
-                _ => Act::Give(self.rng.index(ACTORS + 1), 1 + self.rng.below(9)),
+                _ => Act::Give(self.rng.index(NOBODY + 1), 1 + self.rng.below(9)),
             };
             let some = self.rng.index(ACTORS);
             let actor = if self.journals[some].exists { some } else { 0 };

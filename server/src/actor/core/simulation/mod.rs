@@ -3,7 +3,9 @@
 //! Virtual time, one seeded generator. Appends are lost, late, or applied and unanswered;
 //! activations crash, freeze, or are taken over and don't know; the store goes back in time while a
 //! holder lives, and must end with all that was acknowledged; letters are lost, doubled and reordered;
-//! clients lose their sockets, resume, resend and repeat themselves. After every step what left
+//! an actor comes to its end again and again, is erased, and is made anew; erasures are lost, late,
+//! unanswered, or undone by the store; clients lose their sockets, resume, resend and repeat
+//! themselves. After every step what left
 //! a core is held against the journal; when the faults end, everything owed must come to rest.
 //!
 //! Each guard is then switched off, and the same checks must fail. A failing seed prints itself;
@@ -109,5 +111,7 @@ without! {
     without_believing_only_the_newest_attempt_it_fails: Off::Core(Guard::NewestAttempt);
     without_waiting_for_what_is_under_way_it_fails: Off::Core(Guard::NoneUnderWay);
     without_resends_it_fails: Off::Core(Guard::Resend);
+    without_settling_before_the_end_it_fails: Off::Core(Guard::EraseWhenSettled);
+    without_leaving_what_was_erased_it_fails: Off::Core(Guard::ErasedStays);
     without_restarting_activities_it_fails: Off::Core(Guard::RestartActivities);
 }

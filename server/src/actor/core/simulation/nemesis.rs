@@ -13,8 +13,8 @@ use std::sync::Arc;
 
 use super::profile::Off;
 use super::store::{Taken, entry};
-use super::world::{ACTORS, Event, World};
-use crate::actor::core::{AppendOut, Core, Input, ReassertOut};
+use super::world::{ERRAND, Event, World};
+use crate::actor::core::{AppendOut, Ask, Core, Erasure, Input, ReassertOut};
 
 /// How long the driver waits for an answer.
 const TIMEOUT_MS: u64 = 60;
@@ -22,6 +22,8 @@ const TIMEOUT_MS: u64 = 60;
 const GRACE_MS: u64 = 1_000;
 /// For how long one whose claim was lost is away at most.
 const AWAY_MS_MAX: u64 = 1_200;
+/// How long the node of one sleeps at most that others end meanwhile.
+const SLEEP_MS_MAX: u64 = 30_000;
 /// How long a kill may be put off, see [`Event::Kill`].
 pub const PUT_OFF_MS_MAX: u64 = GRACE_MS + AWAY_MS_MAX;
 
@@ -30,12 +32,17 @@ impl World {
         if !self.faulty() {
             return Ok(());
         }
-        let actor = self.rng.index(ACTORS);
-        let at_peace = self.now_ms >= self.journals[actor].grace_ms;
+        let actor = self.rng.index(ERRAND + 1);
+        let journal = &self.journals[actor];
+        let at_peace = self.now_ms >= journal.grace_ms && journal.exists;
         if let Some(a) = self.current[actor].filter(|_| at_peace) {
             let safe = !self.activations[a].frozen || self.rivals(actor, a).is_empty();
-            match self.rng.below(9) {
+            let fate = self.rng.below(9);
+            // Who slept through an end and a change of history would not know of the end.
+            let fate = if self.is_slept_through(actor) { fate % 4 } else { fate };
+            match fate {
                 0 | 1 => self.kill(a),
+                2 | 3 if actor == ERRAND && self.rng.one_in(2) => self.sleep(actor, a)?,
                 2 => {
                     self.take_over(actor)?;
                 }
@@ -66,6 +73,25 @@ impl World {
             self.after(ms, Event::Kill(old));
         }
         self.activate(actor)
+    }
+
+    /// The node of one sleeps for long, and another claims the actor and may end it.
+    fn sleep(&mut self, actor: usize, a: usize) -> Result<(), String> {
+        if self.activations[a].frozen {
+            return Ok(());
+        }
+        let ms = 1_000 + self.rng.below(SLEEP_MS_MAX);
+        self.freeze(a, ms)?;
+        self.current[actor] = None;
+        let awake_ms = 1 + self.rng.below(self.profile.stale_ms - 1);
+        self.after(ms + awake_ms, Event::Kill(a));
+        self.activate(actor).map(|_| ())
+    }
+
+    /// Whether someone sleeps who has held the errand.
+    fn is_slept_through(&self, actor: usize) -> bool {
+        let sleeps = |a: &usize| self.activations[*a].frozen;
+        actor == ERRAND && self.rivals(actor, usize::MAX).iter().any(sleeps)
     }
 
     fn freeze(&mut self, a: usize, ms: u64) -> Result<(), String> {
@@ -163,6 +189,62 @@ impl World {
         }
         self.kill(a);
         Ok(())
+    }
+
+    /// Sends an erasure, with the fate that it meets.
+    pub fn send_erase(&mut self, a: usize, ask: Ask, seq: u64) {
+        let actor = self.activations[a].actor;
+        let Some(epoch) = self.activations[a].core.as_ref().map(Core::epoch) else { return };
+        let ms = self.store_ms(actor);
+        let erase = Event::AtErase(a, ask, (epoch, seq));
+        if self.faulty() && self.rng.one_in(4) {
+            // Never arrives, or late.
+            let doubt = Input::Erased(ask, Erasure::Doubt);
+            self.after(TIMEOUT_MS, Event::Into(a, doubt));
+            if self.rng.one_in(2) {
+                return;
+            }
+            let late_ms = self.rng.below(5 * TIMEOUT_MS);
+            return self.after(ms + late_ms, erase);
+        }
+        self.after(ms, erase);
+    }
+
+    pub fn at_erase(&mut self, a: usize, ask: Ask, (epoch, seq): (u64, u64)) -> Result<(), String> {
+        let (actor, now_ms) = (self.activations[a].actor, self.now_ms);
+        let life = self.journals[actor].life;
+        let erasure = self.journals[actor].erase(now_ms, epoch, seq)?;
+        self.conserved()?;
+        let undone = self.faulty() && self.rng.one_in(4) && !self.is_slept_through(actor);
+        if self.journals[actor].life != life && undone {
+            let ms = 1 + self.rng.below(40);
+            self.after(ms, Event::Unerase(actor, life));
+        }
+        let ms = self.store_ms(actor);
+        let lost = self.faulty() && self.rng.one_in(4);
+        let answer = if lost { Erasure::Doubt } else { erasure };
+        self.after(ms, Event::Into(a, Input::Erased(ask, answer)));
+        Ok(())
+    }
+
+    /// The store goes back behind an erasure, if the actor has no new life yet. It is due there,
+    /// so that someone finds it.
+    pub fn unerase(&mut self, actor: usize, life: u32) -> Result<(), String> {
+        let grace_ms = self.now_ms + GRACE_MS;
+        if self.journals[actor].unerase(life, grace_ms)? {
+            self.rivals_hear(actor, usize::MAX);
+            self.at(grace_ms, Event::Adopt(actor));
+        }
+        Ok(())
+    }
+
+    /// Nothing is left of the actor.
+    pub fn ended(&mut self, a: usize) {
+        let actor = self.activations[a].actor;
+        if self.current[actor] == Some(a) {
+            self.current[actor] = None;
+        }
+        self.activations[a].core = None;
     }
 
     /// The way to the store or back, for all but appends.

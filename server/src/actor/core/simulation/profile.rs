@@ -102,6 +102,7 @@ pub fn profile(seed: u64) -> Profile {
 /// Small bounds, so that they are reached.
 pub fn limits(profile: Profile) -> Limits {
     Limits {
+        stable_ms: 0,
         attributes_ms: Some(1_000),
         mailbox_len_max: 10,
         in_flight_max: 6,

@@ -2,7 +2,7 @@
 //!
 //! The state counts every effect by the nonce that its command carries, numbers its transfers per
 //! pair, and writes down an anomaly as soon as it sees one: a second effect, a second tick, a
-//! transfer out of order.
+//! transfer out of order. One of them runs errands: it passes on what it is given, and is over.
 
 use std::collections::{BTreeMap, BTreeSet};
 
@@ -10,7 +10,7 @@ use bytes::Bytes;
 use holdfast_protocol::ids::ActorId;
 use serde::{Deserialize, Serialize};
 
-use super::world::LATECOMER;
+use super::world::{ACTORS, ERRAND, LATECOMER};
 use crate::actor::contract::{
     ActivityCall, ActivityOptions, Actor, Attributes, Builtin, Ctx, Decision, Message, Push,
     Reject, Reply, Tell, TimerChange, Token, View,
@@ -52,6 +52,7 @@ pub enum Event {
     Began { nonce: u64 },
     Worked { nonce: u64 },
     Gave { nonce: u64, token: Token, to: ActorId, n: u64 },
+    Spent { no: u64, token: Token, to: ActorId, n: u64 },
     Took { from: ActorId, no: u64, n: u64 },
     Declined { from: ActorId, no: u64 },
     Closed { token: Token, taken: bool },
@@ -82,6 +83,8 @@ pub struct Account {
     pub anomaly: Option<String>,
     /// See [`LATECOMER`].
     pub latecomer: bool,
+    /// See [`ERRAND`].
+    pub errand: bool,
 }
 
 pub fn pack(value: &impl Serialize) -> Bytes {
@@ -110,9 +113,14 @@ impl Account {
     }
 
     fn heard(&mut self, from: &ActorId, no: u64) {
+        if *from == name(ERRAND) {
+            // Each of its lives counts anew, so it names its transfers at random.
+            return;
+        }
         let last = self.heard_no.insert(from.clone(), no).unwrap_or(0);
-        // What was undelivered before there was a receiver is left out, and given back.
-        let left_out = self.latecomer && no > last;
+        // What was undelivered before there was a receiver is left out, and given back; and what
+        // an earlier life has taken.
+        let left_out = (self.latecomer || self.errand) && no > last;
         if no != last + 1 && !left_out {
             self.odd(format!("I5: transfer {no} of {from} after {last}"));
         }
@@ -135,7 +143,8 @@ impl Account {
                 let (to, token) = (name(to), ctx.token);
                 let no = self.sent_no.get(&to).copied().unwrap_or(0) + 1;
                 let payload = pack(&Note::Transfer { token, no, n });
-                decision.tells.push(Tell { to: to.clone(), payload, creates: false });
+                let creates = to == name(ERRAND);
+                decision.tells.push(Tell { to: to.clone(), payload, creates });
                 decision.events.push(Event::Gave { nonce, token, to, n });
                 decision.reply = Reply::Later(token);
             }
@@ -169,11 +178,34 @@ impl Account {
         Ok(decision)
     }
 
-    fn tell(&self, from: &ActorId, payload: &[u8]) -> Result<Decision<Event>, Reject> {
+    /// Whoever runs an errand gives all that it has to someone, and tries again where no one
+    /// takes it.
+    fn spend(&self, ctx: &Ctx<'_, ()>) -> Decision<Event> {
+        let mut decision = Decision::default();
+        if self.coins > 0 && self.transfers.is_empty() {
+            let (token, no, n) = (ctx.token, ctx.random, self.coins);
+            let to = name(usize::try_from(ctx.random % ACTORS as u64).unwrap());
+            let payload = pack(&Note::Transfer { token, no, n });
+            decision.tells.push(Tell { to: to.clone(), payload, creates: false });
+            decision.events.push(Event::Spent { no, token, to, n });
+        }
+        decision
+    }
+
+    /// Sets when it next spends.
+    fn spend_soon(&self, now_ms: u64, decision: &mut Decision<Event>) {
+        if self.errand {
+            let (name, at_ms) = ("spend".into(), now_ms + 300);
+            decision.timers.push(TimerChange::Set { name, at_ms });
+        }
+    }
+
+    fn tell(&self, now_ms: u64, from: &ActorId, payload: &[u8]) -> Result<Decision<Event>, Reject> {
         let mut decision = Decision::default();
         match rmp_serde::from_slice(payload).unwrap() {
             Note::Transfer { token, no, n } => {
-                let taken = self.coins + n <= FULL;
+                let taken = self.coins + n <= FULL || *from == name(ERRAND);
+                self.spend_soon(now_ms, &mut decision);
                 let from = from.clone();
                 let answer = pack(&Note::Answer { token, taken });
                 decision.tells.push(Tell { to: from.clone(), payload: answer, creates: false });
@@ -185,7 +217,10 @@ impl Account {
                     decision.events.push(Event::Declined { from, no });
                 }
             }
-            Note::Answer { token, taken } => Self::close(&mut decision, token, taken),
+            Note::Answer { token, taken } => {
+                Self::close(&mut decision, token, taken);
+                self.spend_soon(now_ms, &mut decision);
+            }
         }
         Ok(decision)
     }
@@ -203,7 +238,8 @@ impl Actor for Account {
     type Settings = ();
 
     fn new(id: &ActorId) -> Self {
-        Self { latecomer: *id == name(LATECOMER), ..Self::default() }
+        let (latecomer, errand) = (*id == name(LATECOMER), *id == name(ERRAND));
+        Self { latecomer, errand, ..Self::default() }
     }
 
     fn decide(&self, ctx: &Ctx<'_, ()>, message: &Message<'_>) -> Result<Decision<Event>, Reject> {
@@ -224,12 +260,14 @@ impl Actor for Account {
             Message::Command { payload, .. } => {
                 return self.command(ctx, rmp_serde::from_slice(payload).unwrap());
             }
-            Message::Tell { from, payload } => return self.tell(from, payload),
+            Message::Tell { from, payload } => return self.tell(ctx.now_ms, from, payload),
             Message::Undelivered { payload, .. } => {
                 if let Note::Transfer { token, .. } = rmp_serde::from_slice(payload).unwrap() {
                     Self::close(&mut decision, token, false);
+                    self.spend_soon(ctx.now_ms, &mut decision);
                 }
             }
+            Message::Timer { .. } if self.errand => decision = self.spend(ctx),
             Message::Timer { name } if name == idle => {
                 decision.events.push(Event::Session);
                 decision.ends_session = true;
@@ -279,10 +317,16 @@ impl Actor for Account {
                 *no += 1;
                 self.transfers.insert(token, Transfer { nonce, to, no: *no, n });
             }
+            Event::Spent { no, token, to, n } => {
+                self.coins -= n;
+                self.transfers.insert(token, Transfer { nonce: no, to, no, n });
+            }
             Event::Took { from, no, n } => {
                 self.heard(&from, no);
                 self.coins += n;
-                self.taken.insert((from, no));
+                if !self.taken.insert((from.clone(), no)) {
+                    self.odd(format!("I9: transfer {no} of {from} was taken twice"));
+                }
             }
             Event::Declined { from, no } => self.heard(&from, no),
             Event::Closed { token, taken } => match self.transfers.remove(&token) {
@@ -295,6 +339,10 @@ impl Actor for Account {
             },
             Event::Session => {}
         }
+    }
+
+    fn is_over(&self) -> bool {
+        self.errand && self.version > 0 && self.coins == 0 && self.transfers.is_empty()
     }
 
     fn query(&self, _: &Ctx<'_, ()>, _: &[u8]) -> Result<Bytes, Reject> {

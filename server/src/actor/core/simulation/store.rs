@@ -1,7 +1,7 @@
 //! A journal in memory, with the fence, and a shadow: the actor as its records alone give it.
 //! Its store may go back in time, and holders then write their memory back.
 
-use std::collections::BTreeMap;
+use std::collections::{BTreeMap, BTreeSet};
 use std::sync::Arc;
 
 use bytes::Bytes;
@@ -9,7 +9,7 @@ use holdfast_protocol::ids::ActorId;
 
 use super::rules::{Account, Event};
 use crate::actor::contract::{Actor, Token};
-use crate::actor::core::{AppendOut, ReassertOut};
+use crate::actor::core::{AppendOut, Erasure, ReassertOut};
 use crate::actor::kind::Kind;
 use crate::actor::ledger::Position;
 use crate::actor::record::{Fact, Formats, Place, Record, TellId};
@@ -70,6 +70,20 @@ pub struct Journal {
     pub bodies: Vec<String>,
     pub tokens: BTreeMap<Token, Place>,
     pub heard: BTreeMap<ActorId, TellId>,
+    /// Lives that have ended.
+    pub life: u32,
+    /// The newest of them.
+    ended: Option<Ended>,
+    /// What was taken in all of them.
+    past: BTreeSet<(ActorId, u64)>,
+}
+
+/// A life that was erased: what the store goes back to if it loses that.
+struct Ended {
+    epoch: u64,
+    markers: Vec<Marker>,
+    entries: Vec<Arc<Entry>>,
+    snapshots: Vec<(u64, Bytes)>,
 }
 
 impl Journal {
@@ -92,6 +106,9 @@ impl Journal {
             snapshots: Vec::new(),
             tokens: BTreeMap::new(),
             heard: BTreeMap::new(),
+            life: 0,
+            ended: None,
+            past: BTreeSet::new(),
         }
     }
 
@@ -110,7 +127,7 @@ impl Journal {
 
     /// One atomic step: the fence, contiguity, and the write.
     pub fn append(&mut self, append: &AppendOut) -> Result<Taken, String> {
-        if append.history != self.history {
+        if append.history != self.history || !self.exists {
             return Ok(Taken::Stale);
         }
         let same = |e: &Entry| e.append_id == append.append_id && e.bytes == append.record;
@@ -145,7 +162,7 @@ impl Journal {
         for (index, fact) in entry.record.facts.iter().enumerate() {
             self.in_order(fact)?;
             self.shadow.fold(at, fact).map_err(|e| format!("I3: {e}"))?;
-            self.note(fact);
+            self.note(fact)?;
             if let (Some(what), None) = (&self.account.anomaly, &self.odd) {
                 self.odd = Some(format!("{what} (record {seq}, fact {index})"));
             }
@@ -234,6 +251,7 @@ impl Journal {
         } else if out.seq != self.tip() {
             return Err(format!("{} says that the store has record {}", self.id, out.seq));
         }
+        self.exists = true;
         self.epoch = now_ms.max(self.epoch + 1).max(out.continues + 1);
         let term = Term { epoch: self.epoch, from: out.seq };
         self.markers.push(Marker { term, reasserted: Some((out.append_id, out.continues)) });
@@ -264,10 +282,15 @@ impl Journal {
         }
     }
 
-    fn note(&mut self, fact: &Fact) {
+    fn note(&mut self, fact: &Fact) -> Result<(), String> {
         match fact {
             Fact::Event(bytes) => {
                 let event: Event = rmp_serde::from_slice(bytes).unwrap();
+                if let Event::Took { from, no, .. } = &event
+                    && self.past.contains(&(from.clone(), *no))
+                {
+                    return Err(format!("I9: {no} of {from} was taken by an earlier life"));
+                }
                 self.account.apply(&event);
                 self.bodies.push(self.account.body());
             }
@@ -280,12 +303,66 @@ impl Journal {
             }
             _ => {}
         }
+        Ok(())
+    }
+
+    /// One atomic step: the tip must be this one, and all that is kept goes.
+    pub fn erase(&mut self, now_ms: u64, epoch: u64, seq: u64) -> Result<Erasure, String> {
+        if !self.exists {
+            return Ok(Erasure::Done);
+        }
+        if (epoch, seq) != (self.epoch, self.tip()) {
+            return Ok(Erasure::Doubt);
+        }
+        if now_ms <= self.epoch || now_ms < self.grace_ms {
+            return Ok(Erasure::NotNow);
+        }
+        if !self.account.is_over() {
+            return Err(format!("{} is erased and not over: {}", self.id, self.account.body()));
+        }
+        self.past.extend(self.account.taken.iter().cloned());
+        let (markers, snapshots) = (&mut self.markers, &mut self.snapshots);
+        self.ended = Some(Ended {
+            epoch,
+            markers: std::mem::take(markers),
+            entries: self.entries.clone(),
+            snapshots: std::mem::take(snapshots),
+        });
+        (self.exists, self.epoch, self.missing) = (false, 0, None);
+        self.life += 1;
+        self.rebuild(Vec::new())?;
+        Ok(Erasure::Done)
+    }
+
+    /// The store goes back behind the end of a life. Returns whether it did.
+    pub fn unerase(&mut self, life: u32, grace_ms: u64) -> Result<bool, String> {
+        if self.exists || self.life != life + 1 {
+            return Ok(false);
+        }
+        let Some(ended) = self.ended.take() else { return Ok(false) };
+        let taken = |entry: &Arc<Entry>| entry.record.facts.clone();
+        for fact in ended.entries.iter().flat_map(taken) {
+            if let Fact::Event(bytes) = fact
+                && let Ok(Event::Took { from, no, .. }) = rmp_serde::from_slice(&bytes)
+            {
+                self.past.remove(&(from, no));
+            }
+        }
+        (self.exists, self.epoch, self.grace_ms) = (true, ended.epoch, grace_ms);
+        (self.markers, self.snapshots) = (ended.markers, ended.snapshots);
+        self.history += 1;
+        self.life = life;
+        self.rebuild(ended.entries)?;
+        Ok(true)
     }
 
     /// A new term; what an activation then loads.
     pub fn claim(&mut self, now_ms: u64, older: bool) -> Result<(Durable, (u64, u64)), String> {
         self.exists = true;
         self.epoch = now_ms.max(self.epoch + 1);
+        if self.ended.as_ref().is_some_and(|ended| self.epoch <= ended.epoch) {
+            return Err(format!("I1: {} begins anew with an old epoch", self.id));
+        }
         let term = Term { epoch: self.epoch, from: self.tip() };
         self.markers.push(Marker { term, reasserted: None });
         let snapshot = match older {

@@ -20,8 +20,12 @@ use crate::actor::envelope::{Attach, Command, Delivery};
 use crate::actor::kind::Kind;
 use crate::actor::record::TellId;
 
-/// Actors in a world; one more is spoken of and does not exist.
+/// Actors with clients.
 pub const ACTORS: usize = 3;
+/// One that others bring into being by what they give it. It passes that on, and is over.
+pub const ERRAND: usize = 3;
+/// One that is spoken of and does not exist.
+pub const NOBODY: usize = 4;
 /// The one that may not exist at first.
 pub const LATECOMER: usize = 2;
 /// When everything must have come to rest.
@@ -62,6 +66,8 @@ pub enum Event {
     AtReassert(usize, ReassertOut),
     Thaw(usize),
     AtSnapshot(usize, u64, Bytes),
+    AtErase(usize, Ask, (u64, u64)),
+    Unerase(usize, u32),
     Into(usize, Input),
     Letter(usize, ActorId, Letter),
     Up(usize, Packet),
@@ -73,6 +79,8 @@ pub enum Event {
 pub struct Activation {
     pub actor: usize,
     pub core: Option<Core>,
+    /// Of its actor, which may have had several.
+    pub life: u32,
     /// The records that it has in memory.
     pub line: Vec<Arc<Entry>>,
     pub frozen: bool,
@@ -137,9 +145,9 @@ impl World {
             queue: BinaryHeap::new(),
             events: BTreeMap::new(),
             tie: 0,
-            journals: (0..ACTORS).map(journal).collect(),
+            journals: (0..=ERRAND).map(journal).collect(),
             activations: Vec::new(),
-            current: vec![None; ACTORS],
+            current: vec![None; ERRAND + 1],
             clients: (0..ACTORS).map(|i| Client::new(i, 8 + rng.below(16) as u32)).collect(),
             sockets: BTreeMap::new(),
             connection: 0,
@@ -219,6 +227,7 @@ impl World {
                 }
                 Ok(())
             }
+            Event::Adopt(actor) if !self.journals[actor].exists => Ok(()),
             Event::Adopt(actor) => self.activate(actor).map(|_| ()),
             Event::Tick(a) => {
                 self.activations[a].tick_ms = None;
@@ -238,7 +247,11 @@ impl World {
             Event::ReadTip(a, ask) => {
                 let actor = self.activations[a].actor;
                 let (tip, ms) = (self.journals[actor].read_tip(), self.store_ms(actor));
-                self.after(ms, Event::Into(a, Input::Tip(ask, Some(tip))));
+                let read = match self.journals[actor].exists {
+                    true => Input::Tip(ask, Some(tip)),
+                    false => Input::Gone(ask, tip.history),
+                };
+                self.after(ms, Event::Into(a, read));
                 Ok(())
             }
             Event::AtReassert(a, out) => self.at_reassert(a, &out),
@@ -248,6 +261,8 @@ impl World {
                 self.handle(a, Input::Thaw { reclaim })
             }
             Event::AtSnapshot(a, seq, bytes) => self.at_snapshot(a, seq, bytes),
+            Event::AtErase(a, ask, tip) => self.at_erase(a, ask, tip),
+            Event::Unerase(actor, life) => self.unerase(actor, life),
             Event::Into(a, input) => self.handle(a, input),
             Event::Letter(to, from, letter) => self.letter(to, &from, letter),
             Event::Up(socket, packet) => self.up(socket, packet),
@@ -332,6 +347,7 @@ impl World {
         self.activations.push(Activation {
             actor,
             core: Some(core),
+            life: self.journals[actor].life,
             line,
             frozen: false,
             late: false,
@@ -391,6 +407,8 @@ impl World {
                 let ms = self.delay();
                 self.after(ms, Event::AtSnapshot(a, seq, bytes));
             }
+            Output::Erase { ask, seq } => self.send_erase(a, ask, seq),
+            Output::Erased => self.ended(a),
             Output::Deliver(connection, delivery) => self.deliver(connection, delivery),
             Output::Answer(caller, answer) => {
                 let answer = answer.map(|_| ());
@@ -434,7 +452,7 @@ impl World {
 
     /// Sends a letter; some are lost, some come twice, some late.
     fn post(&mut self, from: usize, to: &ActorId, letter: Letter) {
-        if let Some(to) = (0..ACTORS).find(|i| name(*i) == *to) {
+        if let Some(to) = (0..NOBODY).find(|i| name(*i) == *to) {
             let exists = self.journals[to].exists;
             // An attempt is handed over at most once; one who has it already knows it again.
             let once = matches!(letter, Letter::Tell(_)) && !exists;
@@ -458,11 +476,14 @@ impl World {
 
     /// Whoever is active takes it; sometimes that is one who was taken over and does not know.
     fn letter(&mut self, to: usize, from: &ActorId, letter: Letter) -> Result<(), String> {
-        if !self.journals[to].exists {
-            if let Letter::Tell(tell) = letter {
-                let nobody = Verdict::NoSuchActor(tell.attempt);
-                self.post(to, from, Letter::Verdict(tell.id, nobody));
-            }
+        let creates = matches!(&letter, Letter::Tell(tell) if tell.creates);
+        if !self.journals[to].exists && !creates {
+            let answer = match letter {
+                Letter::Tell(tell) => Letter::Verdict(tell.id, Verdict::NoSuchActor(tell.attempt)),
+                Letter::AskSettled(id) => Letter::Settled(id),
+                _ => return Ok(()),
+            };
+            self.post(to, from, answer);
             return Ok(());
         }
         let wakes = matches!(letter, Letter::Tell(_) | Letter::AskSettled(_));
@@ -515,6 +536,8 @@ fn is_mail(input: &Input) -> bool {
             | Input::Freeze
             | Input::Thaw { .. }
             | Input::SnapshotDone(_)
+            | Input::Gone(..)
+            | Input::Erased(..)
             | Input::Tick
     )
 }

@@ -3,6 +3,7 @@
 
 mod attributes;
 mod command;
+mod end;
 mod hold;
 mod key;
 mod session;
@@ -15,7 +16,7 @@ use bytes::Bytes;
 use holdfast_protocol::ids::ActorId;
 use serde::{Deserialize, Serialize};
 
-use super::{AppendOut, Ask, CallerId, Core, Input, Limits, Output, ReassertOut, Start};
+use super::{AppendOut, Ask, CallerId, Core, Erasure, Input, Limits, Output, ReassertOut, Start};
 use crate::actor::contract::{
     ActivityCall, ActivityOptions, Actor, Attributes, Builtin, Ctx, Decision, Message, Origin,
     Push, Reject, Reply, Tell, TimerChange,
@@ -148,6 +149,10 @@ impl Actor for Toy {
         Ok(self.said.join(",").into())
     }
 
+    fn is_over(&self) -> bool {
+        self.said.last().is_some_and(|word| word == "over")
+    }
+
     fn attributes(&self) -> Option<Attributes> {
         let found = self.said.iter().any(|word| word == "found");
         let builtin = vec![(Builtin::TotalActions, (self.said.len() as u64).into())];
@@ -250,7 +255,7 @@ impl Rig {
                         self.core.handle(self.now_ms, answer);
                     }
                 }
-                Output::ReadTip(ask) => {
+                Output::ReadTip(ask) | Output::Erase { ask, .. } => {
                     self.ask = ask;
                     out.push(output);
                 }
@@ -287,6 +292,11 @@ impl Rig {
     /// The reassertion that was asked for is answered.
     pub fn reasserted(&mut self, result: Result<Reasserted, ()>) -> Vec<Output> {
         self.put(Input::Reasserted(self.ask, result))
+    }
+
+    /// The erasure that was asked for is answered.
+    pub fn erased(&mut self, erasure: Erasure) -> Vec<Output> {
+        self.put(Input::Erased(self.ask, erasure))
     }
 
     pub fn wait(&mut self, ms: u64) -> Vec<Output> {
