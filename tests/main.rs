@@ -17,6 +17,7 @@ mod edge;
 mod errors;
 mod faults;
 mod finding;
+mod forgetting;
 mod gateways;
 mod harness;
 mod history;

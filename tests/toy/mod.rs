@@ -51,6 +51,8 @@ pub enum Order {
         input: String,
         options: ActivityOptions,
     },
+    /// It is over.
+    End,
     Tell {
         to: ActorId,
         order: Box<Order>,
@@ -64,6 +66,7 @@ pub enum Event {
     Noted(String),
     Exploded,
     Hidden,
+    Ended,
 }
 
 /// The toy's state: what it was told to add, and how often each thing happened to it.
@@ -72,6 +75,8 @@ pub struct Toy {
     pub sum: u64,
     pub notes: BTreeMap<String, u64>,
     hidden: bool,
+    #[serde(default)]
+    over: bool,
 }
 
 fn obey(order: &Order, now_ms: u64) -> Result<Decision<Event>, Reject> {
@@ -82,6 +87,7 @@ fn obey(order: &Order, now_ms: u64) -> Result<Decision<Event>, Reject> {
         Order::Panic => panic!("as it was told"),
         Order::Bomb => decision.events.push(Event::Exploded),
         Order::Hide => decision.events.push(Event::Hidden),
+        Order::End => decision.events.push(Event::Ended),
         Order::Timer { name, at_ms } => {
             decision.timers.push(TimerChange::Set { name: name.into(), at_ms });
         }
@@ -145,11 +151,16 @@ impl Actor for Toy {
             Event::Noted(note) => *self.notes.entry(note.clone()).or_default() += 1,
             Event::Exploded => panic!("as it was told"),
             Event::Hidden => self.hidden = true,
+            Event::Ended => self.over = true,
         }
     }
 
     fn query(&self, _: &Ctx<'_, ()>, _: &[u8]) -> Result<Bytes, Reject> {
         Ok(serde_json::to_vec(self).unwrap().into())
+    }
+
+    fn is_over(&self) -> bool {
+        self.over
     }
 
     fn view(&self) -> Option<View> {
