@@ -262,7 +262,7 @@ fn all_hear_what_is_said_and_nobody_else() {
     world.lose("c");
     assert_eq!(world.act("b", tell_all("hey")).unwrap()["party"]["party_id"], party.as_str());
     let said = json!({"ev": "say", "from": "b", "text": "hey", "party": party});
-    assert_eq!(world.seat("a").passing, [said.clone()]);
+    assert_eq!(world.seat("a").passing, std::slice::from_ref(&said));
     assert_eq!(world.seat("b").passing, [said]);
     world.resume("c");
     for away in ["c", "d"] {
