@@ -23,6 +23,7 @@
  *   reply is kept and given to a repeat. `server.refuse[verb]` is a list of
  *   errors given to the next ones of a verb.
  * - `server.effects` counts how often each command id took effect.
+ * - `server.dealings` are trades and parties: see fake-dealings.js.
  *
  * It keeps the rules of the wire that a client can trip over (ids rise, a
  * repeat gets the first reply with dup, resume replays or resyncs, one live
@@ -30,6 +31,7 @@
  */
 
 import { json, msgpack } from './codec.js';
+import { FakeDealings } from './fake-dealings.js';
 import { unpack } from './msgpack.js';
 import { move } from '../sim/step.js';
 
@@ -140,6 +142,7 @@ export class FakeServer {
   /** @param {FakeClock} clock */
   constructor(clock) {
     this.clock = clock;
+    this.dealings = new FakeDealings(this);
   }
 
   /** What a Session or Connection of a page on this server needs. */
@@ -274,7 +277,8 @@ export class FakeServer {
     }
     this.#watermark = id;
     this.effects.set(id, (this.effects.get(id) ?? 0) + 1);
-    const reply = { id, ok: this.#effect(message), seq: this.seq };
+    const came = this.dealings.take(message) ?? { ok: this.#effect(message) };
+    const reply = { id, ...came, seq: this.seq };
     this.#replies.set(id, reply);
     if (this.hold.has(message.do)) return undefined;
     return this.push(reply, socket);
@@ -287,6 +291,7 @@ export class FakeServer {
       this.state.current_room = { room_id, room_name: `Room ${room_id}`, player_count: 1, max_players: 20 };
       return { room: this.state.current_room };
     }
+    if (message.do === 'get_state') return structuredClone(this.state);
     if (message.do === 'execute_move') return { damage: 25, xp: 10, health: this.state.health };
     return {};
   }

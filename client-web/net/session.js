@@ -62,7 +62,8 @@ export { CommandError };
  * @typedef {object} SessionHandlers
  * @property {(status: SessionStatus) => void} status
  * @property {(welcome: import('./protocol.js').Greeting<State>) => void} welcome hello or resume succeeded
- * @property {(event: Event, replayed: boolean) => void} event
+ * @property {(event: Event, replayed: boolean, seq: number | null) => void} event `seq` is the journal position
+ * of a numbered one
  * @property {(error: WireError) => void} refused an error that answers no open command
  * @property {(entry: Trace) => void} [trace] everything that happens to the connection
  */
@@ -368,12 +369,12 @@ export class Session {
     if (replayed) this.#replayLeft -= 1;
     if (frame.seq <= this.#ledger.seq) return;
     this.#ledger.keepSeq(frame.seq);
-    for (const event of frame.evs) this.#handlers.event(/** @type {Event} */ (event), replayed);
+    for (const event of frame.evs) this.#handlers.event(/** @type {Event} */ (event), replayed, frame.seq);
   }
 
   /** @param {WireEvent} event */
   #transient(event) {
-    this.#handlers.event(/** @type {Event} */ (event), false);
+    this.#handlers.event(/** @type {Event} */ (event), false, null);
     if (event.ev !== 'drain') return;
     const retry_after_ms = event.retry_after_ms ?? 0;
     this.#happened({ what: 'drain', retry_after_ms });

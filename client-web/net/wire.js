@@ -34,6 +34,9 @@ export { STEPS_PER_FRAME_MAX, UNANSWERED_MAX } from './protocol.js';
  * @property {{ kind: string, until_ms: number }[]} buffs
  * @property {{ move_type: string, until_ms: number }[]} cooldowns
  * @property {{ text: string, from?: string, at_ms: number }[]} pending_notifications
+ * @property {Trade[]} [trades] open ones that the player is part of, oldest first; absent: none
+ * @property {Party} [party] that the player is in
+ * @property {Party[]} [invitations] parties that the player may join, oldest first; absent: none
  *
  * @typedef {[entity: number, x: number, y: number, health: number, flags: number]} EntityRow
  *
@@ -49,6 +52,49 @@ export { STEPS_PER_FRAME_MAX, UNANSWERED_MAX } from './protocol.js';
  * @property {'roster'} ev
  * @property {[entity: number, player: string, name: string][]} players
  * @property {boolean} [full]
+ */
+
+/**
+ * @typedef {{ item_id: string, quantity: number }} GoodsItem
+ * @typedef {{ gold?: number, items?: GoodsItem[] }} Goods what one side of a trade gives; empty: nothing
+ *
+ * @typedef {object} Trade as its two players see it
+ * @property {string} trade_id
+ * @property {'offered' | 'countered' | 'committed' | 'cancelled' | 'expired'} phase
+ * @property {number} revision of its terms: 1 for an offer, one more for each counter-offer
+ * @property {string} from who made the terms; whose goods are reserved
+ * @property {string} to who may accept them
+ * @property {Goods} give what `from` gives
+ * @property {Goods} want what `from` gets; empty in a gift
+ * @property {number} expires_ms Unix milliseconds
+ * @property {string} [why] it ended without a trade
+ *
+ * @typedef {'end' | 'pass_on'} OnLeaderLeft what becomes of a party whose leader leaves
+ *
+ * @typedef {object} Party
+ * @property {string} party_id
+ * @property {string} name
+ * @property {string} leader who invites, sends away and leads into rooms
+ * @property {string[]} members the leader among them, longest first
+ * @property {OnLeaderLeft} on_leader_left
+ *
+ * @typedef {'created' | 'invited' | 'withdrawn' | 'joined' | 'left' | 'kicked' | 'led' | 'ended' | 'entered'} PartyChange
+ *
+ * @typedef {[coin: number, x: number, y: number]} CoinRow
+ *
+ * @typedef {{ ev: 'trade' } & Trade} TradeEvent numbered
+ * @typedef {{ ev: 'party', party: Party | null, by?: string, what: PartyChange }} PartyEvent numbered
+ * @typedef {{ ev: 'coins', at?: CoinRow[], taken?: number[], full?: boolean }} CoinsEvent
+ * @typedef {{ ev: 'player', set: Partial<PlayerState> }} PlayerEvent numbered
+ * @typedef {{ ev: 'notice', text: string, from?: string }} NoticeEvent numbered
+ * @typedef {{ ev: 'combat', move_type: string, by: string, target?: string, damage: number, xp: number }} CombatEvent
+ * numbered
+ * @typedef {{ ev: 'say', from: string, text: string, party?: string }} SayEvent to the room, or to a party
+ * @typedef {{ ev: 'leaderboard', top: Rank[] }} LeaderboardEvent
+ * @typedef {{ ev: 'drain', retry_after_ms: number }} DrainEvent
+ *
+ * @typedef {PlayerEvent | NoticeEvent | CombatEvent | TradeEvent | PartyEvent | SayEvent | CoinsEvent | Roster
+ *   | RoomFrame | LeaderboardEvent | DrainEvent} GameEvent what the reference game tells
  */
 
 /** Bits of an entity's flags. */

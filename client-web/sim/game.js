@@ -1,11 +1,14 @@
 /**
  * Owns what the page knows of the game and puts session and simulation
- * together: the player's state, the room, prediction of oneself, interpolation
- * of the others, the beat of input, the choice of a target. Free of the DOM:
- * drawing and panels read from here, the session is handed in.
+ * together: the player's state, the room and its coins, dealings, prediction of
+ * oneself, interpolation of the others, the beat of input, the choice of a
+ * target. Free of the DOM: drawing and panels read from here, the session is
+ * handed in.
  */
 
 import { FLAGS } from '../net/wire.js';
+import { Coins } from './coins.js';
+import { Dealings } from './dealings.js';
 import { Interpolation } from './interpolation.js';
 import { Prediction } from './prediction.js';
 import { Room } from './room.js';
@@ -26,6 +29,8 @@ const LEAD_MS = 1000 / 60;
 const FADE_MS = 120;
 /** A larger correction is a jump, not a slip. */
 const JUMP_UNITS = 256;
+/** So many names of players are kept, also of those who are elsewhere by now. */
+const NAMES_MAX = 500;
 
 /**
  * @typedef {import('../net/wire.js').Point} Point
@@ -61,6 +66,7 @@ const JUMP_UNITS = 256;
  * @typedef {object} GameHandlers
  * @property {() => void} changed the state, the room or the ranks are new
  * @property {(player: string, by: number) => void} hit someone's health moved
+ * @property {(coin: import('./coins.js').Coin) => void} [taken] somebody has picked up a coin
  */
 
 export class Game {
@@ -70,6 +76,9 @@ export class Game {
   /** @type {PlayerState | null} */ #state = null;
   /** @type {Rank[]} */ #top = [];
   #room = new Room();
+  #coins = new Coins();
+  #dealings;
+  /** @type {Map<string, string>} */ #names = new Map();
   #prediction = new Prediction();
   /** @type {Interpolation<import('./room.js').Entity>} */
   #interpolation = new Interpolation({
@@ -95,6 +104,7 @@ export class Game {
     this.#session = session;
     this.#now = now;
     this.#handlers = handlers;
+    this.#dealings = new Dealings(session);
   }
 
   get state() {
@@ -111,6 +121,21 @@ export class Game {
 
   get corrections() {
     return this.#prediction.corrections;
+  }
+
+  /** Trades, the party, and the verbs for them. */
+  get dealings() {
+    return this.#dealings;
+  }
+
+  /** Coins that lie in the room; the same list all the time. */
+  get coins() {
+    return this.#coins.lying;
+  }
+
+  /** What a player is called; who was never met is called by the id. @param {string} player */
+  nameOf(player) {
+    return this.#names.get(player) ?? player;
   }
 
   /** Server time at which the others are drawn; never runs backwards. */
@@ -151,8 +176,11 @@ export class Game {
   welcome(welcome) {
     const fresh = welcome.ev === 'welcome' || this.#state === null;
     this.#state = welcome.state;
+    this.#name(welcome.player, welcome.state.display_name);
+    this.#dealings.welcome(welcome);
     if (fresh) {
       this.#room.begin(welcome.player);
+      this.#coins.clear();
       this.#interpolation.clear();
       this.#selected = null;
       this.#prediction.reset(welcome.state, this.#session.inputSeq);
@@ -217,20 +245,37 @@ export class Game {
     this.#handlers.changed();
   }
 
-  /** @param {import('../net/wire.js').WireEvent} event */
-  event(event) {
+  /**
+   * @param {import('../net/wire.js').WireEvent} event
+   * @param {number | null} [seq] the journal position of a numbered one
+   */
+  event(event, seq = null) {
     if (event.ev === 'room') return this.#frame(/** @type {any} */ (event));
+    if (event.ev === 'coins') return this.#lie(/** @type {any} */ (event));
+    const news = this.#dealings.event(event, seq);
     if (event.ev === 'player') this.#merge(event.set);
     else if (event.ev === 'roster') this.#named(/** @type {any} */ (event));
-    else if (event.ev === 'leaderboard') this.#top = event.top;
-    else return undefined;
+    else if (event.ev === 'leaderboard') return this.rank(event.top);
+    else if (!news) return undefined;
     return this.#handlers.changed();
   }
 
   /** @param {Rank[]} top */
   rank(top) {
     this.#top = top;
+    for (const [player, name] of top) this.#name(player, name);
     this.#handlers.changed();
+  }
+
+  /** @param {import('../net/wire.js').CoinsEvent} event */
+  #lie(event) {
+    for (const coin of this.#coins.apply(event)) this.#handlers.taken?.(coin);
+  }
+
+  /** @param {string} player @param {string} name */
+  #name(player, name) {
+    if (this.#names.size >= NAMES_MAX && !this.#names.has(player)) this.#names.clear();
+    this.#names.set(player, name);
   }
 
   /**
@@ -304,6 +349,7 @@ export class Game {
 
   /** @param {import('../net/wire.js').Roster} roster */
   #named(roster) {
+    for (const [, player, name] of roster.players) this.#name(player, name);
     for (const entity of this.#room.applyRoster(roster)) this.#interpolation.remove(entity);
   }
 
@@ -344,7 +390,9 @@ export class Game {
     if (!this.#state) return;
     const from = this.#state.current_room?.room_id;
     this.#state = { ...this.#state, ...set };
-    if (from !== this.#state.current_room?.room_id && !this.#state.current_room) this.#room.clear();
+    const room = this.#state.current_room?.room_id;
+    if (from !== room) this.#coins.clear();
+    if (from !== room && !room) this.#room.clear();
     this.#handlers.changed();
   }
 }

@@ -26,7 +26,7 @@ import {
   CommandError, History, Interpolation, Prediction, Session, closeCode, json, memoryStores, msgpack,
   nodes, systemEnv,
 } from 'holdfast-client';
-import { type PlayerState, Game, playerId } from 'holdfast-client/reference-game';
+import { type Deal, type GameEvent, type PlayerState, Game, goodsOf, playerId } from 'holdfast-client/reference-game';
 
 interface Farm { fields: number[] }
 type FarmEvent = { ev: 'grown'; field: number } | { ev: 'sold'; gold: number };
@@ -41,8 +41,8 @@ const session = new Session<Farm, FarmEvent>(env, memoryStores(), 'ws://localhos
   welcome: (welcome: Greeting<Farm>) => {
     console.log(welcome.state.fields.length, welcome.activation?.records);
   },
-  event: (event, replayed: boolean) => {
-    if (event.ev === 'grown') console.log(event.field, replayed);
+  event: (event, replayed: boolean, seq: number | null) => {
+    if (event.ev === 'grown') console.log(event.field, replayed, seq);
     // @ts-expect-error a farm has no such event
     if (event.ev === 'attack') console.log(event);
   },
@@ -80,15 +80,28 @@ nodes(fetch, session.http(), {}).then((page) => console.log(page.nodes[0]?.lease
 const bytes: string | Uint8Array = msgpack.encode({ do: 'who' });
 const event: WireEvent = { ev: 'x', anything: 1 };
 console.log(drawn, bytes.length, event, closeCode(4504).verdict, playerId('A b'));
-const playing = new Session<PlayerState>(env, memoryStores(), 'ws://localhost/ws', {
+const playing = new Session<PlayerState, GameEvent>(env, memoryStores(), 'ws://localhost/ws', {
   status: () => {},
   welcome: (welcome) => game.welcome(welcome),
-  event: (one) => game.event(one),
+  event: (one, replayed, seq) => {
+    game.event(one, seq);
+    if (one.ev === 'trade' && one.phase === 'committed') console.log(one.give.gold, one.revision, replayed);
+    if (one.ev === 'party') console.log(one.party?.members.length, one.what);
+    if (one.ev === 'coins') console.log(one.at?.[0]?.[1]);
+    // @ts-expect-error only a trade has terms
+    console.log(one.revision);
+  },
   refused: () => {},
 });
 const hit = (player: string, by: number) => console.log(player, by);
 const game = new Game(playing, env.clock.now, { changed: () => {}, hit });
 game.step([1, 0, 0]);
+game.dealings.offer('bob', { gold: 5 }, goodsOf([['sword-001', 1]])).then((id: string) => {
+  const deal: Deal | null = game.dealings.find(id);
+  console.log(deal?.seq, game.coins.length);
+});
+// @ts-expect-error a party has a rule for when its leader leaves
+game.dealings.createParty('Wolves', 'never');
 `;
 
 /** @type {string} */ let folder;
