@@ -12,6 +12,7 @@ import { systemEnv } from './net/system.js';
 import { Game } from './sim/game.js';
 import { blowTaken } from './ui/blows.js';
 import { createControls } from './ui/controls.js';
+import { createDealings } from './ui/dealings.js';
 import { byId, say } from './ui/dom.js';
 import { Hud } from './ui/hud.js';
 import { Link } from './ui/link.js';
@@ -20,6 +21,7 @@ import { createLogin } from './ui/login.js';
 import { narrate, narrateMove } from './ui/narrate.js';
 import { NetGraph } from './ui/netgraph.js';
 import { createPanels } from './ui/panels.js';
+import { isToParty } from './ui/party.js';
 import { isCrowd, showPeople } from './ui/people.js';
 import { createRooms } from './ui/rooms.js';
 import { Scenes } from './ui/scenes.js';
@@ -67,6 +69,7 @@ const game = new Game(session, clock.now, {
     dirty.state = dirty.lists = true;
   },
   hit: (player, by) => arena.hit(player, by, clock.now()),
+  taken: (coin) => arena.taken(coin, clock.now()),
 });
 const fetcher = (/** @type {Parameters<typeof fetch>} */ ...args) => fetch(...args);
 const base = () => session.http();
@@ -78,11 +81,18 @@ const scenes = new Scenes({
   history: (handlers) => new History({ fetch: fetcher, clock, base, headers }, handlers),
   fetch: fetcher,
 });
-const panels = createPanels((open) => scenes.turn(open));
+const panels = createPanels((open) => scenes.turn(open), (focus) => dealings.close(focus));
 const rooms = createRooms({
   list: () => session.command('rooms').then((ok) => ok.rooms),
   join: (room) => arrive(() => game.join(room)),
+  together: (room) => run('party_join_room', { room_id: room }, () => `The party is on its way to ${room}.`),
   here: () => game.state?.current_room?.room_id ?? '',
+});
+const dealings = createDealings(game, {
+  now: clock.now,
+  log,
+  opened: () => panels.tradeOpened(),
+  together: () => rooms.open(true),
 });
 const dirty = { state: false, lists: false };
 const shown = { tick: -Infinity, lists: -Infinity };
@@ -92,7 +102,10 @@ let scene = { me: null, everyone: [] };
 const controls = createControls({
   move: makeMove,
   order: obey,
-  say: (text) => run('say', { text }, () => text, 'say').then((said) => said && shout(text)),
+  say: (text) => {
+    if (isToParty()) return run('party_say', { text }, () => text, 'party');
+    return run('say', { text }, () => text, 'say').then((said) => said && shout(text));
+  },
   tap,
   me: () => scene.me,
   now: clock.now,
@@ -135,10 +148,15 @@ async function keepName() {
 /**
  * @param {import('./net/wire.js').WireEvent} event
  * @param {boolean} replayed
+ * @param {number | null} seq
  */
-function happened(event, replayed) {
-  game.event(event);
-  if (event.ev === 'say') arena.say(event.from, event.text, clock.now());
+function happened(event, replayed, seq) {
+  const gold = game.state?.gold ?? 0;
+  game.event(event, seq);
+  const gained = (game.state?.gold ?? 0) - gold;
+  if (gained > 0 && !replayed) arena.gain(game.state?.player_id ?? '', gained, clock.now());
+  dealings.told(event, replayed, seq);
+  if (event.ev === 'say' && !event.party) arena.say(event.from, event.text, clock.now());
   const blow = event.ev === 'notice' && !replayed ? blowTaken(event.text) : null;
   if (blow) return log.blow(blow);
   const line = narrate(event, game.state?.player_id ?? '', replayed);
@@ -198,6 +216,8 @@ function obey(order) {
     }
     case 'rooms':
       return rooms.open();
+    case 'trade':
+      return dealings.toggle();
     case 'help':
       return panels.dialog('help');
     default:
@@ -243,7 +263,7 @@ function use(item_id) {
 async function run(verb, args, words, kind = 'reply') {
   try {
     const ok = await session.command(verb, args);
-    log.write(kind, words(ok), kind === 'say' ? game.state?.display_name : undefined);
+    log.write(kind, words(ok), kind === 'say' || kind === 'party' ? game.state?.display_name : undefined);
     return true;
   } catch (error) {
     log.write('error', /** @type {Error} */ (error).message);
@@ -253,7 +273,7 @@ async function run(verb, args, words, kind = 'reply') {
 
 /** @param {string} player */
 function playerName(player) {
-  return game.others().find((other) => other.player === player)?.name ?? player;
+  return game.nameOf(player);
 }
 
 /** @param {import('./net/session.js').SessionStatus} status */
@@ -265,6 +285,7 @@ function showStatus(status) {
   if (ended) return showEnd(status);
   hideEnd();
   scenes.leave();
+  dealings.leave();
   return login.shut(status.error ? status.reason : '');
 }
 
@@ -291,8 +312,8 @@ function picture() {
   game.step(controls.held());
   scene = game.scene();
   if (game.defeated) controls.rest();
-  arena.draw(scene, { ghost: ghost ? game.ghost() : null, goal: controls.goal() }, now);
-  map.draw(scene, arena.palette, now);
+  arena.draw(scene, { coins: game.coins, ghost: ghost ? game.ghost() : null, goal: controls.goal() }, now);
+  map.draw(scene, game.coins, arena.palette, now);
   showPanels(now);
   netgraph.tick(netNumbers, now);
   return scenes.tick(now);
@@ -309,15 +330,17 @@ function showPanels(now) {
   if (due) {
     shown.tick = now;
     link.tick();
+    dealings.tick(session.serverNow());
   }
   const lists_ms = isCrowd(scene.everyone.length) ? CROWD_LISTS_MS : LISTS_MS;
   if (dirty.lists && now - shown.lists >= lists_ms) {
     dirty.lists = false;
     shown.lists = now;
-    showPeople(game, scene.me, (player) => game.select(player));
+    showPeople(game, scene.me, dealings.target);
   } else if (dirty.state) {
     dirty.state = false;
     hud.show(game, session.serverNow());
+    dealings.show();
   } else if (due) hud.tick(game, session.serverNow());
 }
 
@@ -355,6 +378,12 @@ Object.defineProperty(window, 'holdfast', {
     },
     state: () => structuredClone(game.state),
     positions: () => game.positions(),
+    coins: () => structuredClone(game.coins),
+    /** Open trades, how the last ones ended, the party. */
+    dealings: () => {
+      const { open, ended, reserved, party, invitations } = game.dealings;
+      return structuredClone({ open, ended, reserved, party, invitations });
+    },
     players: () => game.others().map(({ player, name, health }) => ({ player, name, health })),
     connection: () => session.status,
     corrections: () => game.corrections,

@@ -132,13 +132,13 @@ export class Dealings {
     const isOpen = trade.phase === 'offered' || trade.phase === 'countered';
     if (isOpen && known && (isOver(known) || known.revision > trade.revision)) return;
     const newest = seq ?? (known?.revision === trade.revision ? known.seq : null);
-    const deal = this.#seen(trade, newest);
+    const deal = this.asSeen(trade, newest);
     if (isOpen) this.#open.set(deal.trade_id, deal);
     else this.#end(deal);
   }
 
-  /** @param {Terms} trade @param {number | null} seq @returns {Deal} */
-  #seen({ trade_id, phase, revision, from, to, give, want, expires_ms, why }, seq) {
+  /** A trade as this player sees it. @param {Terms} trade @param {number | null} seq @returns {Deal} */
+  asSeen({ trade_id, phase, revision, from, to, give, want, expires_ms, why }, seq) {
     const terms = { trade_id, phase, revision, from, to, give, want, expires_ms, ...(why && { why }) };
     const mine = from === this.#me;
     const [gives, gets] = mine ? [give, want] : [want, give];

@@ -29,12 +29,13 @@ const ORDER_KEYS = Object.freeze({
   KeyN: 'netgraph',
   KeyG: 'ghost',
   KeyR: 'rooms',
+  KeyT: 'trade',
 });
 
 /**
  * @typedef {import('../net/wire.js').Point} Point
  * @typedef {import('../net/wire.js').Step} Step
- * @typedef {'use' | 'aim' | 'scenes' | 'netgraph' | 'ghost' | 'rooms' | 'help' | 'chat'} Order
+ * @typedef {'use' | 'aim' | 'scenes' | 'netgraph' | 'ghost' | 'rooms' | 'trade' | 'help' | 'chat'} Order
  *
  * @typedef {object} Hands
  * @property {(move: string) => void} move

@@ -94,7 +94,11 @@ function showVitals(state) {
   byId('health-fill', HTMLElement).style.transform = `scaleX(${part})`;
   say(byId('health-text', HTMLElement), `${state.health} / ${state.max_health}`);
   for (const name of /** @type {const} */ (['level', 'xp', 'score', 'gold'])) {
-    say(byId(name, HTMLElement), String(state[name]));
+    const number = byId(name, HTMLElement);
+    const more = name === 'gold' && number.textContent !== '' && state.gold > Number(number.textContent);
+    say(number, String(state[name]));
+    // The other of two equal animations begins anew.
+    if (more) mark(number, 'data-bump', number.dataset.bump === 'a' ? 'b' : 'a');
   }
   say(byId('self-name', HTMLElement), state.display_name);
   showCrest(byId('crest', HTMLCanvasElement), state.player_id);

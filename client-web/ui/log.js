@@ -10,7 +10,7 @@ import { byId, make, say } from './dom.js';
 const LINES_MAX = 200;
 
 /**
- * @typedef {'notice' | 'combat' | 'reply' | 'error' | 'say' | 'link'} LineKind
+ * @typedef {'notice' | 'combat' | 'reply' | 'error' | 'say' | 'party' | 'deal' | 'link'} LineKind
  */
 
 export class Log {

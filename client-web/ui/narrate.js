@@ -16,7 +16,7 @@ export function narrate(event, me, replayed) {
     case 'notice':
       return ['notice', event.text + late, opensWith(event.text, event.from) ? undefined : event.from];
     case 'say':
-      return event.from === me ? null : ['say', event.text, event.from];
+      return event.from === me ? null : [event.party ? 'party' : 'say', event.text, event.from];
     case 'drain':
       return ['link', 'This server is about to restart; you will be moved.'];
     default:

@@ -1,6 +1,7 @@
 /**
  * Owns what opens and shuts: behind the scenes (drawer or sheet), the sheets of
- * a phone, dialogs. At most one sheet is open, and Escape shuts it.
+ * a phone, dialogs. At most one sheet is open, and Escape shuts it. The trade
+ * window opens and shuts itself; on a phone it is one of the sheets.
  */
 
 import { byId, mark } from './dom.js';
@@ -12,11 +13,16 @@ const OPEN_FROM_PX = 1_200;
 const SHEETS_TO_PX = 900;
 const SHEETS = /** @type {const} */ (['talk', 'people']);
 
-/** @param {(open: boolean) => void} scenesTurned behind the scenes was opened or shut */
-export function createPanels(scenesTurned) {
+/**
+ * @param {(open: boolean) => void} scenesTurned behind the scenes was opened or shut
+ * @param {(focus?: boolean) => void} shutTrade
+ */
+export function createPanels(scenesTurned, shutTrade) {
   const scenes = byId('scenes', HTMLElement);
   const arena = byId('arena', HTMLCanvasElement);
   const narrow = () => window.innerWidth <= SHEETS_TO_PX;
+  /** Whether there are tabs, and panels lie over each other. */
+  const sheets = () => byId('tab-talk', HTMLElement).checkVisibility();
 
   /** @param {string} name @param {boolean} open */
   const sheet = (name, open) => {
@@ -26,6 +32,7 @@ export function createPanels(scenesTurned) {
   /** @param {boolean} open */
   const turn = (open) => {
     if (open && narrow()) for (const name of SHEETS) sheet(name, false);
+    if (open && sheets()) shutTrade(false);
     if (scenes.hidden === !open) return;
     scenes.hidden = !open;
     for (const id of ['scenes-open', 'tab-scenes'])
@@ -43,6 +50,7 @@ export function createPanels(scenesTurned) {
     const open = !byId(name, HTMLElement).classList.contains('open');
     for (const other of SHEETS) sheet(other, other === name && open);
     if (open && narrow()) turn(false);
+    if (open) shutTrade(false);
     if (open && name === 'talk') byId('chat', HTMLInputElement).focus();
   };
   const shut = () => {
@@ -57,9 +65,14 @@ export function createPanels(scenesTurned) {
   for (const name of SHEETS)
     byId(`tab-${name}`, HTMLButtonElement).addEventListener('click', () => toggle(name));
   document.addEventListener('keydown', (event) => {
-    if (event.key === 'Escape' && !document.querySelector('dialog[open]')) shut();
+    if (event.key !== 'Escape' || document.querySelector('dialog[open]')) return;
+    shut();
+    shutTrade();
   });
-  arena.addEventListener('pointerdown', shut);
+  arena.addEventListener('pointerdown', () => {
+    shut();
+    if (sheets()) shutTrade(false);
+  });
 
   return {
     /** The game begins: on a wide window behind the scenes is open, until it is shut by hand. */
@@ -67,8 +80,15 @@ export function createPanels(scenesTurned) {
       turn(!narrow() && (scenesWish.get() ?? window.innerWidth >= OPEN_FROM_PX));
     },
     toggleScenes: () => turnByHand(Boolean(scenes.hidden)),
+    /** The trade window is open: on a phone no other sheet is. */
+    tradeOpened() {
+      if (sheets()) shut();
+    },
     chat() {
-      if (byId('tab-talk', HTMLElement).offsetParent) sheet('talk', true);
+      if (sheets()) {
+        shutTrade(false);
+        sheet('talk', true);
+      }
       byId('chat', HTMLInputElement).focus();
     },
     /** @param {string} id */

@@ -6,6 +6,7 @@
 import { FLAGS } from '../net/wire.js';
 import { showCrest } from '../view/blazon.js';
 import { byId, follow, make, mark, say } from './dom.js';
+import { createActs, mayInvite } from './target.js';
 
 /** So many players are listed. */
 const LISTED_MAX = 30;
@@ -22,10 +23,10 @@ export const isCrowd = (count) => count > LISTED_MAX;
 /**
  * @param {Game} game
  * @param {import('../net/wire.js').Point | null} me where one is drawn
- * @param {(player: string) => void} select
+ * @param {import('./target.js').TargetHands} hands
  */
-export function showPeople(game, me, select) {
-  showPlayers(game, me, select);
+export function showPeople(game, me, hands) {
+  showPlayers(game, me, hands);
   showTop(game);
 }
 
@@ -46,9 +47,9 @@ function listed(others, me) {
 /**
  * @param {Game} game
  * @param {import('../net/wire.js').Point | null} me
- * @param {(player: string) => void} select
+ * @param {import('./target.js').TargetHands} hands
  */
-function showPlayers(game, me, select) {
+function showPlayers(game, me, hands) {
   const others = game.others();
   const count = others.length;
   const rows = listed(others, me ?? { x: 0, y: 0 });
@@ -65,14 +66,17 @@ function showPlayers(game, me, select) {
       crest.setAttribute('aria-hidden', 'true');
       showCrest(crest, player);
       button.append(crest, make('span', 'who'), make('span', 'mark'), make('span', 'hp'));
-      button.addEventListener('click', () => select(player));
-      item.append(button);
+      button.addEventListener('click', () => hands.select(player));
+      item.append(button, createActs(player, hands));
       return item;
     },
     (item, { player, name, health, flags }) => {
       const button = /** @type {HTMLElement} */ (item.firstElementChild);
       const [, who, state, hp] = button.children;
       mark(button, 'aria-pressed', String(player === game.selected));
+      const acts = /** @type {HTMLElement} */ (item.lastElementChild);
+      acts.hidden = player !== game.selected;
+      /** @type {HTMLElement} */ (acts.lastElementChild).hidden = !mayInvite(game, player);
       say(who, name);
       say(state, markOf(flags));
       say(hp, String(health));

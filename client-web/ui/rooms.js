@@ -7,17 +7,23 @@ import { byId, follow, make, mark, say } from './dom.js';
 
 /**
  * @typedef {import('../net/wire.js').Room} Room
- * @typedef {{ list: () => Promise<Room[]>, join: (room: string) => void, here: () => string }} RoomHands
+ * @typedef {object} RoomHands
+ * @property {() => Promise<Room[]>} list
+ * @property {(room: string) => void} join
+ * @property {(room: string) => void} together the whole party enters
+ * @property {() => string} here
  */
 
 /** @param {RoomHands} hands */
 export function createRooms(hands) {
   const dialog = byId('rooms', HTMLDialogElement);
   const empty = byId('room-list-empty', HTMLElement);
+  let together = false;
   /** @param {string} room */
   const join = (room) => {
     dialog.close();
-    if (room !== hands.here()) hands.join(room);
+    if (together) hands.together(room);
+    else if (room !== hands.here()) hands.join(room);
   };
   byId('room-form', HTMLFormElement).addEventListener('submit', (event) => {
     event.preventDefault();
@@ -50,7 +56,10 @@ export function createRooms(hands) {
     );
   };
   return {
-    async open() {
+    /** @param {boolean} [party] whether the whole party is to enter */
+    async open(party = false) {
+      together = party;
+      say(byId('rooms-title', HTMLElement), party ? 'Enter together' : 'Rooms');
       byId('room', HTMLInputElement).value = '';
       say(empty, 'Asking which rooms there are …');
       empty.hidden = false;

@@ -6,6 +6,7 @@
 
 import { FLAGS } from '../net/wire.js';
 import { WORLD_UNITS } from '../sim/step.js';
+import { CoinView } from './coins.js';
 import { Effects } from './effects.js';
 import { Floor } from './floor.js';
 import { readPalette, wishes } from './palette.js';
@@ -38,7 +39,8 @@ const NAMES_MAX = 32;
  * @typedef {{ me: Point | null, everyone: Drawn[] }} Scene
  * @typedef {{ scale: number, x: number, y: number, width: number, height: number }} Camera
  * @typedef {{ x: number, y: number, angle: number, at: number, seen: number }} Facing
- * @typedef {{ ghost: Point | null, goal: Point | null }} Marks where the server says I am; where I walk to
+ * @typedef {{ coins: readonly import('../sim/coins.js').Coin[], ghost: Point | null, goal: Point | null }} Marks
+ * what lies there; where the server says I am; where I walk to
  */
 
 export class Arena {
@@ -49,6 +51,7 @@ export class Arena {
   #floor = new Floor();
   #sprites = new Sprites(this.#palette);
   #effects = new Effects();
+  #coins = new CoinView();
   /** @type {Camera} */ #camera = { scale: 1, x: WORLD_UNITS / 2, y: WORLD_UNITS / 2, width: 1, height: 1 };
   /** @type {Scene} */ #scene = { me: null, everyone: [] };
   /** @type {Map<string, Facing>} */ #facing = new Map();
@@ -79,6 +82,25 @@ export class Arena {
    */
   hit(player, by, now) {
     this.#effects.hit(player, by, now);
+  }
+
+  /**
+   * Someone's gold is more: that rises too.
+   * @param {string} player
+   * @param {number} by
+   * @param {number} now
+   */
+  gain(player, by, now) {
+    this.#effects.gain(player, by, now);
+  }
+
+  /**
+   * Somebody has picked up a coin.
+   * @param {import('../sim/coins.js').Coin} coin
+   * @param {number} now
+   */
+  taken(coin, now) {
+    this.#coins.taken(coin, now);
   }
 
   /**
@@ -135,6 +157,7 @@ export class Arena {
       this.#camera.y = scene.me.y;
     }
     this.#floor.draw(this.#pen, this.#camera, this.#palette);
+    this.#coins.draw(this.#pen, this.#camera, marks.coins, this.#sprites.coins, now, this.#calm);
     if (marks.goal) this.#drawGoal(marks.goal, now);
     for (const one of scene.everyone) if (this.#isSeen(one)) this.#drawPlayer(one, now);
     this.#drawLabels(scene);
@@ -417,12 +440,12 @@ export class Arena {
       const bubble = this.#sprites.bubble(said);
       this.#stamp(bubble, this.#left(one), this.#top(one) - (RADIUS + 12) * scale - 32 - bubble.height / 2);
     }
-    for (const { player, by, age, lane } of this.#effects.numbers(now)) {
+    for (const { player, by, gold, age, lane } of this.#effects.numbers(now)) {
       const one = this.#scene.everyone.find((someone) => someone.player === player);
       if (!one || !this.#isSeen(one)) continue;
       pen.globalAlpha = age < 0.7 ? 1 : (1 - age) / 0.3;
       const rise = 14 * scale + (this.#calm ? 12 : age * 38);
-      this.#stamp(this.#sprites.number(by), this.#left(one) + 26 * scale + lane * 22, this.#top(one) - rise);
+      this.#stamp(this.#sprites.number(by, gold), this.#left(one) + 26 * scale + lane * 22, this.#top(one) - rise);
     }
     pen.globalAlpha = 1;
   }

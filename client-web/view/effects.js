@@ -11,7 +11,7 @@ const NUMBERS_MAX = 60;
 const LANES = 3;
 const WORDS_MAX = 40;
 
-/** @typedef {{ player: string, by: number, at: number, age: number, lane: number }} Rising */
+/** @typedef {{ player: string, by: number, gold: boolean, at: number, age: number, lane: number }} Rising */
 
 export class Effects {
   /** @type {Rising[]} */ #numbers = [];
@@ -25,12 +25,32 @@ export class Effects {
    * @param {number} now
    */
   hit(player, by, now) {
-    this.#lane = (this.#lane + 1) % LANES;
-    this.#numbers.push({ player, by, at: now, age: 0, lane: this.#lane });
-    if (this.#numbers.length > NUMBERS_MAX) this.#numbers.shift();
+    this.#rise(player, by, false, now);
     if (by >= 0) return;
     this.#struck.set(player, now);
     if (this.#struck.size > NUMBERS_MAX) dropFirst(this.#struck);
+  }
+
+  /**
+   * Gold that somebody got.
+   * @param {string} player
+   * @param {number} by
+   * @param {number} now
+   */
+  gain(player, by, now) {
+    this.#rise(player, by, true, now);
+  }
+
+  /**
+   * @param {string} player
+   * @param {number} by
+   * @param {boolean} gold
+   * @param {number} now
+   */
+  #rise(player, by, gold, now) {
+    this.#lane = (this.#lane + 1) % LANES;
+    this.#numbers.push({ player, by, gold, at: now, age: 0, lane: this.#lane });
+    if (this.#numbers.length > NUMBERS_MAX) this.#numbers.shift();
   }
 
   /**

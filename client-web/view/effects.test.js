@@ -22,6 +22,13 @@ test('numbers rise and go', () => {
   );
 });
 
+test('gold rises like a number, and strikes nobody', () => {
+  const effects = new Effects();
+  effects.gain('bob', 5, 1_000);
+  assert.deepEqual(effects.numbers(1_000).map(({ by, gold }) => [by, gold]), [[5, true]]);
+  assert.equal(effects.struckAgo('bob', 1_000), null);
+});
+
 test('only a blow leaves a stroke', () => {
   const effects = new Effects();
   effects.hit('bob', -25, 0);

@@ -1,6 +1,6 @@
 /**
- * Owns the small picture of the whole world: a dot for everyone, oneself as a
- * ring. Drawn a few times a second, for that is all it shows.
+ * Owns the small picture of the whole world: a dot for everyone and every coin,
+ * oneself as a ring. Drawn a few times a second, for that is all it shows.
  */
 
 import { WORLD_UNITS } from '../sim/step.js';
@@ -21,10 +21,11 @@ export class WorldMap {
 
   /**
    * @param {import('./arena.js').Scene} scene
+   * @param {readonly import('../net/wire.js').Point[]} coins
    * @param {import('./palette.js').Palette} palette
    * @param {number} now
    */
-  draw(scene, palette, now) {
+  draw(scene, coins, palette, now) {
     if (now - this.#drawnAt < EVERY_MS) return;
     this.#drawnAt = now;
     const { clientWidth: side } = this.#canvas;
@@ -43,6 +44,8 @@ export class WorldMap {
       pen.arc(pixels / 2, pixels / 2, radius * unit, 0, Math.PI * 2);
       pen.stroke();
     }
+    pen.fillStyle = palette['coin-edge'];
+    for (const { x, y } of coins) pen.fillRect(x * unit - dot, y * unit - dot, 2 * dot, 2 * dot);
     for (const one of scene.everyone) {
       pen.fillStyle = this.#colour(one.player);
       pen.beginPath();

@@ -5,6 +5,7 @@
  */
 
 import { blazonOf, drawShield } from './blazon.js';
+import { COIN_RADIUS } from './coins.js';
 
 /** Sprites of each kind that are kept; 200 players need 200 of two kinds. */
 const KEPT_MAX = 480;
@@ -27,6 +28,7 @@ export class Sprites {
   /** @type {Palette} */ #palette;
   #pixels = 1;
   #scale = 1;
+  /** @type {import('./coins.js').Pictures | null} */ #coins = null;
   /** @type {CanvasRenderingContext2D} */ #ruler;
 
   /** @param {Palette} palette */
@@ -48,6 +50,7 @@ export class Sprites {
     this.#pixels = pixels;
     this.#scale = scale;
     this.#kept.clear();
+    this.#coins = null;
   }
 
   /** A player's shield with its shadow. @param {string} player */
@@ -97,9 +100,28 @@ export class Sprites {
     });
   }
 
-  /** A number that rises. @param {number} by */
-  number(by) {
-    return this.#once(`number ${by}`, () => {
+  /** A coin, its shadow, and what gleams when it is picked up. */
+  get coins() {
+    this.#coins ??= {
+      coin: this.#round(COIN_RADIUS + 2, (pen) => drawCoin(pen, this.#palette)),
+      shadow: this.#round(COIN_RADIUS + 4, (pen) => {
+        pen.fillStyle = '#00000038';
+        pen.beginPath();
+        pen.ellipse(1, COIN_RADIUS - 1, COIN_RADIUS - 2, 4, 0, 0, Math.PI * 2);
+        pen.fill();
+      }),
+      glint: this.#round(COIN_RADIUS * 2.4, (pen) => drawGlint(pen, this.#palette)),
+    };
+    return this.#coins;
+  }
+
+  /**
+   * A number that rises.
+   * @param {number} by
+   * @param {boolean} [gold]
+   */
+  number(by, gold = false) {
+    return this.#once(`number ${gold} ${by}`, () => {
       const text = by > 0 ? `+${by}` : `−${-by}`;
       return this.#plain(64, 28, (pen) => {
         pen.font = `800 19px ${FONT}`;
@@ -108,7 +130,7 @@ export class Sprites {
         pen.lineJoin = 'round';
         pen.lineWidth = 4;
         pen.strokeStyle = this.#palette.plate;
-        pen.fillStyle = by < 0 ? this.#palette.hurt : this.#palette.mend;
+        pen.fillStyle = gold ? this.#palette.gold : by < 0 ? this.#palette.hurt : this.#palette.mend;
         pen.strokeText(text, 32, 14);
         pen.fillText(text, 32, 14);
       });
@@ -230,6 +252,51 @@ const AROUND = Object.freeze({
     pen.fill();
   },
 });
+
+/**
+ * A piece of gold around the origin: rim, face, a star, light from above.
+ * @param {Pen} pen
+ * @param {Palette} palette
+ */
+function drawCoin(pen, palette) {
+  const disc = (/** @type {number} */ radius, /** @type {string} */ colour) => {
+    pen.fillStyle = colour;
+    pen.beginPath();
+    pen.arc(0, 0, radius, 0, Math.PI * 2);
+    pen.fill();
+  };
+  disc(COIN_RADIUS, '#7a5200');
+  disc(COIN_RADIUS - 1.6, palette.coin);
+  circle(pen, COIN_RADIUS - 3.4, 1.1, '#a87812');
+  pen.fillStyle = '#a87812';
+  pen.beginPath();
+  for (let point = 0; point < 10; point += 1) {
+    const [angle, far] = [(point * Math.PI) / 5 - Math.PI / 2, point % 2 === 0 ? 5.4 : 2.3];
+    pen.lineTo(Math.cos(angle) * far, Math.sin(angle) * far);
+  }
+  pen.fill();
+  pen.strokeStyle = palette['coin-shine'];
+  pen.lineWidth = 1.8;
+  pen.lineCap = 'round';
+  pen.beginPath();
+  pen.arc(0, 0, COIN_RADIUS - 3.2, Math.PI * 1.05, Math.PI * 1.55);
+  pen.stroke();
+}
+
+/** Rays around the origin. @param {Pen} pen @param {Palette} palette */
+function drawGlint(pen, palette) {
+  pen.strokeStyle = palette['coin-edge'];
+  pen.lineWidth = 2.4;
+  pen.lineCap = 'round';
+  pen.beginPath();
+  for (let ray = 0; ray < 8; ray += 1) {
+    const angle = (ray * Math.PI) / 4 + 0.2;
+    const [from, to] = [COIN_RADIUS * 1.35, COIN_RADIUS * (ray % 2 === 0 ? 2.2 : 1.8)];
+    pen.moveTo(Math.cos(angle) * from, Math.sin(angle) * from);
+    pen.lineTo(Math.cos(angle) * to, Math.sin(angle) * to);
+  }
+  pen.stroke();
+}
 
 /**
  * @param {Pen} pen
