@@ -66,7 +66,7 @@ export function dealLine(deal, name) {
     case 'expired':
       return joined(deal.mine ? `Your offer to ${name} ran out.` : `The offer of ${name} ran out.`, backWords(deal));
     default:
-      return `A trade with ${name} ended while you were away.`;
+      return `A trade with ${name} has ended.`;
   }
 }
 
@@ -101,7 +101,7 @@ export function dealWords(deal, name) {
     default:
       return {
         title: 'Over',
-        means: 'It ended while you were away. What you carry now is what came of it.',
+        means: 'It has ended. What you carry now is what came of it.',
       };
   }
 }
@@ -127,9 +127,8 @@ function unchanged(deal) {
 
 /** A row of the list. @param {Deal} deal @returns {string} */
 export function rowWords(deal) {
-  return isNothing(deal.gets) && deal.phase === 'committed' && deal.mine
-    ? `Gift: ${goodsWords(deal.gives)}`
-    : `${goodsWords(deal.gives)} → ${goodsWords(deal.gets)}`;
+  if (isGift(deal)) return `Gift: ${goodsWords(deal.give)}`;
+  return `${goodsWords(deal.gives)} → ${goodsWords(deal.gets)}`;
 }
 
 /** What is left of an open offer. @param {number} left_ms */

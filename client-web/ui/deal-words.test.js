@@ -52,7 +52,7 @@ test('the window says what an answer costs, and the position of the journal', ()
   assert.equal(dealWords(deal({ phase: 'committed' }), 'Bob').title, 'Committed at #7');
   assert.equal(dealWords(deal({ phase: 'committed', seq: null }), 'Bob').title, 'Committed');
   assert.equal(dealWords(deal({ mine: false, phase: 'cancelled' }), 'Bob').means, 'Everybody has their own goods.');
-  assert.match(dealWords(deal({ phase: 'over' }), 'Bob').means, /while you were away/u);
+  assert.match(dealWords(deal({ phase: 'over' }), 'Bob').means, /It has ended/u);
 });
 
 test('time is counted down, and ends', () => {

@@ -65,7 +65,7 @@ export function createDealings(game, hands) {
 
   /** The newest that waits for this player and was not put aside. @returns {News | null} */
   function newsOf() {
-    const deal = dealings.incoming.findLast((one) => !aside.has(keyOf(one)) && trade.looksAt !== one.trade_id);
+    const deal = dealings.incoming.findLast((one) => !aside.has(keyOf(one)) && !trade.shows(one.trade_id));
     if (deal) {
       const look = () => trade.look(deal.trade_id);
       const text = dealLine(deal, game.nameOf(deal.other));

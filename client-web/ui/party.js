@@ -32,7 +32,7 @@ export function createParty(game, hands) {
     byId('party-together', HTMLElement).hidden = !leads;
     const leave = byId('party-leave', HTMLElement);
     leave.hidden = party === null;
-    say(leave, leads && party?.on_leader_left === 'end' ? 'End it' : 'Leave');
+    say(leave, leads && party?.on_leader_left === 'end' ? 'Disband' : 'Leave');
     showChatTo(party);
   };
 }

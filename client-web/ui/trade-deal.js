@@ -65,7 +65,10 @@ export class TradeDeal {
       this.#holdUntil = now + FRESH_MS;
       this.#sent = null;
     }
-    if (isOver(deal)) this.#sent = null;
+    if (isOver(deal)) {
+      this.#sent = null;
+      this.#complain('');
+    }
     this.#deal = deal;
     this.#name = name;
     showGoods('deal-gives', deal.gives);

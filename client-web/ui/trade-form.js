@@ -47,8 +47,10 @@ export class TradeForm {
     this.#sending = false;
     this.#complain('');
     const { gives, gets } = plan.deal ?? { gives: {}, gets: {} };
-    const own = counted({ gold: 1, items: purse.inventory }).map(([id]) => id);
     const there = [GOLD, ...ITEMS.map(({ item_id }) => item_id)];
+    const has = [GOLD, ...purse.inventory.map(({ item_id }) => item_id)];
+    // Both sides in the same order.
+    const own = [...there.filter((id) => has.includes(id)), ...has];
     this.#gives = this.#fill('form-gives', [...own, ...counted(gives).map(([id]) => id)], 'you give');
     this.#wants = this.#fill('form-wants', [...there, ...counted(gets).map(([id]) => id)], 'you get');
     for (const wanted of this.#wants.values()) wanted.limit(QUANTITY_MAX);
@@ -131,6 +133,6 @@ function saysOf(kind, give, want) {
   }
   if (isNothing(give) && isNothing(want)) return 'Choose what you give, and what you want for it.';
   if (isNothing(give)) return `You ask for ${goodsWords(want)}, for nothing.`;
-  const what = isNothing(want) ? goodsWords(give) : `${goodsWords(give)} for ${goodsWords(want)}`;
+  const what = `${goodsWords(give)} for ${isNothing(want) ? 'nothing in return' : goodsWords(want)}`;
   return `${what}. What you give is reserved for a minute at most.`;
 }

@@ -54,9 +54,9 @@ export class TradeWindow {
     return !this.#window.hidden;
   }
 
-  /** The trade that is looked at. */
-  get looksAt() {
-    return this.isOpen && this.#view === 'deal' ? this.#trade : null;
+  /** Whether a trade can be seen in it now. @param {string} trade_id */
+  shows(trade_id) {
+    return this.isOpen && (this.#view === 'list' || (this.#view === 'deal' && this.#trade === trade_id));
   }
 
   /** Opens it where it was left, at the one offer that waits, or at the list. */
@@ -242,7 +242,7 @@ export class TradeWindow {
         mark(item, 'data-phase', over ? deal.phase : deal.mine ? 'mine' : 'theirs');
         say(item.querySelector('.who'), name);
         say(item.querySelector('.terms'), rowWords(deal));
-        say(item.querySelector('.stands'), over ? dealWords(deal, name).title : deal.mine ? 'yours' : 'for you');
+        say(item.querySelector('.stands'), over ? dealWords(deal, name).title : deal.mine ? 'your offer' : 'for you');
         for (const timed of item.querySelectorAll('.left, .bar-track')) {
           /** @type {HTMLElement} */ (timed).hidden = over;
         }
