@@ -167,7 +167,8 @@ export class FakeDealings {
     if (trade.phase === 'offered' || trade.phase === 'countered') this.#open.set(trade.trade_id, trade);
     else this.#open.delete(trade.trade_id);
     state.trades = [...this.#open.values()];
-    const set = structuredClone({ gold: state.gold, inventory: state.inventory });
+    const { gold, inventory, trades } = state;
+    const set = structuredClone({ gold, inventory, trades });
     this.#world.pushNumbered({ ev: 'player', set }, { ev: 'trade', ...trade });
   }
 }

@@ -10,6 +10,8 @@
 
 import { sum } from './goods.js';
 
+/** A trade that has not answered yet is asked again so often. */
+const RETRIES = 3;
 /** So many ended trades are remembered. */
 const ENDED_MAX = 12;
 
@@ -94,14 +96,24 @@ export class Dealings {
 
   /** What is so now, whole. @param {PlayerState} state @param {boolean} [all] what it does not name is over */
   #know(state, all = true) {
-    const trades = state.trades ?? [];
-    if (all) {
-      const named = new Set(trades.map(({ trade_id }) => trade_id));
-      for (const deal of this.open) if (!named.has(deal.trade_id)) this.#end({ ...deal, phase: 'over' });
-    }
-    for (const trade of trades) this.#trade(trade, null);
+    this.#list(state.trades ?? [], all);
     this.#party = state.party ?? null;
     this.#invitations = [...(state.invitations ?? [])];
+  }
+
+  /**
+   * Open trades, all of them; what is not among them is over, or was never seen by anybody.
+   * @param {import('../net/wire.js').Trade[]} trades
+   * @param {boolean} all
+   */
+  #list(trades, all) {
+    const named = new Set(trades.map(({ trade_id }) => trade_id));
+    for (const deal of all ? this.open : []) {
+      if (named.has(deal.trade_id)) continue;
+      if (deal.mine && deal.revision === 1 && deal.seq === null) this.#open.delete(deal.trade_id);
+      else this.#end({ ...deal, phase: 'over' });
+    }
+    for (const trade of trades) this.#trade(trade, null);
   }
 
   /**
@@ -120,7 +132,7 @@ export class Dealings {
   /** @param {Partial<PlayerState>} set */
   #set(set) {
     if (!('trades' in set || 'party' in set || 'invitations' in set)) return false;
-    for (const trade of set.trades ?? []) this.#trade(trade, null);
+    if (set.trades) this.#list(set.trades, true);
     if ('party' in set) this.#party = set.party ?? null;
     if ('invitations' in set) this.#invitations = [...(set.invitations ?? [])];
     return true;
@@ -130,11 +142,13 @@ export class Dealings {
   #trade(trade, seq) {
     const known = this.find(trade.trade_id);
     const isOpen = trade.phase === 'offered' || trade.phase === 'countered';
-    if (isOpen && known && (isOver(known) || known.revision > trade.revision)) return;
+    const ended = known !== null && isOver(known) && known.phase !== 'over';
+    if (isOpen && (ended || (known && known.revision > trade.revision))) return;
     const newest = seq ?? (known?.revision === trade.revision ? known.seq : null);
     const deal = this.asSeen(trade, newest);
-    if (isOpen) this.#open.set(deal.trade_id, deal);
-    else this.#end(deal);
+    if (!isOpen) return this.#end(deal);
+    this.#ended = this.#ended.filter(({ trade_id }) => trade_id !== deal.trade_id);
+    return void this.#open.set(deal.trade_id, deal);
   }
 
   /** A trade as this player sees it. @param {Terms} trade @param {number | null} seq @returns {Deal} */
@@ -198,7 +212,7 @@ export class Dealings {
    * @returns {Promise<string>} its id
    */
   async counter({ trade_id, revision }, give, want) {
-    return (await this.#session.command('trade_counter', { trade_id, give, want, revision })).trade_id;
+    return (await this.#session.command('trade_counter', { trade_id, give, want, revision }, RETRIES)).trade_id;
   }
 
   /**
@@ -206,12 +220,12 @@ export class Dealings {
    * @param {Pick<Deal, 'trade_id' | 'revision'>} seen
    */
   accept({ trade_id, revision }) {
-    return this.#session.command('trade_accept', { trade_id, revision });
+    return this.#session.command('trade_accept', { trade_id, revision }, RETRIES);
   }
 
   /** Takes an offer back, or declines it. @param {string} trade_id */
   cancel(trade_id) {
-    return this.#session.command('trade_cancel', { trade_id });
+    return this.#session.command('trade_cancel', { trade_id }, RETRIES);
   }
 
   /** @param {string} name @param {OnLeaderLeft} on_leader_left */

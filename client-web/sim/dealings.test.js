@@ -104,6 +104,23 @@ test('after a new greeting what is no longer open is over, as far as is known', 
   assert.deepEqual(deals.ended, [], 'another player knows nothing of it');
 });
 
+test('an offer that nobody has seen leaves nothing behind', async () => {
+  const { clock, server, game, deals } = await playing();
+  const trade = { trade_id: 'x1', phase: 'offered', revision: 1, from: 'alice', to: 'nobody', give: {}, want: {}, expires_ms: 0 };
+  server.pushNumbered({ ev: 'player', set: { trades: [trade] } });
+  await clock.advance(50);
+  assert.equal(deals.open.length, 1);
+  server.pushNumbered({ ev: 'player', set: { trades: [] } });
+  await clock.advance(50);
+  assert.deepEqual([deals.open, deals.ended], [[], []]);
+  game.event({ ev: 'trade', ...trade }, 5);
+  server.pushNumbered({ ev: 'player', set: { trades: [] } });
+  await clock.advance(50);
+  assert.deepEqual(deals.ended.map(({ phase }) => phase), ['over'], 'one that was told of is over');
+  game.event({ ev: 'player', set: { trades: [trade] } });
+  assert.deepEqual([deals.open.length, deals.ended], [1, []], 'and open again where a replay was behind');
+});
+
 test('only so many ended trades are remembered', async () => {
   const { clock, server, deals } = await playing();
   for (let nth = 0; nth < 20; nth += 1) server.dealings.end(server.dealings.offer('bob', { gold: 1 }, {}), 'cancelled');

@@ -108,7 +108,7 @@ export function dealWords(deal, name) {
 
 /** @param {Deal} deal @param {string} name */
 function waitingWords(deal, name) {
-  const title = isGift(deal) ? 'On its way' : `${name} decides`;
+  const title = `${name} decides`;
   const nothing = isNothing(deal.gives);
   return { title, means: nothing ? 'Nothing of yours is reserved.' : `Reserved until then: ${goodsWords(deal.gives)}.` };
 }

@@ -8,7 +8,7 @@
 import { isNothing } from '../sim/goods.js';
 import { isOver } from '../sim/dealings.js';
 import { showCrest } from '../view/blazon.js';
-import { dealWords, isGift, leftWords, sentence } from './deal-words.js';
+import { dealWords, leftWords, sentence } from './deal-words.js';
 import { byId, icon, mark, say } from './dom.js';
 import { showGoods } from './goods.js';
 
@@ -133,8 +133,8 @@ export class TradeDeal {
     const open = !isOver(deal);
     const shown = {
       accept: open && !deal.mine,
-      counter: open && !deal.mine && !isGift(deal),
-      cancel: open && !(deal.mine && isGift(deal)),
+      counter: open && !deal.mine,
+      cancel: open,
       again: !open,
     };
     const words = { accept: 'Accept', counter: 'Counter', cancel: deal.mine ? 'Withdraw' : 'Decline', again: 'Trade again' };

@@ -4,51 +4,26 @@
  */
 
 import assert from 'node:assert/strict';
-import { readFile } from 'node:fs/promises';
-import { createRequire } from 'node:module';
 import { after, before, test } from 'node:test';
+import { assertAccessible, assertThumbs } from './axe.js';
 import { launch } from './browser.js';
 import { BACK_WITHIN_MS, Player } from './player.js';
 import { Server } from './server.js';
 
 const PHONE = { viewport: { width: 390, height: 844 }, hasTouch: true, isMobile: true, deviceScaleFactor: 2 };
-/** Buttons are at least so large, in CSS pixels. */
-const THUMB_PX = 44;
-const SERIOUS = new Set(['serious', 'critical']);
 
 /** @type {Server} */ let server;
 /** @type {import('playwright-core').Browser} */ let browser;
-/** @type {string} */ let axe;
 
 before(async () => {
   server = await Server.begin();
   browser = await launch();
-  axe = await readFile(createRequire(import.meta.url).resolve('axe-core/axe.min.js'), 'utf8');
 });
 
 after(async () => {
   await browser?.close();
   await server?.end();
 });
-
-/** What axe-core finds to be serious in a page as it is now. @param {Player} player @param {string} state */
-async function assertAccessible(player, state) {
-  const { page } = player;
-  // What fades in has its colours when it is there.
-  await player.see('everything at rest', () => document.getAnimations().every((one) => {
-    const { endTime } = one.effect?.getComputedTiming() ?? {};
-    return one.playState !== 'running' || endTime === Infinity;
-  }));
-  // By the inspector: the page's own policy forbids scripts that are not its own.
-  const inspector = await page.context().newCDPSession(page);
-  await inspector.send('Runtime.evaluate', { expression: axe });
-  const { violations, passes } = await page.evaluate(() => /** @type {any} */ (window).axe.run());
-  await inspector.detach();
-  const serious = violations.filter((/** @type {any} */ found) => SERIOUS.has(found.impact));
-  const said = serious.map((/** @type {any} */ found) => `${found.id}: ${found.help}: ${found.nodes.map((/** @type {any} */ one) => one.html).join(' ')}`);
-  assert.deepEqual(said, [], state);
-  assert.ok(passes.length > 10, `${state}: axe looked at it (${passes.length})`);
-}
 
 /** All states of a page that a person comes to. @param {Player} player */
 async function assertAllAccessible(player) {
@@ -83,11 +58,7 @@ test('a phone plays by thumbs', async () => {
   const { page } = player;
   const across = await page.evaluate(() => document.documentElement.scrollWidth);
   assert.ok(across <= PHONE.viewport.width, `nothing is wider than the screen: ${across}`);
-  for (const button of await page.locator('button:visible').all()) {
-    const box = await button.boundingBox();
-    const name = await button.evaluate((one) => one.id || one.textContent);
-    assert.ok(box && box.width >= THUMB_PX && box.height >= THUMB_PX, `${name}: ${JSON.stringify(box)}`);
-  }
+  await assertThumbs(player);
   const from = await player.where('thumb');
   const touch = await page.context().newCDPSession(page);
   const put = (/** @type {string} */ type, /** @type {number} */ x) => touch.send('Input.dispatchTouchEvent', {
@@ -167,7 +138,7 @@ test('a keyboard is enough', async () => {
       assert.ok(now.outlined, `${now.id} shows its focus`);
     }
   }
-  for (const id of ['room-open', 'scenes-open', 'help-open', 'logout', 'chat', 'attack', 'special', 'heal', 'defend']) {
+  for (const id of ['room-open', 'trade-open', 'scenes-open', 'party-begin', 'help-open', 'logout', 'chat', 'attack', 'special', 'heal', 'defend']) {
     assert.ok(reached.has(id), `${id} is reached by Tab: ${[...reached].join(' ')}`);
   }
   assert.deepEqual(player.complaints, []);

@@ -1,0 +1,327 @@
+/**
+ * Trades, gifts, coins and parties in browsers on one real server: two pages
+ * trade, one is closed in the middle and finds the outcome, a phone does it by
+ * tapping, an offer runs out, and names of others are text.
+ */
+
+import assert from 'node:assert/strict';
+import { after, before, test } from 'node:test';
+import { assertAccessible, assertThumbs } from './axe.js';
+import { launch } from './browser.js';
+import { Player } from './player.js';
+import { Server } from './server.js';
+
+const PHONE = { viewport: { width: 390, height: 844 }, hasTouch: true, isMobile: true, deviceScaleFactor: 2 };
+const HOSTILE = '<img src=x onerror="boo()"> <b>';
+/** An offer ends after a minute; whoever waits for that sees it within this. */
+const EXPIRED_WITHIN_MS = 75_000;
+
+/** @type {Server} */ let server;
+/** @type {import('playwright-core').Browser} */ let browser;
+/** @type {Player} */ let alice;
+/** @type {Player} */ let bob;
+/** @type {Player[]} */ const patient = [];
+
+before(async () => {
+  server = await Server.begin();
+  browser = await launch();
+  alice = await enter('alice');
+  bob = await enter('bob');
+});
+
+after(async () => {
+  await browser?.close();
+  await server?.end();
+});
+
+/** @param {string} name @param {import('playwright-core').BrowserContextOptions} [options] */
+async function enter(name, options) {
+  const player = await Player.open(browser, server, name, options);
+  await player.login();
+  return player;
+}
+
+/** What a player has: gold, and items by id. @param {Player} player */
+async function goods(player) {
+  const { gold, inventory } = await player.state();
+  return { gold, ...Object.fromEntries(inventory.map((/** @type {any} */ one) => [one.item_id, one.quantity])) };
+}
+
+/** @param {Player} player @param {string} id */
+const aimAt = async (player, id) => {
+  await player.see(`${id} in the list`, (who) => /** @type {any} */ (window).holdfast.players().some((/** @type {any} */ one) => one.player === who), id);
+  const name = await player.page.evaluate((who) => /** @type {any} */ (window).holdfast.players().find((/** @type {any} */ one) => one.player === who).name, id);
+  const row = player.page.locator('#players .player', { hasText: name });
+  if (await player.page.locator('#trade').isVisible()) await player.page.locator('#trade-close').click();
+  if ((await row.getAttribute('aria-pressed')) !== 'true') await row.click();
+  await player.page.locator('#target').waitFor();
+};
+
+/**
+ * Makes an offer by hand.
+ * @param {Player} player
+ * @param {string} to
+ * @param {[label: string, quantity: number][]} terms such as `Gold, how much you give`
+ */
+async function offer(player, to, terms) {
+  await aimAt(player, to);
+  await player.page.locator('#target-trade').click();
+  for (const [label, quantity] of terms) await player.page.getByLabel(label, { exact: true }).fill(String(quantity));
+  await player.page.locator('#form-send').click();
+  await player.see('the offer', () => document.querySelector('#deal-title')?.textContent?.includes('decides'));
+}
+
+/** @param {Player} player @param {RegExp} title */
+const outcome = (player, title) =>
+  player.see(`${title}`, (source) => new RegExp(source, 'u').test(document.querySelector('#deal-title')?.textContent ?? ''), title.source);
+
+/** @param {Player} player @param {RegExp} line */
+const logged = (player, line) =>
+  player.see(`${line} in the log`, (source) => new RegExp(source, 'u').test(document.querySelector('#log')?.textContent ?? ''), line.source);
+
+test('some offers are left to themselves', async () => {
+  for (const name of ['carol', 'dan']) patient.push(await enter(name));
+  const [carol] = patient;
+  assert.ok(carol);
+  await offer(carol, 'dan', [['Gold, how much you give', 30], ['Iron Sword, how much you get', 1]]);
+  assert.deepEqual(await goods(carol), { gold: 70, 'potion-001': 5, 'sword-001': 1 });
+  assert.match(await carol.page.locator('#trade-deal').innerText(), /reserved/u);
+});
+
+test('two pages trade an item for gold', async () => {
+  const before = [await goods(alice), await goods(bob)];
+  assert.deepEqual(before[0], { gold: 100, 'sword-001': 1, 'potion-001': 5 });
+  await offer(alice, 'bob', [['Iron Sword, how much you give', 1], ['Gold, how much you get', 20]]);
+  assert.deepEqual(await goods(alice), { gold: 100, 'potion-001': 5 }, 'what is given is reserved');
+  await alice.picture('20-offered');
+  await logged(bob, /alice offers you Iron Sword for 20 gold/u);
+  assert.equal(await bob.page.locator('#trade-open .badge').innerText(), '1');
+  assert.equal(await bob.page.evaluate(() => document.activeElement?.id), 'arena', 'an offer takes no focus');
+  await bob.picture('21-announced');
+  await bob.page.locator('#incoming-look').click();
+  assert.match(await bob.page.locator('#deal-left').innerText(), /^[1-6]?\d s left$/u);
+  await bob.picture('22-asked');
+  await bob.page.locator('#deal-accept').click();
+  for (const player of [alice, bob]) await outcome(player, /^Committed at #\d+$/u);
+  assert.deepEqual(await goods(alice), { gold: 120, 'potion-001': 5 });
+  assert.deepEqual(await goods(bob), { gold: 80, 'sword-001': 2, 'potion-001': 5 });
+  for (const player of [alice, bob]) {
+    const said = await player.page.locator('#deal-title').innerText();
+    const { ended, open, reserved } = await player.page.evaluate(() => /** @type {any} */ (window).holdfast.dealings());
+    assert.equal(said, `Committed at #${ended[0].seq}`);
+    assert.deepEqual([open, reserved], [[], {}]);
+    await player.picture('23-committed');
+  }
+  await bob.page.locator('#trade-close').click();
+  await alice.page.keyboard.press('Escape');
+  assert.ok(!(await alice.page.locator('#trade').isVisible()), 'Escape shuts the window');
+});
+
+test('a counter-offer has new terms, and these are accepted', async () => {
+  await offer(bob, 'alice', [['Health Potion, how much you give', 2], ['Gold, how much you get', 50]]);
+  await alice.page.locator('#incoming-look').click();
+  await alice.page.locator('#deal-counter').click();
+  assert.equal(await alice.page.getByLabel('Gold, how much you give').inputValue(), '50', 'it begins from the terms');
+  await alice.page.getByLabel('Gold, how much you give').fill('10');
+  await alice.page.locator('#form-send').click();
+  await outcome(bob, /alice wants other terms/u);
+  assert.equal((await goods(bob))['potion-001'], 5, 'the first terms are nobody\'s any more');
+  assert.equal((await goods(alice)).gold, 110);
+  await bob.picture('24-countered');
+  await bob.see('that new terms are read first', () => document.querySelector('#deal-accept')?.getAttribute('aria-disabled') === 'false');
+  await bob.page.locator('#deal-accept').click();
+  for (const player of [alice, bob]) await outcome(player, /^Committed at #\d+$/u);
+  assert.deepEqual(await goods(alice), { gold: 110, 'potion-001': 7 });
+  assert.deepEqual(await goods(bob), { gold: 90, 'sword-001': 2, 'potion-001': 3 });
+});
+
+test('an offer is declined, and nothing has changed', async () => {
+  const before = await goods(alice);
+  await offer(alice, 'bob', [['Health Potion, how much you give', 1], ['Gold, how much you get', 5]]);
+  await bob.page.locator('#incoming-look').click();
+  await bob.page.locator('#deal-cancel').click();
+  for (const player of [alice, bob]) await outcome(player, /Called off/u);
+  assert.match(await alice.page.locator('#deal-means').innerText(), /bob called the trade off.*You have Health Potion back/iu);
+  assert.deepEqual(await goods(alice), before);
+});
+
+test('what can not be paid is refused with a sentence', async () => {
+  await offer(bob, 'alice', [['Gold, how much you get', 100_000]]);
+  await alice.page.locator('#incoming-look').click();
+  await alice.page.locator('#deal-accept').click();
+  await alice.see('why not', () => document.querySelector('#deal-error')?.checkVisibility());
+  assert.match(await alice.page.locator('#deal-error').innerText(), /^You lack .*gold/u);
+  await bob.page.locator('#deal-cancel').click();
+  await outcome(alice, /Called off/u);
+  assert.ok(!(await alice.page.locator('#deal-error').isVisible()), 'the outcome stands alone');
+});
+
+test('an open offer survives a reload, and its answer comes after that', async () => {
+  await offer(alice, 'bob', [['Gold, how much you give', 7], ['Health Potion, how much you get', 1]]);
+  await alice.page.reload();
+  await alice.see('the offer again', () => /** @type {any} */ (window).holdfast.dealings().open.length === 1);
+  await bob.page.locator('#incoming-look').click();
+  await bob.page.locator('#deal-accept').click();
+  await logged(alice, /Traded with bob: 7 gold for Health Potion, committed at #\d+/u);
+});
+
+test('a page that was closed in the middle finds the outcome, and its goods', async () => {
+  const before = await goods(alice);
+  await offer(alice, 'bob', [['Gold, how much you give', 11], ['Health Potion, how much you get', 1]]);
+  const context = alice.page.context();
+  await alice.page.close();
+  await bob.page.locator('#incoming-look').click();
+  await bob.page.locator('#deal-accept').click();
+  await outcome(bob, /^Committed at #\d+$/u);
+  alice = new Player('alice', await context.newPage(), server);
+  await alice.page.goto(server.url);
+  await alice.login();
+  await logged(alice, /gave 11 gold to bob and got .*Health Potion/u);
+  assert.deepEqual(await goods(alice), { gold: before.gold - 11, 'potion-001': before['potion-001'] + 1 });
+  await alice.picture('25-returned');
+});
+
+test('a page that lost its line finds the outcome in the same window', async () => {
+  const before = await goods(alice);
+  await offer(alice, 'bob', [['Gold, how much you give', 3], ['Health Potion, how much you get', 1]]);
+  const connection = await alice.connectionId();
+  alice.outage = true;
+  await alice.page.context().setOffline(true);
+  await bob.page.locator('#incoming-look').click();
+  await bob.page.locator('#deal-accept').click();
+  await outcome(bob, /^Committed at #\d+$/u);
+  await alice.page.context().setOffline(false);
+  await outcome(alice, /^Committed at #\d+$/u);
+  if (await alice.connectionId() > connection) await logged(alice, /Traded with bob: 3 gold for Health Potion, committed at #\d+ \(while you were away\)/u);
+  alice.outage = false;
+  assert.equal((await goods(alice)).gold, before.gold - 3);
+});
+
+test('a phone trades by tapping', async () => {
+  const thumb = await enter('thumb', PHONE);
+  const { page } = thumb;
+  await thumb.see('bob', () => /** @type {any} */ (window).holdfast.players().some((/** @type {any} */ one) => one.player === 'bob'));
+  await page.locator('#tab-people').tap();
+  await page.locator('#players .player', { hasText: 'bob' }).tap();
+  await thumb.picture('30-people');
+  await assertThumbs(thumb);
+  await page.locator('#players li', { hasText: 'bob' }).getByRole('button', { name: 'Trade' }).tap();
+  assert.ok(!(await page.locator('#people').isVisible()), 'one sheet at a time');
+  await page.getByRole('button', { name: 'More Health Potion you give' }).tap();
+  await page.getByRole('button', { name: 'More Gold you get' }).tap();
+  await thumb.picture('31-terms');
+  await assertThumbs(thumb);
+  await assertAccessible(thumb, 'terms on a phone');
+  await page.locator('#form-send').tap();
+  await outcome(thumb, /bob decides/u);
+  await bob.page.locator('#incoming-look').click();
+  await bob.page.locator('#deal-accept').click();
+  await outcome(thumb, /^Committed at #\d+$/u);
+  await thumb.picture('32-committed');
+  await assertThumbs(thumb);
+  const across = await page.evaluate(() => document.documentElement.scrollWidth);
+  assert.ok(across <= PHONE.viewport.width, `nothing is wider than the screen: ${across}`);
+  await page.locator('#trade-close').tap();
+  await offer(bob, 'thumb', [['Gold, how much you give', 1], ['Health Potion, how much you get', 1]]);
+  await thumb.see('the badge', () => document.querySelector('#tab-trade .badge')?.textContent === '1');
+  await thumb.picture('33-announced');
+  await page.locator('#tab-trade').tap();
+  await page.locator('#deal-accept').tap();
+  await outcome(thumb, /^Committed at #\d+$/u);
+  assert.deepEqual(await goods(thumb), { gold: 106, 'potion-001': 3, 'sword-001': 1 });
+  assert.deepEqual(thumb.complaints, []);
+  await page.context().close();
+});
+
+test('a keyboard gives a gift, and the focus comes back', async () => {
+  const { page } = alice;
+  const { keyboard } = page;
+  const focused = () => page.evaluate(() => document.activeElement?.id ?? '');
+  const before = await goods(bob);
+  const aim = () => page.evaluate(() => document.querySelector('#target-name')?.textContent);
+  await page.keyboard.press('Escape');
+  await page.locator('#arena').focus();
+  for (let nth = 0; nth < 6 && (await aim()) !== 'bob'; nth += 1) {
+    await keyboard.press('q');
+    await alice.see('who is aimed at', () => document.querySelector('#target')?.checkVisibility());
+  }
+  await keyboard.press('t');
+  assert.equal(await focused(), 'trade-title');
+  for (let nth = 0; nth < 8 && (await focused()) !== 'with-gift'; nth += 1) await keyboard.press('Tab');
+  await keyboard.press('Enter');
+  for (let nth = 0; nth < 12; nth += 1) {
+    const label = await page.evaluate(() => document.activeElement?.getAttribute('aria-label'));
+    if (label === 'Gold, how much you give') break;
+    await keyboard.press('Tab');
+  }
+  await keyboard.type('4');
+  await keyboard.press('Enter');
+  await outcome(alice, /^Committed at #\d+$/u);
+  await logged(bob, /alice gave you 4 gold, committed at #\d+/u);
+  assert.equal((await goods(bob)).gold, before.gold + 4);
+  await keyboard.press('Escape');
+  assert.equal(await focused(), 'arena', 'the focus is where it was');
+});
+
+test('names of others are text', async () => {
+  const mallory = await enter(HOSTILE);
+  const id = (await mallory.state()).player_id;
+  await offer(mallory, 'bob', [['Gold, how much you give', 1], ['Health Potion, how much you get', 1]]);
+  await logged(bob, /offers you 1 gold for Health Potion/u);
+  await bob.page.locator('#incoming-look').click();
+  const title = await bob.page.locator('#trade-title').innerText();
+  assert.ok(title.includes(HOSTILE) && title.includes(id), title);
+  assert.match(await bob.page.locator('#log').innerText(), /<img src=x/u);
+  await bob.page.locator('#trade-back').click();
+  assert.ok((await bob.page.locator('#deals').innerText()).includes(HOSTILE));
+  await aimAt(bob, id);
+  await bob.picture('34-hostile');
+  assert.equal(await bob.page.locator('#hud img:not(.brand img), #hud b b').count(), 0, 'names never become elements');
+  await mallory.page.locator('#deal-cancel').click();
+  await outcome(mallory, /Called off/u);
+  assert.deepEqual(mallory.complaints, []);
+  await mallory.page.context().close();
+});
+
+for (const colorScheme of /** @type {const} */ (['light', 'dark'])) {
+  test(`axe-core finds nothing serious in trades, ${colorScheme}`, async () => {
+    const eve = await enter(`eve-${colorScheme}`, { colorScheme });
+    await aimAt(eve, 'bob');
+    await assertAccessible(eve, 'who is aimed at');
+    await eve.page.locator('#target-trade').click();
+    await assertAccessible(eve, 'terms');
+    await eve.picture(`35-terms-${colorScheme}`);
+    await eve.page.locator('#form-stop').click();
+    await offer(eve, 'bob', [['Gold, how much you give', 1]]);
+    await assertAccessible(eve, 'an offer');
+    await eve.page.locator('#trade-back').click();
+    await assertAccessible(eve, 'the list');
+    await offer(bob, `eve-${colorScheme}`, [['Gold, how much you give', 1]]);
+    await eve.see('its announcement', () => document.querySelector('#deals')?.children.length === 2);
+    await eve.page.locator('#trade-close').click();
+    await eve.see('the announcement', () => document.querySelector('#incoming')?.checkVisibility());
+    await assertAccessible(eve, 'an announcement');
+    await eve.picture(`36-announced-${colorScheme}`);
+    await eve.page.locator('#incoming-look').click();
+    await eve.page.locator('#deal-accept').click();
+    await outcome(eve, /^Committed at #\d+$/u);
+    await assertAccessible(eve, 'the outcome');
+    await eve.picture(`37-outcome-${colorScheme}`);
+    assert.deepEqual(eve.complaints, []);
+    await eve.page.context().close();
+  });
+}
+
+test('an offer runs out, and what was reserved is back', async () => {
+  const [carol, dan] = patient;
+  assert.ok(carol && dan);
+  await carol.see('the end', () => /** @type {any} */ (window).holdfast.dealings().ended[0]?.phase === 'expired', undefined, EXPIRED_WITHIN_MS);
+  await outcome(carol, /Ran out of time/u);
+  await logged(dan, /The offer of carol ran out/u);
+  assert.deepEqual(await goods(carol), { gold: 100, 'potion-001': 5, 'sword-001': 1 });
+  await carol.picture('38-expired');
+});
+
+test('the browsers had nothing to complain of', () => {
+  for (const { name, complaints } of [alice, bob, ...patient]) assert.deepEqual(complaints, [], name);
+});
