@@ -8,7 +8,7 @@ export { FLAGS, displayName, playerId } from './net/wire.js';
 export { Coins } from './sim/coins.js';
 export { Dealings, isOver } from './sim/dealings.js';
 export { Game, HOME_ROOM } from './sim/game.js';
-export { GOLD, ITEMS, counted, goodsOf, isNothing, itemName, lacking, quantityIn, sum } from './sim/goods.js';
+export { GOLD, ITEMS, counted, goodsOf, goodsWords, isNothing, itemName, lacking, quantityIn, sum } from './sim/goods.js';
 export { Room } from './sim/room.js';
 
 /**

@@ -2,6 +2,8 @@
  * Owns the words for what a journal holds and for durations. Pure.
  */
 
+import { goodsWords } from '../sim/goods.js';
+
 /**
  * @typedef {{ what: string, name?: string, place?: { session: number, id: number }, actor?: string,
  *   code?: string, data?: any }} Happened
@@ -31,6 +33,13 @@ const EVENTS = Object.freeze({
   def: (data) => (data?.until ? 'defends' : 'defence over'),
   cool: (data) => (data?.until ? 'special cools down' : 'special ready'),
   item: ({ item, quantity }) => `${item} ×${quantity}`,
+  deal: ({ d }) => dealWords(d),
+  deals: () => 'trades looked after',
+  cask: ({ coin }) => `asks for coin ${coin}`,
+  cno: ({ coin }) => `coin ${coin} was gone`,
+  coin: ({ coin, gold }) => `coin ${coin}, +${gold} gold`,
+  rob: ({ gold, by }) => `${gold} gold lost to ${by}`,
+  loot: ({ gold, from }) => `+${gold} gold of ${from}`,
   gold: (data) => `gold ${data?.gold ?? ''}`.trim(),
   note: () => 'a notice waits',
   told: () => 'notices told',
@@ -47,12 +56,45 @@ const FACTS = Object.freeze({
   answered: ({ place }) => (place ? `command ${place.id} answered` : ''),
   refused: ({ place, code }) => (place ? `command ${place.id} refused: ${code}` : ''),
   deferred: ({ place }) => (place ? `command ${place.id} waits` : ''),
-  told: ({ actor }) => `tells ${actor}`,
-  heard: ({ actor }) => `hears ${actor}`,
-  dead_letter: ({ actor }) => `gave up telling ${actor}`,
+  told: ({ actor }) => `tells ${actorWords(actor)}`,
+  heard: ({ actor }) => `hears ${actorWords(actor)}`,
+  dead_letter: ({ actor }) => `gave up telling ${actorWords(actor)}`,
   activity_begun: ({ name }) => `begins ${name}`,
 });
 const WORDS_MAX = 4;
+
+/** Ids that nobody gave by hand are long: their end tells them apart. @param {string} [actor] */
+const actorWords = (actor = '') => actor.replace(/^(trade|party):.*(.{6})$/u, '$1 …$2');
+
+/** Goods as a journal holds them. @param {any} stock */
+const stockWords = (stock) =>
+  goodsWords({
+    gold: Number(stock?.g ?? 0),
+    items: Object.entries(stock?.i ?? {}).map(([item_id, quantity]) => ({ item_id, quantity: Number(quantity) })),
+  });
+
+/** @param {any} deal a name, or an object whose only key is one */
+function dealWords(deal) {
+  const [what = '', data] = typeof deal === 'string' ? [deal] : (Object.entries(deal ?? {})[0] ?? []);
+  switch (what) {
+    case 'made':
+      return `reserves ${stockWords(data?.t?.g)}`;
+    case 'heard':
+      return 'an offer is open';
+    case 'yes':
+      return 'accepts, and reserves';
+    case 'stop':
+      return 'calls a trade off';
+    case 'open':
+      return 'the offer is open';
+    case 'end':
+      return 'no trade, goods are back';
+    case 'paid':
+      return `trade settled: gave ${stockWords(data?.g)}, got ${stockWords(data?.w)}`;
+    default:
+      return 'trade closed';
+  }
+}
 
 /**
  * The steps of input that a record holds, if it holds nothing else.

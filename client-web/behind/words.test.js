@@ -14,6 +14,15 @@ test('a blow is told in a few words', () => {
   assert.equal(recordWords(facts), 'attack at bob, tells player:bob, command 7 waits');
 });
 
+test('what passes between players is told by goods', () => {
+  const deal = (/** @type {any} */ d) => ({ what: 'event', name: 'deal', data: { i: 't', d } });
+  const settled = { paid: { t: {}, g: { g: 20 }, w: { i: { 'sword-001': 1 } }, a: 1 } };
+  const heard = { what: 'heard', actor: 'trade:1a2301630de-ad29cbe87de266c3' };
+  assert.equal(recordWords([heard, deal(settled)]), 'hears trade …e266c3, trade settled: gave 20 gold, got Iron Sword');
+  assert.equal(recordWords([deal('end'), deal({ made: { t: { g: { g: 5 } } } })]), 'no trade, goods are back, reserves 5 gold');
+  assert.equal(recordWords([{ what: 'event', name: 'coin', data: { room: 'arena', coin: 7, gold: 5 } }]), 'coin 7, +5 gold');
+});
+
 test('too many facts are counted, bookkeeping is named', () => {
   const many = Array.from({ length: 6 }, (_, n) => ({ what: 'event', name: 'hit', data: { health: n } }));
   assert.match(recordWords(many), /health 3, 2 more$/u);

@@ -178,9 +178,10 @@ export class Game {
     this.#state = welcome.state;
     this.#name(welcome.player, welcome.state.display_name);
     this.#dealings.welcome(welcome);
+    // The room tells of those that lie there now.
+    this.#coins.clear();
     if (fresh) {
       this.#room.begin(welcome.player);
-      this.#coins.clear();
       this.#interpolation.clear();
       this.#selected = null;
       this.#prediction.reset(welcome.state, this.#session.inputSeq);

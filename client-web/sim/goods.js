@@ -71,3 +71,16 @@ export function held({ gold, inventory }, id) {
 export function lacking(purse, goods) {
   return goodsOf(counted(goods).map(([id, quantity]) => [id, quantity - held(purse, id)]));
 }
+
+/** @param {string} id of an item, or GOLD @param {number} quantity */
+function goodWords(id, quantity) {
+  if (id === GOLD) return `${quantity} gold`;
+  return quantity === 1 ? itemName(id) : `${itemName(id)} ×${quantity}`;
+}
+
+/** Goods in words, `nothing` for none. @param {Goods} goods */
+export function goodsWords(goods) {
+  const words = counted(goods).map(([id, quantity]) => goodWords(id, quantity));
+  if (words.length < 2) return words[0] ?? 'nothing';
+  return `${words.slice(0, -1).join(', ')} and ${words.at(-1)}`;
+}

@@ -2,7 +2,7 @@
 
 import assert from 'node:assert/strict';
 import test from 'node:test';
-import { GOLD, counted, goodsOf, isNothing, itemName, lacking, quantityIn, sum } from './goods.js';
+import { GOLD, counted, goodsOf, goodsWords, isNothing, itemName, lacking, quantityIn, sum } from './goods.js';
 
 const swords = (/** @type {number} */ quantity) => ({ items: [{ item_id: 'sword-001', quantity }] });
 
@@ -29,4 +29,10 @@ test('what is lacking is what is not held', () => {
 test('items have names, and what is not known its id', () => {
   assert.equal(itemName('potion-001'), 'Health Potion');
   assert.equal(itemName('<b>'), '<b>');
+});
+
+test('goods are named and counted', () => {
+  const many = { gold: 5, items: [{ item_id: 'potion-001', quantity: 3 }, { item_id: '<i>', quantity: 1 }] };
+  assert.equal(goodsWords(many), '5 gold, Health Potion ×3 and <i>');
+  assert.equal(goodsWords({}), 'nothing');
 });

@@ -3,26 +3,12 @@
  * They say what is so, and where goods are. Pure.
  */
 
-import { GOLD, counted, isNothing, itemName } from '../sim/goods.js';
+import { goodsWords, isNothing } from '../sim/goods.js';
 
 /**
  * @typedef {import('../sim/dealings.js').Deal} Deal
- * @typedef {import('../net/wire.js').Goods} Goods
  * @typedef {import('../net/wire.js').PartyEvent} PartyEvent
  */
-
-/** @param {string} id of an item, or GOLD @param {number} quantity */
-export function goodWords(id, quantity) {
-  if (id === GOLD) return `${quantity} gold`;
-  return quantity === 1 ? itemName(id) : `${itemName(id)} ×${quantity}`;
-}
-
-/** @param {Goods} goods */
-export function goodsWords(goods) {
-  const words = counted(goods).map(([id, quantity]) => goodWords(id, quantity));
-  if (words.length < 2) return words[0] ?? 'nothing';
-  return `${words.slice(0, -1).join(', ')} and ${words.at(-1)}`;
-}
 
 /** A sentence of the server, ready to stand alone. @param {string} text */
 export function sentence(text) {

@@ -2,7 +2,7 @@
 
 import assert from 'node:assert/strict';
 import test from 'node:test';
-import { dealLine, dealWords, goodsWords, isGift, leftWords, partyLine, rowWords, sentence } from './deal-words.js';
+import { dealLine, dealWords, isGift, leftWords, partyLine, rowWords, sentence } from './deal-words.js';
 
 const SWORD = { items: [{ item_id: 'sword-001', quantity: 1 }] };
 const GOLD = { gold: 20 };
@@ -17,12 +17,6 @@ function deal(other = {}) {
     give, want,
   };
 }
-
-test('goods are named and counted', () => {
-  const many = { gold: 5, items: [{ item_id: 'potion-001', quantity: 3 }, { item_id: '<i>', quantity: 1 }] };
-  assert.equal(goodsWords(many), '5 gold, Health Potion ×3 and <i>');
-  assert.equal(goodsWords({}), 'nothing');
-});
 
 test('the log says who gives what, and where it is', () => {
   assert.equal(dealLine(deal(), 'Bob'), 'You offer Bob 20 gold for Iron Sword.');

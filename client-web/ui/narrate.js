@@ -4,6 +4,8 @@
  * reply tells the striker). Pure.
  */
 
+import { sentence } from './deal-words.js';
+
 /**
  * @param {import('../net/wire.js').WireEvent} event
  * @param {string} me player id
@@ -14,6 +16,7 @@ export function narrate(event, me, replayed) {
   const late = replayed ? ' (while you were away)' : '';
   switch (event.ev) {
     case 'notice':
+      if (isOfDealings(event.text)) return ['deal', sentence(event.text) + late];
       return ['notice', event.text + late, opensWith(event.text, event.from) ? undefined : event.from];
     case 'say':
       return event.from === me ? null : [event.party ? 'party' : 'say', event.text, event.from];
@@ -23,6 +26,13 @@ export function narrate(event, me, replayed) {
       return null;
   }
 }
+
+/**
+ * True when a notice tells of a trade; it names the other side itself.
+ * @param {string} text
+ */
+const isOfDealings = (text) =>
+  /^(?:\S+ (?:offers you|answers your offer:|gave you) |you gave .+ and got |the trade with )/u.test(text);
 
 /**
  * True when a notice names its sender itself; by id, the sentence may use the display name.

@@ -4,8 +4,7 @@
  */
 
 import { showCrest } from '../view/blazon.js';
-import { GOLD, ITEMS, QUANTITY_MAX, counted, goodsOf, held, isNothing, quantityIn } from '../sim/goods.js';
-import { goodsWords } from './deal-words.js';
+import { GOLD, ITEMS, QUANTITY_MAX, counted, goodsOf, goodsWords, held, isNothing, quantityIn } from '../sim/goods.js';
 import { byId, mark, say } from './dom.js';
 import { createStepper } from './goods.js';
 

@@ -5,9 +5,9 @@
  */
 
 import { isOver } from '../sim/dealings.js';
-import { isNothing } from '../sim/goods.js';
+import { goodsWords, isNothing } from '../sim/goods.js';
 import { showCrest } from '../view/blazon.js';
-import { dealWords, goodsWords, leftWords, rowWords } from './deal-words.js';
+import { dealWords, leftWords, rowWords } from './deal-words.js';
 import { byId, follow, icon, make, mark, say } from './dom.js';
 import { TradeDeal, partLeft } from './trade-deal.js';
 import { TradeForm } from './trade-form.js';

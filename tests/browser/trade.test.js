@@ -283,6 +283,73 @@ test('names of others are text', async () => {
   await mallory.page.context().close();
 });
 
+/**
+ * Walks by keys until something is so, looking where to again and again.
+ * @param {Player} player
+ * @param {() => Promise<{ x: number, y: number } | null>} where null: it is so
+ */
+async function walk({ page, name }, where) {
+  /** @type {Set<string>} */
+  const held = new Set();
+  const until = Date.now() + EXPIRED_WITHIN_MS;
+  await page.locator('#arena').focus();
+  for (let to = await where(); to; to = await where()) {
+    assert.ok(Date.now() < until, `${name} got there`);
+    const at = await page.evaluate((id) => /** @type {any} */ (window).holdfast.positions()[id], name);
+    for (const [key, is] of /** @type {const} */ ([
+      ['d', to.x - at.x > 20], ['a', at.x - to.x > 20], ['s', to.y - at.y > 20], ['w', at.y - to.y > 20],
+    ])) {
+      if (is === held.has(key)) continue;
+      await (is ? page.keyboard.down(key) : page.keyboard.up(key));
+      if (is) held.add(key);
+      else held.delete(key);
+    }
+    await page.waitForTimeout(40);
+  }
+  for (const key of held) await page.keyboard.up(key);
+}
+
+test('coins lie in an arena, and whoever walks there has them', async () => {
+  const ann = await enter('ann');
+  const ben = await enter('ben');
+  for (const player of [ann, ben]) await player.enter('arena-9');
+  const coins = (/** @type {Player} */ player) => player.page.evaluate(() => /** @type {any} */ (window).holdfast.coins());
+  await ann.see('coins', () => /** @type {any} */ (window).holdfast.coins().length >= 2);
+  await ann.picture('40-coins');
+  /** @type {number[]} */ let aims = [];
+  await walk(ann, async () => {
+    const at = await ann.page.evaluate(() => /** @type {any} */ (window).holdfast.positions().ann);
+    const far = (/** @type {any} */ { x, y }) => Math.hypot(x - at.x, y - at.y);
+    const lying = await coins(ann);
+    const [next] = lying.sort((/** @type {any} */ a, /** @type {any} */ b) => far(a) - far(b));
+    const { gold } = await ann.state();
+    if (gold > 100) return null;
+    if (next) aims = [next.coin, ...aims];
+    return next ?? at;
+  });
+  await ann.picture('41-picked-up');
+  const { gold } = await ann.state();
+  assert.ok(gold > 100 && gold % 5 === 0, `coins of 5: ${gold}`);
+  await ann.see('the number', (now) => document.querySelector('#gold')?.textContent === now, String(gold));
+  const taken = aims[0];
+  for (const player of [ann, ben]) {
+    await player.see('that it is gone', (coin) => /** @type {any} */ (window).holdfast.coins().every((/** @type {any} */ one) => one.coin !== coin), taken);
+  }
+  assert.equal((await ben.state()).gold, 100, 'a coin is one player\'s');
+  const there = await coins(ben);
+  await ann.enter('den');
+  assert.deepEqual(await coins(ann), [], 'none lie in another room');
+  await ann.enter('arena-9');
+  await ann.see('those that still lie', (kept) => {
+    const here = /** @type {any} */ (window).holdfast.coins().map((/** @type {any} */ one) => one.coin);
+    return kept.every((/** @type {number} */ coin) => here.includes(coin));
+  }, there.map((/** @type {any} */ one) => one.coin));
+  for (const player of [ann, ben]) {
+    assert.deepEqual(player.complaints, []);
+    await player.page.context().close();
+  }
+});
+
 for (const colorScheme of /** @type {const} */ (['light', 'dark'])) {
   test(`axe-core finds nothing serious in trades, ${colorScheme}`, async () => {
     const eve = await enter(`eve-${colorScheme}`, { colorScheme });
