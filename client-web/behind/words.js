@@ -34,6 +34,7 @@ const EVENTS = Object.freeze({
   cool: (data) => (data?.until ? 'special cools down' : 'special ready'),
   item: ({ item, quantity }) => `${item} ×${quantity}`,
   deal: ({ d }) => dealWords(d),
+  fellow: (data) => fellowWords(data),
   deals: () => 'trades looked after',
   cask: ({ coin }) => `asks for coin ${coin}`,
   cno: ({ coin }) => `coin ${coin} was gone`,
@@ -72,6 +73,16 @@ const stockWords = (stock) =>
     gold: Number(stock?.g ?? 0),
     items: Object.entries(stock?.i ?? {}).map(([item_id, quantity]) => ({ item_id, quantity: Number(quantity) })),
   });
+
+/** @param {any} fellow a name, or an object whose only key is one */
+function fellowWords(fellow) {
+  const [what = '', data] = typeof fellow === 'string' ? [fellow] : (Object.entries(fellow ?? {})[0] ?? []);
+  const words = {
+    ask: 'asks its party', ans: 'the party has answered', info: 'the party is told', out: 'in no party',
+    inv: 'invited to a party', uninv: 'an invitation is gone', come: `a place in ${data?.room} with the party`,
+  };
+  return /** @type {Record<string, string>} */ (words)[what] ?? 'a party';
+}
 
 /** @param {any} deal a name, or an object whose only key is one */
 function dealWords(deal) {

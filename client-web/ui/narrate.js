@@ -28,11 +28,11 @@ export function narrate(event, me, replayed) {
 }
 
 /**
- * True when a notice tells of a trade; it names the other side itself.
+ * True when a notice tells of a trade or a party; it names the other side itself.
  * @param {string} text
  */
 const isOfDealings = (text) =>
-  /^(?:\S+ (?:offers you|answers your offer:|gave you) |you gave .+ and got |the trade with )/u.test(text);
+  /^(?:\S+ (?:offers you|answers your offer:|gave you|invites you to the party) |you gave .+ and got |the trade with )/u.test(text);
 
 /**
  * True when a notice names its sender itself; by id, the sentence may use the display name.

@@ -45,7 +45,7 @@ export class WorldMap {
       pen.stroke();
     }
     pen.fillStyle = palette['coin-edge'];
-    for (const { x, y } of coins) pen.fillRect(x * unit - dot, y * unit - dot, 2 * dot, 2 * dot);
+    for (const { x, y } of coins) pen.fillRect(x * unit - dot * 1.5, y * unit - dot * 1.5, 3 * dot, 3 * dot);
     for (const one of scene.everyone) {
       pen.fillStyle = this.#colour(one.player);
       pen.beginPath();

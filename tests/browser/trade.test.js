@@ -283,6 +283,55 @@ test('names of others are text', async () => {
   await mallory.page.context().close();
 });
 
+test('a party is begun, joined, spoken to, entered with, and left', async () => {
+  const pia = await enter('pia');
+  const tom = await enter('tom', PHONE);
+  const members = (/** @type {Player} */ player, /** @type {string[]} */ ids) =>
+    player.see(`members ${ids}`, (all) => /** @type {any} */ (window).holdfast.dealings().party?.members.join() === all, ids.join());
+  await pia.page.locator('#party-begin').click();
+  await pia.page.locator('#party-called').fill(HOSTILE);
+  await assertAccessible(pia, 'a new party');
+  await pia.picture('50-begin');
+  await pia.page.locator('#party-called').press('Enter');
+  await members(pia, ['pia']);
+  assert.equal(await pia.page.locator('#party-name').innerText(), HOSTILE);
+  await aimAt(pia, 'tom');
+  await pia.page.locator('#target-invite').click();
+  await tom.see('the invitation', () => document.querySelector('#incoming')?.checkVisibility());
+  assert.ok((await tom.page.locator('#incoming-text').innerText()).includes(HOSTILE));
+  await tom.picture('51-invited');
+  await tom.page.locator('#tab-people').tap();
+  await assertThumbs(tom);
+  await tom.page.locator('#invitations button').tap();
+  for (const player of [pia, tom]) await members(player, ['pia', 'tom']);
+  await assertAccessible(tom, 'the party on a phone');
+  assert.equal(await tom.page.locator('#members .crown:visible').count(), 1, 'one leads');
+  await tom.picture('52-party');
+  await tom.page.locator('#tab-talk').tap();
+  await tom.page.locator('#chat-to').tap();
+  await tom.page.locator('#chat').fill('for us alone');
+  await tom.page.locator('#chat').press('Enter');
+  await pia.see('the words', () => [...document.querySelectorAll('#log .line.party')].some((line) => line.textContent?.includes('for us alone')));
+  assert.ok(!(await bob.page.locator('#log').innerText()).includes('for us alone'), 'nobody else hears it');
+  await pia.picture('53-party');
+  await pia.page.locator('#party-together').click();
+  await pia.page.locator('#room').fill('hall');
+  await pia.page.locator('#room').press('Enter');
+  for (const player of [pia, tom]) {
+    await player.see('the hall', () => /** @type {any} */ (window).holdfast.state().current_room?.room_id === 'hall');
+  }
+  await pia.page.locator('#members').getByRole('button', { name: 'Send tom away' }).click();
+  await tom.see('no party', () => /** @type {any} */ (window).holdfast.dealings().party === null);
+  assert.ok(!(await tom.page.locator('#chat-to').isVisible()), 'nobody to speak to');
+  await pia.page.locator('#party-leave').click();
+  await pia.see('no party', () => document.querySelector('#party-begin')?.checkVisibility());
+  assert.equal(await pia.page.locator('#hud img:not(.brand img)').count(), 0, 'names never become elements');
+  for (const player of [pia, tom]) {
+    assert.deepEqual(player.complaints, []);
+    await player.page.context().close();
+  }
+});
+
 /**
  * Walks by keys until something is so, looking where to again and again.
  * @param {Player} player
