@@ -120,6 +120,7 @@ function enterGame() {
 /** @param {import('./net/wire.js').Welcome} welcome */
 function welcomed(welcome) {
   link.welcomed(welcome);
+  dealings.welcomed();
   game.welcome(welcome);
   scenes.welcomed(welcome);
   dirty.state = dirty.lists = true;
@@ -155,7 +156,7 @@ function happened(event, replayed, seq) {
   game.event(event, seq);
   const gained = (game.state?.gold ?? 0) - gold;
   if (gained > 0 && !replayed) arena.gain(game.state?.player_id ?? '', gained, clock.now());
-  dealings.told(event, replayed, seq);
+  if (dealings.told(event, replayed, seq)) return undefined;
   if (event.ev === 'say' && !event.party) arena.say(event.from, event.text, clock.now());
   const blow = event.ev === 'notice' && !replayed ? blowTaken(event.text) : null;
   if (blow) return log.blow(blow);

@@ -7,6 +7,7 @@
 import { showCrest } from '../view/blazon.js';
 import { dealLine, partyLine } from './deal-words.js';
 import { byId, mark, say } from './dom.js';
+import { isOfDealings } from './narrate.js';
 import { createParty } from './party.js';
 import { createTarget } from './target.js';
 import { TradeWindow } from './trade.js';
@@ -32,13 +33,19 @@ export function createDealings(game, hands) {
   const { dealings } = game;
   /** @type {Set<string>} */
   const aside = new Set();
+  /** With whom trades were told of that happened meanwhile. @type {Set<string>} */
+  const replayedWith = new Set();
   /** Says what was refused. @param {Promise<any>} asked */
   const tried = (asked) =>
     asked.then(
       () => show(),
       (error) => hands.log.write('error', error.message),
     );
-  const trade = new TradeWindow(game, { now: hands.now, opened: hands.opened });
+  const opened = () => {
+    hands.opened();
+    show();
+  };
+  const trade = new TradeWindow(game, { now: hands.now, opened, closed: () => show() });
   const showParty = createParty(game, {
     join: (party_id) => tried(dealings.joinParty(party_id)),
     kick: (player) => tried(dealings.kick(player)),
@@ -81,28 +88,17 @@ export function createDealings(game, hands) {
   }
 
   for (const id of ['trade-open', 'tab-trade']) {
-    byId(id, HTMLButtonElement).addEventListener('click', () => {
-      trade.toggle();
-      show();
-    });
+    byId(id, HTMLButtonElement).addEventListener('click', () => trade.toggle());
   }
-  byId('trade-close', HTMLButtonElement).addEventListener('click', show);
 
   return {
     target,
     show,
-    toggle() {
-      trade.toggle();
-      show();
-    },
+    toggle: () => trade.toggle(),
     /** @param {boolean} [focus] */
-    close(focus) {
-      trade.close(focus);
-      show();
-    },
-    get isOpen() {
-      return trade.isOpen;
-    },
+    close: (focus) => trade.close(focus),
+    /** What comes now may be of while the page was away. */
+    welcomed: () => replayedWith.clear(),
     leave() {
       trade.leave();
       aside.clear();
@@ -117,17 +113,20 @@ export function createDealings(game, hands) {
      * @param {WireEvent} event
      * @param {boolean} replayed
      * @param {number | null} seq
+     * @returns {boolean} whether a notice has waited that tells of the same
      */
     told(event, replayed, seq) {
       const late = replayed ? ' (while you were away)' : '';
       if (event.ev === 'trade') {
         const deal = dealings.asSeen(/** @type {any} */ (event), seq);
         hands.log.write('deal', dealLine(deal, game.nameOf(deal.other)) + late);
+        if (replayed) replayedWith.add(deal.other);
       }
       if (event.ev === 'party') {
         const line = partyLine(/** @type {any} */ (event), game.state?.player_id ?? '', (player) => game.nameOf(player));
         if (line) hands.log.write('deal', line + late);
       }
+      return event.ev === 'notice' && replayedWith.has(event.from ?? '') && isOfDealings(event.text);
     },
   };
 }

@@ -31,7 +31,7 @@ export function narrate(event, me, replayed) {
  * True when a notice tells of a trade or a party; it names the other side itself.
  * @param {string} text
  */
-const isOfDealings = (text) =>
+export const isOfDealings = (text) =>
   /^(?:\S+ (?:offers you|answers your offer:|gave you|invites you to the party) |you gave .+ and got |the trade with )/u.test(text);
 
 /**

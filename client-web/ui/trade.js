@@ -23,6 +23,7 @@ const VIEWS = /** @type {const} */ (['list', 'form', 'deal']);
  * @typedef {object} TradeHands
  * @property {() => number} now local milliseconds
  * @property {() => void} opened the window is open
+ * @property {() => void} closed it is not any more
  */
 
 export class TradeWindow {
@@ -93,6 +94,7 @@ export class TradeWindow {
     const inside = this.#window.contains(document.activeElement);
     this.#window.hidden = true;
     this.#expanded(false);
+    this.#hands.closed();
     const from = this.#from;
     this.#from = null;
     if (!focus || !inside) return;
