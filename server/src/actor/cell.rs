@@ -262,6 +262,10 @@ impl Cell {
                 }
             }
             Output::Alarm(what) => self.alarm(desk, &what),
+            Output::Violation(what) => {
+                self.alarm(desk, &what);
+                desk.stats.violations.add(what);
+            }
             Output::DeadLetter(what) => {
                 desk.stats.dead_letters.add(1);
                 self.alarm(desk, &what);

@@ -201,8 +201,8 @@ pub struct Decision<E> {
     /// An error for the player's socket beside what was accepted, such as input that moved
     /// nothing: sent with `"id": null`, at most once a second.
     pub warning: Option<Reject>,
-    /// Sentences for the operators: something that must not happen has. Each is logged and counted
-    /// when the record is durable.
+    /// Sentences for the operators: something that must not happen has, such as goods that do not
+    /// add up. Each is logged and counted, as a violation, when the record is durable.
     pub alarms: Vec<String>,
     /// The session ends with this record; the socket is closed after the reply.
     pub ends_session: bool,

@@ -1,6 +1,8 @@
 //! What the runtime counts. Telemetry reads it; nothing decides by it.
 
+use std::collections::VecDeque;
 use std::sync::atomic::{AtomicU64, Ordering};
+use std::sync::{Mutex, PoisonError};
 
 /// A number that only grows, or a gauge that its one writer sets.
 #[derive(Debug, Default)]
@@ -21,6 +23,36 @@ impl Count {
     #[must_use]
     pub fn get(&self) -> u64 {
         self.0.load(Ordering::Relaxed)
+    }
+}
+
+/// Sentences that are kept.
+const SAID_MAX: usize = 32;
+
+/// What rules have found that must not have happened: how often, and the newest sentences.
+#[derive(Debug, Default)]
+pub struct Violations {
+    /// How often.
+    pub count: Count,
+    newest: Mutex<VecDeque<String>>,
+}
+
+impl Violations {
+    /// Adds one.
+    pub fn add(&self, what: String) {
+        self.count.add(1);
+        let mut newest = self.newest.lock().unwrap_or_else(PoisonError::into_inner);
+        if newest.len() >= SAID_MAX {
+            newest.pop_front();
+        }
+        newest.push_back(what);
+    }
+
+    /// The newest sentences, oldest first.
+    #[must_use]
+    pub fn newest(&self) -> Vec<String> {
+        let newest = self.newest.lock().unwrap_or_else(PoisonError::into_inner);
+        newest.iter().cloned().collect()
     }
 }
 
@@ -105,6 +137,8 @@ pub struct Stats {
     pub rows_mended: Count,
     /// Things for an operator's eyes; each is also logged.
     pub alarms: Count,
+    /// Those of them that the rules have found: the game's goods do not add up.
+    pub violations: Violations,
 }
 
 /// What a node counts of its part among the others.

@@ -52,6 +52,13 @@ const EXPIRY_TIMER: &str = "expiry";
 pub const ASK_MS: u64 = 5_000;
 /// The timer that asks the sides again.
 const ASK_TIMER: &str = "ask";
+/// How long a committed trade waits for its receipts until it speaks again, in milliseconds, and
+/// then until it says that they are missing.
+pub const RECEIPT_MS: u64 = 4_000;
+/// A timer that fires so much later than it was set for was held up itself, in milliseconds.
+const AWAY_MS: u64 = 1_000;
+/// The timer that looks for missing receipts.
+const RECEIPT_TIMER: &str = "receipt";
 /// The timer that closes an ended trade.
 const CLOSE_TIMER: &str = "close";
 
@@ -159,6 +166,10 @@ struct Ended {
     why: Option<Why>,
     /// Who has said that it has settled.
     settled: BTreeMap<Arc<str>, ()>,
+    /// Until when the receipts are waited for, in Unix milliseconds, and whether the sides were
+    /// told again already.
+    #[serde(default)]
+    wait: (u64, bool),
 }
 
 /// A trade's state.
@@ -167,6 +178,17 @@ struct Ended {
 pub struct Trade {
     terms: Option<Terms>,
     stage: Stage,
+}
+
+/// How far a trade is, for those who look at it from outside.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub enum Progress {
+    /// It is not decided.
+    Open,
+    /// It is.
+    Ended(Outcome),
+    /// It has said its last word.
+    Closed,
 }
 
 /// What has happened to a trade.
@@ -211,6 +233,16 @@ pub enum TradeEvent {
         #[serde(rename = "t", default, skip_serializing_if = "Option::is_none")]
         terms: Option<Terms>,
     },
+    /// The sides' receipts are waited for.
+    #[serde(rename = "wait")]
+    Awaited {
+        /// Until when, in Unix milliseconds.
+        #[serde(rename = "u")]
+        until: u64,
+        /// The sides were told again.
+        #[serde(rename = "a", default, skip_serializing_if = "std::ops::Not::not")]
+        again: bool,
+    },
     /// A side has settled.
     #[serde(rename = "paid")]
     Settled {
@@ -224,6 +256,22 @@ pub enum TradeEvent {
 }
 
 impl Trade {
+    /// The newest terms, or those that it was decided by.
+    #[must_use]
+    pub const fn terms(&self) -> Option<&Terms> {
+        self.terms.as_ref()
+    }
+
+    /// How far it is.
+    #[must_use]
+    pub const fn progress(&self) -> Progress {
+        match &self.stage {
+            Stage::New | Stage::Offering | Stage::Open | Stage::Asking(_) => Progress::Open,
+            Stage::Ended(ended) => Progress::Ended(ended.outcome),
+            Stage::Closed => Progress::Closed,
+        }
+    }
+
     fn is_side(&self, player: &str) -> bool {
         self.terms.as_ref().is_some_and(|terms| terms.is_side(player))
     }
@@ -288,6 +336,7 @@ impl Actor for Trade {
             }
             Message::Timer { name: EXPIRY_TIMER } => Ok(self.act(ctx, |draft| draft.expire())),
             Message::Timer { name: ASK_TIMER } => Ok(self.act(ctx, |draft| draft.ask_again())),
+            Message::Timer { name: RECEIPT_TIMER } => Ok(self.act(ctx, |draft| draft.missed())),
             Message::Timer { name: CLOSE_TIMER } => Ok(self.act(ctx, |draft| draft.close())),
             Message::Command { .. } => {
                 Err(Reject::new("unknown_verb", "a trade takes no commands"))
@@ -314,7 +363,12 @@ impl Actor for Trade {
                     self.terms = Some(terms.clone());
                 }
                 let (outcome, why, settled) = (*outcome, why.clone(), BTreeMap::new());
-                self.stage = Stage::Ended(Ended { outcome, why, settled });
+                self.stage = Stage::Ended(Ended { outcome, why, settled, wait: (0, false) });
+            }
+            TradeEvent::Awaited { until, again } => {
+                if let Stage::Ended(ended) = &mut self.stage {
+                    ended.wait = (*until, *again);
+                }
             }
             TradeEvent::Settled { player } => {
                 if let Stage::Ended(ended) = &mut self.stage {
@@ -333,3 +387,6 @@ impl Actor for Trade {
         self.stage == Stage::Closed
     }
 }
+
+#[cfg(test)]
+mod tests;

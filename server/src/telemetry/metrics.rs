@@ -161,7 +161,7 @@ impl Metrics {
 type Read = fn(&Stats) -> &Count;
 
 /// The runtime's counters: name, meaning, where.
-const RUNTIME: [(&str, &str, Read); 34] = [
+const RUNTIME: [(&str, &str, Read); 35] = [
     ("activated", "Activations ever begun", |s| &s.activated),
     ("appends", "Records sent to the store", |s| &s.appends),
     ("append_groups", "Groups that they were sent in", |s| &s.batches),
@@ -177,6 +177,9 @@ const RUNTIME: [(&str, &str, Read); 34] = [
     ("index_failed", "Batches of rows that could not be written; tried again", |s| &s.rows_failed),
     ("index_mended", "Sessions woken for a stale row", |s| &s.rows_mended),
     ("alarms", "Things for an operator's eyes; each is logged", |s| &s.alarms),
+    ("goods_violations", "Times that the rules found that goods do not add up", |s| {
+        &s.violations.count
+    }),
     ("halted", "Actors whose journal, or its part of the store, is gone", |s| &s.halted),
     ("dead_letters", "Tells laid aside after too many hands", |s| &s.dead_letters),
     ("claims_free", "Actors claimed that no one held", |s| &s.claims_free),

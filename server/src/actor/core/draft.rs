@@ -181,7 +181,7 @@ impl Core {
             self.complete(draft, token, result);
         }
         self.accept_broadcasts(draft, decision.broadcasts);
-        draft.outputs.extend(decision.alarms.into_iter().map(Output::Alarm));
+        draft.outputs.extend(decision.alarms.into_iter().map(Output::Violation));
         if let Some(warning) = decision.warning {
             self.warn(draft, warning);
         }

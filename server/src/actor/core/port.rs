@@ -224,6 +224,8 @@ pub enum Output {
     },
     /// Something for an operator's eyes.
     Alarm(String),
+    /// The rules have found something that must not have happened.
+    Violation(String),
     /// A tell was laid aside for good; what to say of it.
     DeadLetter(String),
     /// Nothing is left of the actor: drop this activation.

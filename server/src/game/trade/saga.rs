@@ -6,8 +6,8 @@ use holdfast_protocol::ids::ActorId;
 
 use super::round::Aim;
 use super::{
-    AGAIN_MS, ASK_TIMER, CLOSE_TIMER, EXPIRY_TIMER, FORGET_MS, Outcome, Stage, Terms, Trade,
-    TradeEvent, Why,
+    AGAIN_MS, ASK_TIMER, AWAY_MS, CLOSE_TIMER, EXPIRY_TIMER, Ended, FORGET_MS, Outcome, RECEIPT_MS,
+    RECEIPT_TIMER, Stage, Terms, Trade, TradeEvent, Why,
 };
 use crate::actor::contract::{Actor, Ctx, Decision, Tell, TimerChange};
 use crate::game::stock::Stock;
@@ -69,6 +69,47 @@ impl<'a> Draft<'a> {
         self.record(TradeEvent::Ended { outcome, why, terms });
         if let Some(word) = self.now.outcome() {
             self.say_both(&word);
+        }
+        if outcome == Outcome::Committed {
+            self.await_receipts(false);
+        }
+    }
+
+    fn await_receipts(&mut self, again: bool) {
+        let until = self.ctx.now_ms.saturating_add(RECEIPT_MS);
+        self.set_timer(RECEIPT_TIMER, until);
+        self.record(TradeEvent::Awaited { until, again });
+    }
+
+    /// Sides that have not said that they have settled.
+    fn unsettled(&self) -> Vec<Arc<str>> {
+        let (Stage::Ended(ended), Some(terms)) = (&self.now.stage, &self.now.terms) else {
+            return Vec::new();
+        };
+        let sides = [&terms.from, &terms.to].into_iter();
+        sides.filter(|side| !ended.settled.contains_key(*side)).cloned().collect()
+    }
+
+    /// I9: a committed trade that is not settled is a loss, unless it is slow. Who has not said so
+    /// in time is told again; who does not say so then is named to the operators. A trade that was
+    /// held up itself, such as by a crash, begins to wait anew.
+    pub fn missed(&mut self) {
+        let Stage::Ended(Ended { wait: (until, again), .. }) = self.now.stage else { return };
+        let missing = self.unsettled();
+        if missing.is_empty() {
+            return;
+        }
+        for side in &missing {
+            self.repeat(side);
+        }
+        if self.ctx.now_ms > until.saturating_add(AWAY_MS) {
+            return self.await_receipts(false);
+        }
+        if !again {
+            return self.await_receipts(true);
+        }
+        for side in missing {
+            self.alarm(&format!("{side} has not settled {} s after it", 2 * RECEIPT_MS / 1_000));
         }
     }
 
@@ -207,6 +248,9 @@ impl<'a> Draft<'a> {
         }
         if is_new {
             self.record(TradeEvent::Settled { player: from.into() });
+        }
+        if is_new && self.unsettled().is_empty() {
+            self.decision.timers.push(TimerChange::Cancel { name: RECEIPT_TIMER.into() });
         }
     }
 

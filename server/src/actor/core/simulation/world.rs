@@ -430,7 +430,7 @@ impl World {
             Output::Alarm(text)
                 if text.starts_with("another line")
                     || text.starts_with("the store has nothing") => {}
-            Output::Alarm(text) | Output::DeadLetter(text) => {
+            Output::Alarm(text) | Output::Violation(text) | Output::DeadLetter(text) => {
                 return Err(format!("an alarm: {text}"));
             }
             Output::Fenced { .. } => self.fenced(a)?,
