@@ -15,7 +15,7 @@ use crate::support::{Options, Server, binary, command};
 /// Columns of the narrowest terminal that help must fit.
 const COLUMNS: usize = 80;
 /// Every command, as it is typed.
-const COMMANDS: [&str; 15] = [
+const COMMANDS: [&str; 16] = [
     "",
     "serve",
     "demo",
@@ -24,6 +24,7 @@ const COMMANDS: [&str; 15] = [
     "players count",
     "players rebuild",
     "players verify",
+    "audit",
     "history",
     "replay",
     "leaderboard",

@@ -4,6 +4,7 @@
 
 mod activities;
 mod asyncapi;
+mod audit;
 mod bounds;
 mod cap;
 mod cli;

@@ -25,7 +25,7 @@ use std::path::PathBuf;
 use std::str::FromStr;
 
 pub use commands::{
-    Asked, AuditPlayers, CountPlayers, Doctor, ListPlayers, NodeAt, Rebuild, Task, command,
+    Asked, Audit, AuditPlayers, CountPlayers, Doctor, ListPlayers, NodeAt, Rebuild, Task, command,
 };
 pub use demo::{BOTS_MAX, Demo};
 pub use dump::{dump, dump_json};

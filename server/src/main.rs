@@ -47,8 +47,7 @@ fn run_task(task: &Task) -> ExitCode {
         runtime.block_on(cli::run(task, &Clock::system(), &mut io::stdout(), &mut io::stderr()))
     });
     match done {
-        Ok(true) => ExitCode::SUCCESS,
-        Ok(false) => ExitCode::FAILURE,
+        Ok(code) => ExitCode::from(code),
         Err(error) => complain(&error.to_string(), 1),
     }
 }

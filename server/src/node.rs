@@ -30,6 +30,8 @@ use crate::actor::handle::{self, Runtime};
 use crate::actor::index::Index;
 use crate::actor::kind::{Kind, Kinds};
 use crate::admin;
+use crate::admin::audit as goods;
+use crate::admin::audit::walk::Books;
 use crate::admin::players::Auditor;
 use crate::clock::Clock;
 use crate::config::{ConfigError, Guests, Settings, read_secret, read_tokens, redis_address};
@@ -396,7 +398,8 @@ impl Node {
     pub async fn start(settings: &Settings, clock: Clock) -> Result<Self, StartError> {
         let bound = bind(settings).map_err(StartError::Listen)?;
         let opened = open_store(settings, &clock).await?;
-        Self::assemble(settings, bound, opened, clock).await
+        let kinds = kinds(&Arc::new(rules(settings)));
+        Self::assemble(settings, kinds, bound, opened, clock).await
     }
 
     /// Starts every part on a store that is open already and that no other node writes to; the
@@ -409,13 +412,27 @@ impl Node {
         store: Arc<dyn Store>,
         clock: Clock,
     ) -> Result<Self, StartError> {
+        Self::start_by(settings, kinds(&Arc::new(rules(settings))), store, clock).await
+    }
+
+    /// The same by other rules: all kinds, and the one of players.
+    ///
+    /// # Errors
+    /// As [`Node::start`].
+    pub async fn start_by(
+        settings: &Settings,
+        kinds: (Kinds, Kind),
+        store: Arc<dyn Store>,
+        clock: Clock,
+    ) -> Result<Self, StartError> {
         let bound = bind(settings).map_err(StartError::Listen)?;
-        Self::assemble(settings, bound, (store, None), clock).await
+        Self::assemble(settings, kinds, bound, (store, None), clock).await
     }
 
     /// Puts the parts together, in the order in which they need each other.
     async fn assemble(
         settings: &Settings,
+        (kinds, player): (Kinds, Kind),
         (listener, address, admin_listener): Bound,
         (inner, port): Opened,
         clock: Clock,
@@ -434,7 +451,6 @@ impl Node {
         let hub = share_edge(&mut config, shared.as_ref(), &store, (&rest_tasks, &rest));
         let (board, refresh) = board::open(Arc::clone(&store), clock.clone());
         rest_tasks.spawn(refresh.run(rest.clone()));
-        let (kinds, player) = kinds(&Arc::new(rules(settings)));
         let index = Index { registry: Arc::new(kinds.attributes()?), node: settings.node.clone() };
         let archive = Archive::new(Arc::clone(&store), kinds.clone());
         config.archive = Some(archive.clone());
@@ -444,17 +460,14 @@ impl Node {
         let sessions = Arc::new(Finder::new(&index, &store));
         config.sessions = Some(sessions.clone());
         let activities = activities(&store, &board, player, &clock, &watch);
+        let books = Books { store: Arc::clone(&store), kinds: kinds.clone(), clock: clock.clone() };
         let (nearby, index) = (Arc::new(hub.clone()), Some(index));
-        let parts = handle::Parts {
-            store: Arc::clone(&store),
-            kinds,
-            activities,
-            nearby,
-            clock,
-            fleet,
-            index,
+        let parts = {
+            let store = Arc::clone(&store);
+            handle::Parts { store, kinds, activities, nearby, clock, fleet, index }
         };
         let runtime = Runtime::start(&runtime_config(settings), parts);
+        let goods = goods::Auditor::new(books, runtime.stats(), rest_tasks.clone(), rest.clone());
         let gateway = open_edge(config, &runtime, hub, board, &metrics);
         // Nobody else fills it.
         let _ = busy.set((runtime.clone(), gateway.handle()));
@@ -467,6 +480,7 @@ impl Node {
             archive,
             sessions,
             auditor,
+            goods,
         };
         let node = Self {
             name: settings.node.clone(),

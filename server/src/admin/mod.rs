@@ -16,7 +16,10 @@
 //! | `GET /players/count?query=&by=` | how many there are |
 //! | `POST /players/rebuild?verify=&rate=N` | holds their index against the journals, and mends it |
 //! | `GET /players/rebuild` | how far that is |
+//! | `POST /audit?horizon_ms=&rate=&deep=` | holds all goods of the world against each other |
+//! | `GET /audit` | how far that is, what was found, and what this node's rules have found |
 
+pub mod audit;
 pub mod file;
 mod history;
 pub mod players;
@@ -63,6 +66,8 @@ pub struct AdminState {
     pub sessions: Arc<dyn SessionIndex>,
     /// Holds their index against the journals.
     pub auditor: Auditor,
+    /// Holds their goods against each other.
+    pub goods: audit::Auditor,
 }
 
 #[cfg(test)]
@@ -71,17 +76,22 @@ impl AdminState {
     pub(crate) fn alone(store: Arc<dyn Store>, rebuild: Arc<dyn Rebuild>) -> Self {
         use crate::actor::index::Index;
         use crate::actor::kind::{Kind, Kinds};
-        use crate::node::sessions::{Finder, audit};
+        use crate::node::sessions::{self, Finder};
         let player = Kind::of::<crate::game::player::Player>(Arc::default());
         let index = Index { registry: Arc::default(), node: "gw-1".into() };
         let clock = crate::clock::Clock::movable();
-        let audit = audit(&index, &store, &player, None, &clock);
+        let audit = sessions::audit(&index, &store, &player, None, &clock);
+        let kinds = Kinds::default();
+        let books = audit::walk::Books { store: Arc::clone(&store), kinds, clock };
+        let goods =
+            audit::Auditor::new(books, Arc::default(), Default::default(), Default::default());
         Self {
             node: index.node.clone(),
             metrics: Metrics::default(),
             archive: Archive::new(Arc::clone(&store), Kinds::default()),
             sessions: Arc::new(Finder::new(&index, &store)),
             auditor: Auditor::new(audit, Default::default(), Default::default()),
+            goods,
             store,
             rebuild,
         }
@@ -99,6 +109,7 @@ pub fn router(state: AdminState) -> Router {
         .route("/players", get(players::list))
         .route("/players/count", get(players::count))
         .route("/players/rebuild", get(players::status).post(players::start))
+        .route("/audit", get(audit::status).post(audit::start))
         .layer(middleware::from_fn(refuse_pages))
         .with_state(state)
 }
@@ -129,7 +140,8 @@ async fn index(State(state): State<AdminState>) -> String {
          GET  /history/diff?actor=ID&from=&to=\nGET  /history/recorded?actor=ID\n\
          POST /leaderboard/rebuild?rate=N\nGET  /leaderboard/rebuild\n\
          GET  /players?query=&limit=&after=\nGET  /players/count?query=&by=\n\
-         POST /players/rebuild?verify=&rate=N\nGET  /players/rebuild\n",
+         POST /players/rebuild?verify=&rate=N\nGET  /players/rebuild\n\
+         POST /audit?horizon_ms=&rate=N&deep=\nGET  /audit\n",
         state.node
     )
 }

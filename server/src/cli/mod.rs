@@ -8,6 +8,7 @@
 //! [`CliError`].
 
 pub mod admin;
+mod audit;
 mod completions;
 mod doctor;
 mod history;
@@ -91,8 +92,11 @@ pub enum CliError {
     Output(#[from] io::Error),
 }
 
-/// Does what was asked and writes what it finds out to `out`. Returns whether all is well; where
-/// it is not, `out` says why.
+/// The exit code of a command that has found what must not be.
+const FOUND: u8 = 2;
+
+/// Does what was asked and writes what it finds out to `out`. Returns the exit code: 0 where all is
+/// well; where it is not, `out` says why.
 ///
 /// # Errors
 /// [`CliError`], for the operator.
@@ -101,20 +105,42 @@ pub async fn run(
     clock: &Clock,
     out: &mut impl Write,
     notes: &mut impl Write,
-) -> Result<bool, CliError> {
+) -> Result<u8, CliError> {
+    let is_well = match task {
+        Task::Audit(asked) => {
+            let clean = audit::audit(asked, clock, out, notes).await?;
+            return Ok(if clean { 0 } else { FOUND });
+        }
+        Task::AuditPlayers(asked) => players::audit(asked, clock, out, notes).await?,
+        Task::Replay(asked) => history::replay(asked, &todays_kinds(), out).await?,
+        Task::Doctor(asked) => doctor::doctor(asked, clock, out, notes).await?,
+        task => {
+            simply(task, clock, out, notes).await?;
+            true
+        }
+    };
+    Ok(u8::from(!is_well))
+}
+
+/// The commands that do their work or fail.
+async fn simply(
+    task: &Task,
+    clock: &Clock,
+    out: &mut impl Write,
+    notes: &mut impl Write,
+) -> Result<(), CliError> {
     match task {
         Task::Rebuild(asked) => leaderboard::rebuild(asked, clock, out, notes).await?,
         Task::ListPlayers(asked) => players::list(asked, out).await?,
         Task::CountPlayers(asked) => players::count(asked, out).await?,
-        Task::AuditPlayers(asked) => return players::audit(asked, clock, out, notes).await,
         Task::History(asked) => history::history(asked, clock, out).await?,
-        Task::Replay(asked) => return history::replay(asked, &todays_kinds(), out).await,
         Task::Demo(asked) => demo::run(asked, clock, out).await?,
         Task::Warden => demo::keep_watch()?,
-        Task::Doctor(asked) => return doctor::doctor(asked, clock, out, notes).await,
         Task::Completions(shell) => completions::print(*shell, out)?,
         Task::Man(None) => man::print(out)?,
         Task::Man(Some(dir)) => man::write(dir, out)?,
+        // Said by [`run`].
+        Task::Audit(_) | Task::AuditPlayers(_) | Task::Replay(_) | Task::Doctor(_) => {}
     }
-    Ok(true)
+    Ok(())
 }

@@ -45,6 +45,8 @@ pub enum Task {
     CountPlayers(Box<CountPlayers>),
     /// Ask a running node to hold the index of sessions against the journals.
     AuditPlayers(Box<AuditPlayers>),
+    /// Ask a running node to hold all goods against each other.
+    Audit(Box<Audit>),
     /// Show what has happened to an actor.
     History(Box<History>),
     /// Fold a journal by today's rules.
@@ -122,6 +124,21 @@ pub struct AuditPlayers {
     pub json: bool,
 }
 
+/// `holdfast audit`.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct Audit {
+    /// The node that is asked.
+    pub node: NodeAt,
+    /// Trades younger than this are left alone, in milliseconds.
+    pub horizon_ms: u32,
+    /// Actors a second.
+    pub rate: u32,
+    /// Fold whole journals, too.
+    pub deep: bool,
+    /// For programs instead of people.
+    pub json: bool,
+}
+
 /// `holdfast doctor`.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub struct Doctor {
@@ -135,8 +152,12 @@ pub struct Doctor {
 
 /// Players a second of a rebuild, unless said otherwise.
 const REBUILD_RATE: u32 = 500;
-/// The same where the index of sessions is held against the journals.
+/// The same where all of a world is looked at: the index of sessions, or goods.
 const AUDIT_RATE: u32 = 2_000;
+/// Trades younger than this are left alone by an audit, unless said otherwise, in milliseconds.
+const HORIZON_MS: u32 = 10_000;
+/// The same at most.
+const HORIZON_MS_MAX: u32 = 60_000;
 /// Players a second of either, at most.
 const RATE_MAX: u32 = 1_000_000;
 /// Sessions that a list shows at most, where it is said how many.
@@ -160,6 +181,7 @@ pub fn command() -> Command {
         .subcommand(serve())
         .subcommand(demo::demo_command())
         .subcommand(players())
+        .subcommand(audit())
         .subcommand(history::history_command())
         .subcommand(history::replay_command())
         .subcommand(leaderboard())
@@ -188,7 +210,8 @@ const AFTER_HELP: &str = "\
     in the settings file (beat_ms). The command line wins over the environment, and the \
     environment over the file.\n\n\
     Exit codes: 0 after a stop that finished in time or a command that did its work; 2 for a \
-    command line or settings that can't be used; 1 for everything else.";
+    command line or settings that can't be used, or an audit that has found something; 1 for \
+    everything else.";
 
 /// Adds the options of the server.
 fn serving(command: Command) -> Command {
@@ -237,6 +260,13 @@ pub(super) fn task(
             node: NodeAt::read(below, layers(below)?.settings),
             mends: last == "rebuild",
             rate: number(below, "rate", (1, RATE_MAX))?.unwrap_or(AUDIT_RATE),
+            json: below.get_flag("json"),
+        })),
+        ("audit", _) => Task::Audit(Box::new(Audit {
+            node: NodeAt::read(below, layers(below)?.settings),
+            horizon_ms: number(below, "horizon-ms", (0, HORIZON_MS_MAX))?.unwrap_or(HORIZON_MS),
+            rate: number(below, "rate", (1, RATE_MAX))?.unwrap_or(AUDIT_RATE),
+            deep: below.get_flag("deep"),
             json: below.get_flag("json"),
         })),
         ("history", _) => {
@@ -412,6 +442,28 @@ fn players() -> Command {
         .subcommand_required(true)
         .arg_required_else_help(true)
         .subcommands([list, count, rebuild, verify].map(node_options))
+}
+
+fn audit() -> Command {
+    let command = Command::new("audit")
+        .about(
+            "Holds the goods of all players and trades against each other, while the game runs, \
+             and names what is wrong",
+        )
+        .after_help(
+            "Exit codes: 0 when all is as it should be, 2 when something was found, 1 when it \
+             could not be done. Interrupting this command does not stop the work; saying it again \
+             joins what runs.",
+        )
+        .arg(value(
+            "horizon-ms",
+            "N",
+            format!("Trades younger than this are left alone [default: {}]", HORIZON_MS),
+        ))
+        .arg(value("rate", "N", format!("Actors a second [default: {}]", AUDIT_RATE)))
+        .arg(flag("deep", "Fold each journal that is still whole from its first record, too"))
+        .arg(json("Print progress and end as JSON, one object a line"));
+    node_options(command)
 }
 
 fn leaderboard() -> Command {

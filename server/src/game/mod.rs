@@ -12,9 +12,12 @@
 //! Between players: [`trade::Trade`] is the actor that decides a trade or a gift, `dealing` the
 //! player's side of it, and `books` holds what each decision did with goods against what it said.
 //!
+//! [`audit`] holds the journals of trades and players against each other, afterwards.
+//!
 //! - I3: state holds integers and ordered maps only; `apply` never reads [`Settings`].
 //! - I8: every collection of a state has a bound that is named next to it.
 
+pub mod audit;
 mod books;
 pub mod coins;
 pub mod combat;
