@@ -189,9 +189,13 @@ async fn a_settlement_taken_out_of_an_embedded_store_is_found() {
     store.close().await.unwrap();
     server.start_again().await;
     assert_found(audit(server.admin(), &["--horizon-ms", "0"]).await, &trade);
-    // Those who trade now are not in its way.
     let (code, _) = audit(server.admin(), &["--horizon-ms", "60000"]).await;
     assert_eq!(code, 0, "it is younger than this");
+    // The journal that made the snapshot is still there.
+    let (code, status) = audit(server.admin(), &["--horizon-ms", "60000", "--deep"]).await;
+    let findings = &status["report"]["findings"];
+    assert_eq!((code, &findings[0]["flaw"]), (2, &json!("journal")), "{status:#}");
+    assert_eq!(findings[0]["players"], json!(["bob"]));
 }
 
 #[tokio::test(flavor = "multi_thread")]

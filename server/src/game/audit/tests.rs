@@ -48,7 +48,7 @@ fn trade(events: &[TradeEvent], heading: &[&str]) -> Transfer {
     events.iter().for_each(|event| trade.apply(event));
     let word = FromTrade::Settle { terms: terms(20), last: false };
     let payload = crate::game::pack(&ToPlayer::Trade { trade: TRADE_ID.into(), word });
-    let to: Vec<_> = heading.iter().map(|to| ActorId::new("player", *to).unwrap()).collect();
+    let to: Vec<_> = heading.iter().map(|to| ActorId::new("player", to).unwrap()).collect();
     let tells = to.iter().map(|to| (to, &payload[..], WORD));
     Transfer::read(TRADE_ID, &crate::game::pack(&trade), tells).unwrap()
 }
