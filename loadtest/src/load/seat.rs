@@ -8,31 +8,33 @@
 //! | playing | sends what is due, takes what comes | connecting, draining |
 //! | draining | sends nothing new, waits for what is open | ended, connecting |
 //! | ended | its books are closed | |
+//!
+//! In reading order: here its life and what comes, `greet` (how it gets a session), `deeds` (what
+//! it does when it is due), `notes` (what becomes of the numbers).
+
+mod deeds;
+mod greet;
+mod notes;
 
 use std::sync::Arc;
 use std::time::Duration;
 
 use futures::FutureExt;
-use holdfast_protocol::client::{ClientMessage, MoveType, Verb};
-use holdfast_protocol::codes::{CloseCode, Verdict};
-use holdfast_protocol::movement::INPUT_STEPS_MAX;
-use holdfast_protocol::server::{Outcome, ServerMessage};
+use holdfast_protocol::server::{Event, ServerMessage};
 use tokio::sync::watch;
-use tokio::time::{Instant, sleep, sleep_until, timeout};
+use tokio::time::{Instant, sleep, sleep_until};
 use tokio_tungstenite::tungstenite::Message;
 
-use super::account::{Account, Closed, Settled, since};
-use super::mind::{Mind, NONSENSE};
-use super::pulse::{Pulse, Turn};
+use super::account::{Account, Closed, Settled};
+use super::mind::Mind;
+use super::pulse::Pulse;
 use super::share::Share;
 use super::sight::Sight;
 use crate::scenario::{Bots, Kind};
-use crate::socket::{self, Handshake, Socket};
-use crate::stats::{Count, Measure};
+use crate::socket::{self, Socket};
+use crate::stats::Count;
 use crate::wire::Wire;
 
-/// How long a socket may take to open, and hello to be answered.
-const PATIENCE: Duration = Duration::from_secs(10);
 /// Waits between attempts to come back: the first two are made at once.
 const RETRY: Duration = Duration::from_millis(50);
 const RETRY_MAX: Duration = Duration::from_secs(1);
@@ -40,8 +42,7 @@ const RETRY_MAX: Duration = Duration::from_secs(1);
 const PENANCE: Duration = Duration::from_secs(3);
 /// Messages that are taken before anything is sent.
 const BURST_LEN: usize = 64;
-/// What a slow reader's kernel keeps, in bytes, and how long it waits after each message.
-const NARROW: u32 = 4 * 1024;
+/// How long a slow reader waits after each message.
 const SLOWNESS: Duration = Duration::from_millis(400);
 /// Every so many players that walk, one looks at all frames in full.
 const WATCH_EVERY: u32 = 8;
@@ -167,119 +168,6 @@ impl Seat {
         }
     }
 
-    /// A socket with a session; `None`: not now.
-    async fn connect(&mut self) -> Option<Socket> {
-        let url = self.share.url(self.at)?.to_owned();
-        let handshake = Handshake { subprotocol: Some(self.wire.subprotocol()), origin: None };
-        let began = Instant::now();
-        let opened = if self.bots.kind == Kind::SlowReader {
-            Socket::open_narrow(&url, handshake, PATIENCE, NARROW).await
-        } else {
-            Socket::open(&url, handshake, PATIENCE).await
-        };
-        let Ok(mut socket) = opened else {
-            self.share.count(Count::ConnectsFailed, 1);
-            self.at += 1;
-            return None;
-        };
-        self.share.count(Count::Connects, 1);
-        self.share.time(Measure::Connect, began.elapsed());
-        match self.greet(&mut socket).await {
-            Ok(true) => Some(socket),
-            Ok(false) => None,
-            Err(_) => {
-                self.share.count(Count::ConnectsFailed, 1);
-                self.at += 1;
-                None
-            }
-        }
-    }
-
-    /// Says hello or resume, and repeats what is open. False: refused.
-    async fn greet(&mut self, socket: &mut Socket) -> Result<bool, socket::Error> {
-        let (began, resumes) = (Instant::now(), self.account.has_session());
-        let dropped_at = self.drop_at;
-        self.say(socket, &self.account.greeting()).await?;
-        let message = timeout(PATIENCE, socket.hear()).await;
-        let message = message.map_err(|_| socket::Error::Deadline(PATIENCE))??;
-        match self.wire.read(&message) {
-            Ok(ServerMessage::Welcome(welcome)) => {
-                use holdfast_protocol::server::WelcomeKind;
-                match welcome.kind {
-                    WelcomeKind::Welcome => self.share.count(Count::Hellos, 1),
-                    WelcomeKind::Resumed => self.share.count(Count::Resumes, 1),
-                    WelcomeKind::Resync => self.share.count(Count::Resyncs, 1),
-                }
-                self.account.welcome(*welcome);
-            }
-            Ok(ServerMessage::Reply(reply)) => {
-                if let Outcome::Err(error) = reply.outcome {
-                    self.share.refused(error.code);
-                    if resumes && !error.retry {
-                        self.account.session_lost();
-                    }
-                }
-                return Ok(false);
-            }
-            _ => return Ok(false),
-        }
-        if resumes {
-            // A dropped connection is taken up in its own time; a lost one counts from its loss.
-            if let Some(dropped_at) = dropped_at.filter(|_| self.lost_at.is_none()) {
-                self.share.time(Measure::Resume, dropped_at.elapsed());
-            }
-        } else {
-            self.share.time(Measure::Hello, began.elapsed());
-        }
-        self.frame_at = None;
-        if let Some(sight) = &mut self.sight {
-            sight.clear();
-        }
-        self.take_up(socket, resumes).await?;
-        Ok(true)
-    }
-
-    /// After the welcome: what is open once more, or the way to the first room.
-    async fn take_up(&mut self, socket: &mut Socket, resumes: bool) -> Result<(), socket::Error> {
-        self.drop_at = self.mind.until_drop().map(|wait| Instant::now() + wait);
-        if !resumes {
-            if let Some(room_id) = self.mind.home() {
-                let join = self.account.ask(Verb::JoinRoom { room_id }, Instant::now());
-                self.share.count(Count::Commands, 1);
-                self.say(socket, &join).await?;
-            }
-            return Ok(());
-        }
-        for message in self.account.open() {
-            self.share.count(Count::Repeats, 1);
-            self.say(socket, &message).await?;
-        }
-        if let Some((mut seq, steps)) = self.account.unacked() {
-            for steps in steps.chunks(INPUT_STEPS_MAX) {
-                self.share.count(Count::Repeats, 1);
-                let verb = Verb::Input { seq, steps: steps.to_vec() };
-                self.say(socket, &ClientMessage { id: None, verb }).await?;
-                seq += steps.len() as u64;
-            }
-        }
-        let probes = self.lost_at.is_some() && !matches!(self.bots.kind, Kind::Abuser);
-        if probes && self.account.open_len() == 0 && self.stop.borrow().is_none() {
-            // Nothing shows that its actor goes on like a command that is made durable.
-            let (move_type, target_player_id, event_id) = (MoveType::Defend, None, None);
-            let verb = Verb::ExecuteMove { move_type, target_player_id, event_id };
-            let probe = self.account.ask(verb, Instant::now());
-            self.share.count(Count::Commands, 1);
-            self.say(socket, &probe).await?;
-        }
-        Ok(())
-    }
-
-    async fn say(&self, socket: &mut Socket, message: &ClientMessage) -> Result<(), socket::Error> {
-        let message = self.wire.say(message);
-        self.share.sent(message.len());
-        socket.send(message).await
-    }
-
     async fn play(&mut self, mut socket: Socket) -> Left {
         let began = Instant::now();
         self.pulse.resume(began, &mut self.mind);
@@ -364,7 +252,7 @@ impl Seat {
                 self.account.durable_input(through, &mut settled);
             }
             room => match self.wire.read(&message) {
-                Ok(ServerMessage::Event(holdfast_protocol::server::Event::Room(frame))) => {
+                Ok(ServerMessage::Event(Event::Room(frame))) => {
                     self.frame(now);
                     self.account.room(frame, &mut settled);
                     if let Some(sight) = &mut self.sight {
@@ -379,163 +267,5 @@ impl Seat {
         settled.clear();
         self.settled = settled;
         None
-    }
-
-    /// Counts what was settled.
-    fn note(&mut self, settled: &[Settled], now: Instant) {
-        for one in settled {
-            match one {
-                Settled::Step(due) => {
-                    self.share.count(Count::InputsAcked, 1);
-                    self.share.time(Measure::InputAck, since(*due, now));
-                }
-                Settled::Done(due) => {
-                    self.share.count(Count::CommandsDone, 1);
-                    self.share.time(Measure::Command, since(*due, now));
-                }
-                Settled::Refused(code) => {
-                    self.share.count(Count::CommandsRefused, 1);
-                    self.share.refused(*code);
-                }
-                Settled::Complaint(code) if self.bots.kind == Kind::Abuser => {
-                    self.share.count(Count::Abuses, 1);
-                    self.share.refused(*code);
-                }
-                Settled::Complaint(code) => {
-                    self.share.count(Count::InputsRefused, 1);
-                    self.share.refused(*code);
-                }
-                Settled::Repeat => {}
-            }
-        }
-        // A refusal too is its actor's: it goes on where the one before it ended.
-        let goes_on = |one: &Settled| {
-            matches!(one, Settled::Step(_) | Settled::Done(_) | Settled::Refused(_))
-        };
-        if settled.iter().any(goes_on)
-            && let Some(lost_at) = self.lost_at.take()
-            && !matches!(self.bots.kind, Kind::SlowReader | Kind::Abuser)
-        {
-            self.share.time(Measure::Recovery, since(lost_at, now));
-        }
-    }
-
-    fn frame(&mut self, now: Instant) {
-        if self.bots.input_hz == 0 || self.bots.kind == Kind::SlowReader {
-            return;
-        }
-        let Some((before, last)) = self.frame_at else {
-            self.frame_at = Some((now, None));
-            return;
-        };
-        let interval = since(before, now);
-        self.share.time(Measure::FrameInterval, interval);
-        if let Some(last) = last {
-            self.share.time(Measure::FrameJitter, interval.abs_diff(last));
-        }
-        self.frame_at = Some((now, Some(interval)));
-    }
-
-    fn closed(&mut self, code: Option<u16>) -> Left {
-        self.share.closed(code);
-        match code.and_then(CloseCode::from_code).map(CloseCode::verdict) {
-            Some(Verdict::Final) => Left::Banished,
-            _ => Left::Lost,
-        }
-    }
-
-    /// Sends what is due.
-    async fn act(&mut self, socket: &mut Socket, stopping: bool) -> Option<Left> {
-        let now = Instant::now();
-        if stopping {
-            return None;
-        }
-        if self.drop_at.is_some_and(|at| at <= now) {
-            // Resume counts from here.
-            self.drop_at = Some(now);
-            return Some(Left::Dropped);
-        }
-        let sent = match self.pulse.turn(now) {
-            Turn::Rest => Ok(()),
-            Turn::Step(due) => self.step(socket, due).await,
-            Turn::Wish(due) => self.wish(socket, due).await,
-        };
-        self.pulse.sent(now, Instant::now());
-        sent.is_err().then_some(Left::Lost)
-    }
-
-    async fn step(&mut self, socket: &mut Socket, due: Instant) -> Result<(), socket::Error> {
-        self.punctual(due);
-        let nth = self.pulse.steps();
-        let seq = self.account.walk(self.mind.step(nth), due);
-        if let Some(at) = self.account.ahead() {
-            self.share.track(self.nth, at, due);
-        }
-        self.share.count(Count::Inputs, 1);
-        let message = self.wire.input(seq, self.mind.step(nth));
-        self.share.sent(message.len());
-        socket.send(message).await
-    }
-
-    async fn wish(&mut self, socket: &mut Socket, due: Instant) -> Result<(), socket::Error> {
-        if self.bots.kind == Kind::Abuser {
-            return self.abuse(socket, due).await;
-        }
-        if self.account.open_len() >= self.bots.in_flight as usize {
-            self.share.count(Count::CommandsHeld, 1);
-            self.pulse.hold(due, Instant::now());
-            return Ok(());
-        }
-        self.pulse.wished(due, &mut self.mind);
-        self.punctual(due);
-        let verb = self.mind.wish();
-        self.share.count(Count::Commands, 1);
-        let message = self.account.ask(verb, due);
-        self.say(socket, &message).await
-    }
-
-    /// As many commands as may be under way.
-    async fn grind(&mut self, socket: &mut Socket) -> Result<(), socket::Error> {
-        while self.account.open_len() < self.bots.in_flight as usize {
-            if self.bots.commands > 0 && self.pulse.wishes() >= self.bots.commands {
-                if !std::mem::replace(&mut self.finished, true) {
-                    self.share.finish();
-                }
-                break;
-            }
-            let now = Instant::now();
-            self.pulse.wished(now, &mut self.mind);
-            self.punctual(now);
-            let verb = self.mind.wish();
-            let message = self.account.ask(verb, now);
-            let message = self.wire.say(&message);
-            self.share.count(Count::Commands, 1);
-            self.share.sent(message.len());
-            socket.feed(message).await?;
-        }
-        socket.flush().await
-    }
-
-    async fn abuse(&mut self, socket: &mut Socket, due: Instant) -> Result<(), socket::Error> {
-        self.pulse.wished(due, &mut self.mind);
-        for _ in 0..NONSENSE.len() {
-            self.abuses += 1;
-            let Some(nonsense) = NONSENSE.get(self.abuses % NONSENSE.len()) else { continue };
-            let message = match self.wire {
-                Wire::Json => Message::text(*nonsense),
-                Wire::Packed => Message::binary(nonsense.as_bytes().to_vec()),
-            };
-            self.share.sent(message.len());
-            socket.send(message).await?;
-        }
-        Ok(())
-    }
-
-    /// Counts a send, and whether the harness made it late.
-    fn punctual(&self, due: Instant) {
-        self.share.count(Count::Sends, 1);
-        if self.pulse.is_late(due, Instant::now()) {
-            self.share.count(Count::LateSends, 1);
-        }
     }
 }
