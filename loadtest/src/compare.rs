@@ -129,6 +129,7 @@ pub fn compare(a: &RunResult, b: &RunResult, tolerance: f64) -> Comparison {
         ("inputs acknowledged", Count::InputsAcked),
         ("commands done", Count::CommandsDone),
         ("HTTP commands", Count::Calls),
+        ("trades committed", Count::TradesCommitted),
     ];
     for (name, count) in rates {
         let numbers = or_zero([&a, &b].map(|facts| facts.rate(count)));

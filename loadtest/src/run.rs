@@ -2,11 +2,12 @@
 //! comparison afterwards, and a result that is written all the while.
 //!
 //! In reading order: [`preflight`] (can this machine play it), [`agents`] (the generator
-//! processes), [`meter`] (the numbers second by second), [`judge`] (what they come to), [`view`]
-//! (who is told how far it is), and here the way through: echo, ramp, hold with chaos, drain,
-//! verification.
+//! processes), [`meter`] (the numbers second by second), `alarms` (what the servers say
+//! themselves), [`judge`] (what they come to), [`view`] (who is told how far it is), and here the
+//! way through: echo, ramp, hold with chaos, drain, verification.
 
 pub mod agents;
+mod alarms;
 mod chaos;
 mod echo;
 pub mod judge;
@@ -25,6 +26,7 @@ use tokio::task::JoinSet;
 use tokio::time::{Instant, Interval, MissedTickBehavior, interval_at, sleep_until};
 
 use self::agents::Agents;
+use self::alarms::Watch;
 use self::judge::Numbers;
 use self::meter::Meter;
 use self::view::View;
@@ -134,6 +136,7 @@ struct Run<'a> {
     /// Players compared, by generator process.
     checked: BTreeMap<usize, u64>,
     verified: Verified,
+    alarms: Option<Watch>,
     /// Processes that have compared all.
     verified_len: usize,
 }
@@ -206,6 +209,7 @@ impl<'a> Run<'a> {
             stopped: Vec::new(),
             checked: BTreeMap::new(),
             verified: Verified::default(),
+            alarms: None,
             verified_len: 0,
         }
     }
@@ -273,6 +277,8 @@ impl<'a> Run<'a> {
             stage::Plan { scenario, server, dir: &dir, seed: self.options.seed, roll: &self.roll };
         let stage = Stage::start(plan).await?;
         self.result.setup.urls = stage.urls();
+        let names = (1..).map(|nth: u32| format!("gw-{nth}"));
+        self.alarms = Some(Watch::start(names.zip(stage.admin_origins()).collect()));
         let origins = stage.origins();
         let first = origins.first().map_or("", String::as_str);
         self.result.machine.holdfast = machine::server_version(first).await;
@@ -485,6 +491,11 @@ impl<'a> Run<'a> {
         } else {
             let found = verify::verify_rooms(&Client::default(), &admin, &rooms).await;
             self.verified.add(found);
+            self.verified.match_coins();
+        }
+        if let Some((watch, stage)) = self.alarms.take().zip(stage) {
+            let found = watch.end().await.judge(&stage.errors(), !whole);
+            self.verified.add(found);
         }
         Ok(())
     }
@@ -516,6 +527,7 @@ impl<'a> Run<'a> {
             checks: &result.checks.clone(),
             processes: self.meter.processes(),
             hold_ms,
+            late_is_void: self.options.scenario.late_is_void,
         };
         result.thresholds = numbers.judge(&self.options.scenario);
         judge::conclude(result, &numbers, broken);

@@ -20,7 +20,7 @@ use crate::span;
 pub const VERSION: u32 = 1;
 
 /// The ready-made scenarios: name and TOML.
-pub const BUILT_IN: [(&str, &str); 9] = [
+pub const BUILT_IN: [(&str, &str); 12] = [
     ("smoke", include_str!("../scenarios/smoke.toml")),
     ("arena-5000", include_str!("../scenarios/arena-5000.toml")),
     ("hot-room", include_str!("../scenarios/hot-room.toml")),
@@ -29,6 +29,9 @@ pub const BUILT_IN: [(&str, &str); 9] = [
     ("rolling-restart", include_str!("../scenarios/rolling-restart.toml")),
     ("failover", include_str!("../scenarios/failover.toml")),
     ("slow-readers", include_str!("../scenarios/slow-readers.toml")),
+    ("trade-storm", include_str!("../scenarios/trade-storm.toml")),
+    ("market", include_str!("../scenarios/market.toml")),
+    ("fellowship", include_str!("../scenarios/fellowship.toml")),
     ("week-long", include_str!("../scenarios/week-long.toml")),
 ];
 
@@ -78,6 +81,8 @@ pub struct Scenario {
     pub proxied: bool,
     /// Whether bots and servers speak MessagePack.
     pub packed: bool,
+    /// Whether a harness that is late makes the run void, as it must where times are judged.
+    pub late_is_void: bool,
     /// Further settings of the gateways, as on their command line.
     pub server: Vec<String>,
     /// Who plays.
@@ -150,11 +155,19 @@ pub enum Kind {
     Caller,
     /// As many commands as it can.
     Grinder,
+    /// Offers trades to other traders of its room's players, accepts, counters, cancels.
+    Trader,
+    /// Gives to traders and those who give.
+    Gifter,
+    /// Walks to the coins of an arena.
+    Collector,
+    /// Gathers in parties with others of its kind, and goes from room to room with them.
+    Companion,
 }
 
 impl Kind {
     /// All.
-    pub const ALL: [Self; 9] = [
+    pub const ALL: [Self; 13] = [
         Self::Mover,
         Self::Brawler,
         Self::Chatter,
@@ -164,20 +177,26 @@ impl Kind {
         Self::Abuser,
         Self::Caller,
         Self::Grinder,
+        Self::Trader,
+        Self::Gifter,
+        Self::Collector,
+        Self::Companion,
     ];
 
     const fn input_hz(self) -> u32 {
         match self {
             Self::Mover | Self::Brawler => 20,
+            Self::Collector => 10,
             _ => 0,
         }
     }
 
     const fn think(self) -> Duration {
         match self {
-            Self::Mover | Self::SlowReader => Duration::ZERO,
+            Self::Mover | Self::SlowReader | Self::Collector => Duration::ZERO,
             Self::Grinder => Duration::ZERO,
             Self::Brawler | Self::Abuser | Self::Caller | Self::Flaky => Duration::from_secs(1),
+            Self::Trader | Self::Gifter | Self::Companion => Duration::from_secs(3),
             Self::Chatter | Self::Churner => Duration::from_secs(5),
         }
     }
@@ -217,6 +236,8 @@ struct File {
     proxied: bool,
     #[serde(default)]
     packed: bool,
+    #[serde(default = "yes")]
+    late_is_void: bool,
     #[serde(default)]
     server: Vec<String>,
     bots: Vec<FileBots>,
@@ -244,12 +265,20 @@ struct FileBots {
 #[serde(deny_unknown_fields)]
 struct FileBlow {
     at: String,
+    #[serde(default)]
+    every: Option<String>,
+    #[serde(default)]
+    until: Option<String>,
     #[serde(rename = "do")]
     action: String,
 }
 
 const fn room_of() -> u32 {
     20
+}
+
+const fn yes() -> bool {
+    true
 }
 
 const fn one() -> u32 {
@@ -265,6 +294,8 @@ const PLAYERS_MAX: u32 = 1_000_000;
 const INPUT_HZ_MAX: u32 = 60;
 const IN_FLIGHT_MAX: u32 = 60;
 const GATEWAYS_MAX: u32 = 16;
+/// What happens again and again does so no more often.
+const EVERY_MIN: Duration = Duration::from_millis(100);
 
 fn value(what: impl Into<String>, why: impl Into<String>) -> ScenarioError {
     ScenarioError::Value { what: what.into(), why: why.into() }
@@ -302,11 +333,10 @@ impl Scenario {
         for one in &file.bots {
             bots.push(one.read()?);
         }
+        let hold = time("hold", &file.hold)?;
         let mut chaos = Vec::new();
         for blow in &file.chaos {
-            let at = time("chaos.at", &blow.at)?;
-            let action = blow.action.parse().map_err(|why: String| value("chaos.do", why))?;
-            chaos.push(Blow { at, action });
+            chaos.extend(blow.read(hold)?);
         }
         chaos.sort_by_key(|blow| blow.at);
         let mut thresholds = Vec::new();
@@ -317,7 +347,7 @@ impl Scenario {
             players: within("players", file.players, 1, PLAYERS_MAX)?,
             room_of: within("room_of", file.room_of, 1, PLAYERS_MAX)?,
             ramp: time("ramp", &file.ramp)?,
-            hold: time("hold", &file.hold)?,
+            hold,
             echo: file.echo.map_or(Ok(Duration::ZERO), |text| time("echo", &text))?,
             gateways: within("gateways", file.gateways, 1, GATEWAYS_MAX)?,
             name: file.name,
@@ -326,6 +356,7 @@ impl Scenario {
             replicated: file.replicated,
             proxied: file.proxied,
             packed: file.packed,
+            late_is_void: file.late_is_void,
             server: file.server,
             bots,
             chaos,
@@ -385,6 +416,27 @@ impl Scenario {
 
 const fn gcd(a: u64, b: u64) -> u64 {
     if b == 0 { a } else { gcd(b, a % b) }
+}
+
+impl FileBlow {
+    /// Once, or again and again until its end.
+    fn read(&self, hold: Duration) -> Result<Vec<Blow>, ScenarioError> {
+        let mut at = time("chaos.at", &self.at)?;
+        let action: Action = self.action.parse().map_err(|why: String| value("chaos.do", why))?;
+        let Some(every) = &self.every else { return Ok(vec![Blow { at, action }]) };
+        let every = time("chaos.every", every)?;
+        let until = self.until.as_ref().map_or(Ok(hold), |until| time("chaos.until", until))?;
+        if every < EVERY_MIN {
+            let least = span::show(EVERY_MIN);
+            return Err(value("chaos.every", format!("it is shorter than {least}")));
+        }
+        let mut blows = Vec::new();
+        while at <= until {
+            blows.push(Blow { at, action: action.clone() });
+            at += every;
+        }
+        Ok(blows)
+    }
 }
 
 impl FileBots {

@@ -5,6 +5,7 @@ pub mod process;
 pub mod redis;
 pub mod warden;
 
+use std::collections::BTreeMap;
 use std::io;
 use std::net::SocketAddr;
 use std::path::{Path, PathBuf};
@@ -205,6 +206,13 @@ impl Stage {
             }
         }
         None
+    }
+
+    /// The newest errors that each gateway has logged, by its name.
+    #[must_use]
+    pub fn errors(&self) -> BTreeMap<String, Vec<String>> {
+        let one = |gateway: &Gateway| (gateway.process.name.clone(), gateway.process.errors());
+        self.gateways.iter().map(one).collect()
     }
 
     fn gateway(&mut self, nth: u32) -> Result<&mut Gateway, StageError> {

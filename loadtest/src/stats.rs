@@ -28,7 +28,8 @@ pub enum Measure {
     Hello,
     /// From the due time of an input frame to the room frame whose `in` says that it is durable.
     InputAck,
-    /// From the due time of a command to its durable reply.
+    /// From the due time of a command to its durable reply; those of trades and parties, in which
+    /// others have a say, are apart.
     Command,
     /// From the due time of an HTTP command to its answer.
     Call,
@@ -43,13 +44,21 @@ pub enum Measure {
     /// From a connection that was lost or closed by the server to the next command or input that
     /// is answered by the player's actor.
     Recovery,
+    /// From the due time of a command of trades or parties, but for acceptances, to its reply.
+    Dealing,
+    /// From the due time of the acceptance of a trade to its reply.
+    Accept,
+    /// From the due time of the acceptance to the event that tells the other side.
+    AcceptSeen,
+    /// From the due time of the acceptance until both sides have been told.
+    Traded,
     /// The bare echo's round trip, from the due time of its message.
     Echo,
 }
 
 impl Measure {
     /// All, in the order in which reports show them.
-    pub const ALL: [Self; 11] = [
+    pub const ALL: [Self; 15] = [
         Self::Connect,
         Self::Hello,
         Self::InputAck,
@@ -60,6 +69,10 @@ impl Measure {
         Self::FrameJitter,
         Self::Resume,
         Self::Recovery,
+        Self::Dealing,
+        Self::Accept,
+        Self::AcceptSeen,
+        Self::Traded,
         Self::Echo,
     ];
 
@@ -77,6 +90,10 @@ impl Measure {
             Self::FrameJitter => "frame_jitter",
             Self::Resume => "resume",
             Self::Recovery => "recovery",
+            Self::Dealing => "dealing",
+            Self::Accept => "accept",
+            Self::AcceptSeen => "accept_seen",
+            Self::Traded => "traded",
             Self::Echo => "echo",
         }
     }
@@ -95,6 +112,10 @@ impl Measure {
             Self::FrameJitter => "jitter of room frames",
             Self::Resume => "dropped → resumed",
             Self::Recovery => "lost → next answer",
+            Self::Dealing => "offer, gift, party → durable reply",
+            Self::Accept => "trade accepted → durable reply",
+            Self::AcceptSeen => "trade accepted → other side told",
+            Self::Traded => "trade accepted → both sides told",
             Self::Echo => "bare echo, round trip",
         }
     }
@@ -130,6 +151,12 @@ pub enum Count {
     Abuses,
     /// HTTP commands answered.
     Calls,
+    /// Trades and gifts that were committed; each counts once, at who made its terms.
+    TradesCommitted,
+    /// Trades that were called off.
+    TradesCancelled,
+    /// Trades whose time was over.
+    TradesExpired,
     /// Sockets opened.
     Connects,
     /// Attempts to open one that failed.

@@ -5,19 +5,22 @@
 //! must have done ([`Expected`]) and a line each of where the journal must have them
 //! ([`Ack`]), so that a player of a million commands stays small.
 
-use std::collections::{BTreeMap, VecDeque};
+use std::collections::{BTreeMap, BTreeSet, VecDeque};
 use std::time::Duration;
 
 use holdfast_protocol::client::{ClientMessage, Step, Verb};
 use holdfast_protocol::codes::ErrorCode;
-use holdfast_protocol::ids::PlayerId;
+use holdfast_protocol::ids::{PlayerId, TradeId};
 use holdfast_protocol::movement::{self, Position};
 use holdfast_protocol::server::{
-    Events, PlayerState, RoomEvent, ServerMessage, Welcome, WelcomeKind,
+    Event, Events, PlayerState, RoomEvent, ServerMessage, TradeEvent, Welcome, WelcomeKind,
 };
-use serde::{Deserialize, Serialize};
 use tokio::time::Instant;
 
+use super::closed::held;
+pub use super::closed::{Ack, Closed, InputAck};
+use super::dealings::Dealings;
+use super::mind::Knows;
 use crate::expect::Expected;
 use crate::ledger::{Answer, Ledger, Violation};
 use crate::mirror::Mirror;
@@ -26,26 +29,6 @@ use crate::mirror::Mirror;
 const KEPT: usize = 64;
 /// Numbered frames that are kept.
 const FRAMES_MAX: usize = 256;
-
-/// A command of a session that was acknowledged as done, and the record that must have it.
-#[derive(Debug, Clone, Copy, PartialEq, Eq, Serialize, Deserialize)]
-pub struct Ack {
-    /// The session: the seq of the record that opened it; 0: of callers without one.
-    pub session: u64,
-    /// The command's id in it; of callers without a session, counted by the harness.
-    pub id: u64,
-    /// The journal position that the reply gave.
-    pub seq: u64,
-}
-
-/// Input of a session that was acknowledged.
-#[derive(Debug, Clone, Copy, PartialEq, Eq, Serialize, Deserialize)]
-pub struct InputAck {
-    /// The session.
-    pub session: u64,
-    /// All steps up to this number are durable.
-    pub through: u64,
-}
 
 /// A step that was sent.
 #[derive(Debug, Clone, Copy)]
@@ -56,10 +39,16 @@ struct Sent {
 }
 
 /// Something that the server's message settled.
-#[derive(Debug, Clone, Copy, PartialEq)]
+#[derive(Debug, Clone, PartialEq)]
 pub enum Settled {
     /// A command was answered `ok`; it was due then.
     Done(Instant),
+    /// A command that others had a say in, of trades or parties, was answered `ok`.
+    Dealt(Instant),
+    /// The same, where the command accepts this trade.
+    Accepted(Instant, TradeId),
+    /// A trade is in a new phase.
+    Told(Box<TradeEvent>),
     /// A command was refused, with this code.
     Refused(ErrorCode),
     /// A message without an id was refused.
@@ -79,6 +68,9 @@ pub struct Account {
     mirror: Mirror,
     /// When each command that is open was due.
     due: BTreeMap<u64, Instant>,
+    dealings: Dealings,
+    accepted: BTreeSet<TradeId>,
+    began: Option<BTreeMap<String, u64>>,
     session: Option<u64>,
     resume: Option<String>,
     sum: Expected,
@@ -97,25 +89,6 @@ pub struct Account {
     violations: Vec<String>,
 }
 
-/// What is left to compare with the servers when a player has ended.
-#[derive(Debug)]
-pub struct Closed {
-    /// Whose.
-    pub player: PlayerId,
-    /// The sum of what was acknowledged.
-    pub sum: Expected,
-    /// In the order in which they were asked.
-    pub acks: Vec<Ack>,
-    /// One a session.
-    pub input_acks: Vec<InputAck>,
-    /// Where the player must stand if no step was dropped; `None`: it can't be told.
-    pub at: Option<Position>,
-    /// Commands and steps without an outcome.
-    pub unacknowledged: u64,
-    /// Promises that were seen to be broken while it played, in sentences.
-    pub violations: Vec<String>,
-}
-
 impl Account {
     /// The books of a player who has not said hello yet.
     #[must_use]
@@ -125,6 +98,9 @@ impl Account {
             ledger: Ledger::default(),
             mirror: Mirror::default(),
             due: BTreeMap::new(),
+            dealings: Dealings::default(),
+            accepted: BTreeSet::new(),
+            began: None,
             session: None,
             resume: None,
             sum: Expected::default(),
@@ -159,6 +135,11 @@ impl Account {
             self.end_session();
             self.session = welcome.session.parse().ok();
             self.place(&welcome.state);
+        }
+        self.began.get_or_insert_with(|| held(&welcome.state));
+        let whole = welcome.kind == WelcomeKind::Resumed;
+        if let Err(odd) = self.dealings.welcome(&welcome.state, whole) {
+            self.violations.push(odd);
         }
         self.resume = Some(welcome.resume.clone());
         if let Err(violation) = self.mirror.welcome(welcome) {
@@ -256,6 +237,18 @@ impl Account {
         &self.mirror
     }
 
+    /// What the player knows, from which it wishes.
+    #[must_use]
+    pub fn knows(&self) -> Knows<'_> {
+        Knows {
+            me: &self.player,
+            state: self.mirror.state.as_ref(),
+            dealings: &self.dealings,
+            coins: &self.mirror.coins,
+            at: self.ahead,
+        }
+    }
+
     /// A room frame said that all steps up to this number are durable.
     pub fn durable_input(&mut self, through: u64, settled: &mut Vec<Settled>) {
         if through < self.through {
@@ -285,7 +278,7 @@ impl Account {
     pub fn hear(&mut self, message: ServerMessage, settled: &mut Vec<Settled>) {
         match message {
             ServerMessage::Reply(reply) => self.reply(reply, settled),
-            ServerMessage::Events(events) => self.events(events),
+            ServerMessage::Events(events) => self.events(events, settled),
             ServerMessage::Event(event) => {
                 if let Err(violation) = self.mirror.event(event) {
                     self.violated(&violation);
@@ -300,7 +293,13 @@ impl Account {
         }
     }
 
-    fn events(&mut self, events: Events) {
+    fn events(&mut self, events: Events, settled: &mut Vec<Settled>) {
+        for event in &events.evs {
+            match self.dealings.event(&self.player, event) {
+                Ok(told) => settled.extend(told.map(|told| Settled::Told(Box::new(told)))),
+                Err(odd) => self.violations.push(odd),
+            }
+        }
         if let Err(violation) = self.mirror.events(events) {
             self.violated(&violation);
         }
@@ -325,7 +324,7 @@ impl Account {
                 let due = id.and_then(|id| self.due.remove(&id));
                 settled.push(match (due, outcome) {
                     (None, _) => Settled::Repeat,
-                    (Some(due), Ok(())) => Settled::Done(due),
+                    (Some(due), Ok(())) => self.done(id, due),
                     (Some(_), Err(code)) => Settled::Refused(code),
                 });
                 self.settle(KEPT);
@@ -334,10 +333,23 @@ impl Account {
         }
     }
 
+    /// A command that was due then was answered `ok`.
+    fn done(&mut self, id: Option<u64>, due: Instant) -> Settled {
+        match id.and_then(|id| self.ledger.entry(id)).map(|entry| &entry.verb) {
+            Some(Verb::TradeAccept { trade_id, .. }) => {
+                let trade = trade_id.clone();
+                self.accepted.insert(trade.clone());
+                Settled::Accepted(due, trade)
+            }
+            Some(verb) if is_dealing(verb) => Settled::Dealt(due),
+            _ => Settled::Done(due),
+        }
+    }
+
     /// Takes a room frame in full.
     pub fn room(&mut self, frame: RoomEvent, settled: &mut Vec<Settled>) {
         let through = frame.input_seq;
-        let event = holdfast_protocol::server::Event::Room(frame);
+        let event = Event::Room(frame);
         if let Err(violation) = self.mirror.event(event) {
             self.violated(&violation);
         }
@@ -396,8 +408,30 @@ impl Account {
             at,
             unacknowledged: open as u64 + self.left_open,
             violations: self.violations,
+            began: self.began,
+            dealings: self.dealings,
+            accepted: self.accepted,
         }
     }
+}
+
+/// Whether others have a say in a command's outcome: those of trades and parties.
+const fn is_dealing(verb: &Verb) -> bool {
+    matches!(
+        verb,
+        Verb::TradeOffer { .. }
+            | Verb::TradeCounter { .. }
+            | Verb::TradeAccept { .. }
+            | Verb::TradeCancel { .. }
+            | Verb::Gift { .. }
+            | Verb::PartyCreate { .. }
+            | Verb::PartyInvite { .. }
+            | Verb::PartyKick { .. }
+            | Verb::PartyAccept { .. }
+            | Verb::PartyLeave {}
+            | Verb::PartySay { .. }
+            | Verb::PartyJoinRoom { .. }
+    )
 }
 
 /// How long ago something was due.

@@ -74,7 +74,7 @@ impl Caller {
     }
 
     async fn call(&mut self, due: Instant) {
-        let verb = self.mind.wish();
+        let verb = self.mind.wish(&self.account.knows());
         self.calls += 1;
         let key = format!("call-{}", self.calls);
         loop {

@@ -3,22 +3,34 @@
 //! A new kind of one's own game is a variant of [`Kind`], its defaults there, and its wishes here;
 //! what its commands must have done belongs to [`crate::expect`].
 
+mod dealer;
+mod fellow;
+mod gather;
+
+use std::collections::BTreeMap;
 use std::time::Duration;
 
 use holdfast_protocol::client::{MoveType, Step, Verb};
 use holdfast_protocol::ids::{PlayerId, RoomId};
+use holdfast_protocol::movement::Position;
+use holdfast_protocol::server::{CoinRow, PlayerState};
 use rand::rngs::StdRng;
 use rand::seq::IndexedRandom;
 use rand::{RngExt, SeedableRng};
 
+use super::dealings::Dealings;
 use crate::expect::POTION;
 use crate::scenario::{Bots, Kind, Scenario};
 use crate::walk;
 
 /// Mean time from a flaky player's resumed session to the next drop.
 const DROP_EVERY: Duration = Duration::from_secs(8);
-/// Rooms that churners visit beside their own.
+/// Rooms that churners visit beside their own, and parties.
 const CHURN_ROOMS: u32 = 8;
+/// Of so many wishes of one who trades or gives, one has to do with nobody else.
+const PRACTICE_OF: u64 = 6;
+/// One companion of so many begins a party by itself.
+const BEGINS_OF: usize = 4;
 
 /// Who is who in a run: names of players and rooms, from the run's seed.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
@@ -55,9 +67,30 @@ impl Names {
         (0..CHURN_ROOMS).filter_map(|nth| self.churn_room(nth)).collect()
     }
 
+    /// The arena `nth` of the run, where coins lie.
+    #[must_use]
+    pub fn arena(self, nth: u32) -> Option<RoomId> {
+        RoomId::new(&format!("arena-lt{:x}-{nth}", self.seed & 0xffff_ffff)).ok()
+    }
+
     fn churn_room(self, nth: u32) -> Option<RoomId> {
         RoomId::new(&format!("lt{:x}-churn-{nth}", self.seed & 0xffff_ffff)).ok()
     }
+}
+
+/// What a player knows when it wishes for something: what it was told, and nothing else.
+#[derive(Debug, Clone, Copy)]
+pub struct Knows<'a> {
+    /// Who it is.
+    pub me: &'a PlayerId,
+    /// Its state; `None` before the first welcome.
+    pub state: Option<&'a PlayerState>,
+    /// Its trades and its party.
+    pub dealings: &'a Dealings,
+    /// Where coins lie.
+    pub coins: &'a BTreeMap<u64, CoinRow>,
+    /// Where it will stand when all that it sent has been taken.
+    pub at: Option<Position>,
 }
 
 /// One player's mind.
@@ -66,7 +99,10 @@ pub struct Mind {
     kind: Kind,
     think: Duration,
     rng: StdRng,
-    rivals: Vec<PlayerId>,
+    /// Those of its room with whom it has to do.
+    others: Vec<PlayerId>,
+    /// Among them, it is one who begins parties.
+    begins: bool,
     home: Option<RoomId>,
     rooms: Vec<RoomId>,
     asked: u64,
@@ -78,22 +114,23 @@ impl Mind {
     pub fn new(scenario: &Scenario, bots: &Bots, names: Names, nth: u32) -> Self {
         let room = nth / scenario.room_of;
         let first = room * scenario.room_of;
-        let fights = |other: &u32| {
-            *other != nth && scenario.bots_of(*other).is_some_and(|b| b.kind == Kind::Brawler)
-        };
         let last = first.saturating_add(scenario.room_of).min(scenario.players);
-        let rivals = if bots.kind == Kind::Brawler {
-            (first..last).filter(fights).filter_map(|other| names.player(other)).collect()
-        } else {
-            Vec::new()
-        };
+        let kind = |other: u32| scenario.bots_of(other).map(|bots| bots.kind);
+        let is_one = |other: &u32| kind(*other).is_some_and(|kind| has_to_do(bots.kind, kind));
+        let ones: Vec<u32> = (first..last).filter(is_one).collect();
+        let place = ones.iter().position(|one| *one == nth).unwrap_or_default();
+        let others = ones.iter().filter(|one| **one != nth);
         let rooms = names.churn_rooms();
         Self {
             kind: bots.kind,
             think: bots.think,
             rng: StdRng::seed_from_u64(names.seed ^ (u64::from(nth) << 32)),
-            rivals,
-            home: names.room(room),
+            others: others.filter_map(|other| names.player(*other)).collect(),
+            begins: place.is_multiple_of(BEGINS_OF),
+            home: match bots.kind {
+                Kind::Collector => names.arena(room),
+                _ => names.room(room),
+            },
             rooms,
             asked: 0,
         }
@@ -102,18 +139,29 @@ impl Mind {
     /// The room that it begins in; none for those who are not seen.
     #[must_use]
     pub fn home(&self) -> Option<RoomId> {
-        self.home.clone().filter(|_| self.kind != Kind::Caller)
+        let deals = matches!(self.kind, Kind::Trader | Kind::Gifter | Kind::Companion);
+        self.home.clone().filter(|_| self.kind != Kind::Caller && !deals)
     }
 
     /// The next command or query.
-    pub fn wish(&mut self) -> Verb {
+    pub fn wish(&mut self, knows: &Knows<'_>) -> Verb {
         self.asked += 1;
         match self.kind {
             Kind::Chatter => self.chat(),
             Kind::Churner => self.churn(),
             Kind::Brawler => self.brawl(),
             Kind::Grinder | Kind::Caller | Kind::Flaky => self.practice(),
-            Kind::Mover | Kind::SlowReader | Kind::Abuser => Verb::GetState {},
+            // Beside their dealings, what is theirs alone: each takes as long as it takes.
+            Kind::Trader | Kind::Gifter if self.asked.is_multiple_of(PRACTICE_OF) => {
+                self.practice()
+            }
+            Kind::Trader => dealer::trade(&mut self.rng, &self.others, knows),
+            Kind::Gifter => dealer::give(&mut self.rng, &self.others, knows),
+            Kind::Companion => {
+                let where_and_with = (self.others.as_slice(), self.rooms.as_slice());
+                fellow::go(&mut self.rng, where_and_with, self.begins, knows)
+            }
+            Kind::Mover | Kind::SlowReader | Kind::Abuser | Kind::Collector => Verb::GetState {},
         }
     }
 
@@ -129,8 +177,9 @@ impl Mind {
 
     /// The step with this number.
     #[must_use]
-    pub const fn step(&self, nth: u64) -> Step {
-        walk::step_of(nth)
+    pub fn step(&self, nth: u64, knows: &Knows<'_>) -> Step {
+        let to_coins = || gather::step(knows).filter(|_| self.kind == Kind::Collector);
+        to_coins().unwrap_or_else(|| walk::step_of(nth))
     }
 
     /// A wait before another attempt: from half of it to all.
@@ -166,7 +215,7 @@ impl Mind {
         };
         let strikes = matches!(move_type, MoveType::Attack | MoveType::Special);
         let target_player_id =
-            strikes.then(|| self.rivals.choose(&mut self.rng).cloned()).flatten();
+            strikes.then(|| self.others.choose(&mut self.rng).cloned()).flatten();
         Verb::ExecuteMove { move_type, target_player_id, event_id: None }
     }
 
@@ -186,60 +235,20 @@ pub const NONSENSE: [&str; 4] = [
     "{\"do\":\"input\",\"args\":{\"seq\":1,\"steps\":[[9,9,9]]}}",
 ];
 
+/// Whether a player of the first kind looks for those of the second.
+fn has_to_do(one: Kind, other: Kind) -> bool {
+    match one {
+        Kind::Brawler | Kind::Trader | Kind::Companion => one == other,
+        Kind::Gifter => matches!(other, Kind::Gifter | Kind::Trader),
+        _ => false,
+    }
+}
+
 fn exponential(rng: &mut StdRng, mean: Duration) -> Duration {
     let share: f64 = rng.random_range(f64::EPSILON..1.0);
     mean.mul_f64(-share.ln())
 }
 
 #[cfg(test)]
-mod tests {
-    use super::*;
-
-    fn mind(kind: &str, nth: u32) -> Mind {
-        let text = format!(
-            "version = 1\nname = \"t\"\nplayers = 40\nramp = \"1s\"\nhold = \"1s\"\n\
-             bots = [{{ kind = \"{kind}\", think = \"1s\" }}, {{ kind = \"mover\" }}]"
-        );
-        let scenario = Scenario::parse(&text).unwrap();
-        let bots = scenario.bots.first().unwrap().clone();
-        Mind::new(&scenario, &bots, Names { seed: 7 }, nth)
-    }
-
-    #[test]
-    fn the_same_seed_wants_the_same_and_another_player_something_else() {
-        let wishes = |nth| {
-            let mut mind = mind("brawler", nth);
-            (0..50).map(|_| mind.wish()).collect::<Vec<_>>()
-        };
-        assert_eq!(wishes(2), wishes(2));
-        assert_ne!(wishes(2), wishes(4));
-    }
-
-    #[test]
-    fn brawlers_strike_brawlers_of_their_room_only() {
-        let mut mind = mind("brawler", 21);
-        let mut struck = std::collections::BTreeSet::new();
-        for _ in 0..500 {
-            if let Verb::ExecuteMove { target_player_id: Some(target), .. } = mind.wish() {
-                struck.insert(Names { seed: 7 }.nth(target.as_str()).unwrap());
-            }
-        }
-        assert!(struck.len() >= 8, "{struck:?}");
-        assert!(struck.iter().all(|nth| (20..40).contains(nth) && *nth != 21), "{struck:?}");
-    }
-
-    #[test]
-    fn pauses_have_the_mean_that_was_asked_for() {
-        let mut mind = mind("chatter", 0);
-        let sum: f64 = (0..4_000).map(|_| mind.pause().as_secs_f64()).sum();
-        assert!((3_600.0..4_400.0).contains(&sum), "{sum}");
-    }
-
-    #[test]
-    fn names_are_told_apart_from_those_of_other_runs() {
-        let names = Names { seed: 0xbeef };
-        assert_eq!(names.nth(names.player(17).unwrap().as_str()), Some(17));
-        assert_eq!(names.nth(Names { seed: 1 }.player(17).unwrap().as_str()), None);
-        assert_eq!(names.nth("alice"), None);
-    }
-}
+#[path = "mind/tests.rs"]
+mod tests;

@@ -1,7 +1,7 @@
 //! What a generator process is told on its standard input, and what it says on its standard
 //! output: one JSON text a line. Both ends are the same binary, so that the form has no version.
 
-use std::collections::BTreeMap;
+use std::collections::{BTreeMap, BTreeSet};
 
 use serde::{Deserialize, Serialize};
 
@@ -117,6 +117,15 @@ pub struct Stopped {
 /// What a comparison found.
 #[derive(Debug, Clone, Default, PartialEq, Eq, Serialize, Deserialize)]
 pub struct Verified {
+    /// How often each room's coins came to a player, by room and number.
+    #[serde(default)]
+    pub coins: BTreeMap<String, BTreeMap<u64, u64>>,
+    /// Coins that a room has given away, by what the room is called in violations.
+    #[serde(default)]
+    pub taken: BTreeMap<String, BTreeSet<u64>>,
+    /// Players whose goods are not in the sum.
+    #[serde(default)]
+    pub left_out: u64,
     /// By name: what is promised, and how it was kept.
     pub checks: BTreeMap<String, Check>,
     /// The first of what was broken, in full.
@@ -138,6 +147,12 @@ pub struct Verified {
 pub struct Goods {
     /// Made with the players.
     pub minted: u64,
+    /// Picked up: coins that rooms put down.
+    #[serde(default)]
+    pub found: u64,
+    /// Reserved in trades that are open.
+    #[serde(default)]
+    pub escrow: u64,
     /// In the players' hands.
     pub held: u64,
     /// Used up.

@@ -10,6 +10,7 @@ use holdfast_protocol::ids::PlayerId;
 use holdfast_protocol::movement::Position;
 use tokio::time::Instant;
 
+use super::deals::Deals;
 use super::mind::Names;
 use super::sight::Track;
 use crate::http::Client;
@@ -33,6 +34,7 @@ pub struct Share {
     urls: Vec<String>,
     first: u32,
     tracks: Vec<Mutex<Track>>,
+    deals: Mutex<Deals>,
     stats: Mutex<Stats>,
     connected: AtomicI64,
     finished: AtomicU64,
@@ -57,6 +59,7 @@ impl Share {
             urls,
             first,
             tracks: (0..len).map(|_| Mutex::default()).collect(),
+            deals: Mutex::default(),
             stats: Mutex::default(),
             connected: AtomicI64::new(0),
             finished: AtomicU64::new(0),
@@ -175,6 +178,14 @@ impl Share {
 
     fn track_of(&self, nth: u32) -> Option<&Mutex<Track>> {
         self.tracks.get(nth.checked_sub(self.first)? as usize)
+    }
+
+    /// Takes note of an acceptance; measures what came to its end.
+    pub(super) fn deal(&self, note: impl FnOnce(&mut Deals) -> Vec<(Measure, Duration)>) {
+        let times = note(&mut lock(&self.deals));
+        for (measure, span) in times {
+            self.time(measure, span);
+        }
     }
 
     /// The numbers since the last call.

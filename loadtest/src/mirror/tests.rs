@@ -93,3 +93,16 @@ fn the_room_is_drawn_from_frames_and_roster() {
     mirror.event(serde_json::from_str(gone).unwrap()).unwrap();
     assert_eq!(mirror.room.row_of("bob"), None);
 }
+
+#[test]
+fn coins_lie_until_they_are_taken() {
+    let mut mirror = at(1);
+    let mut lie = |event: &str| {
+        mirror.event(serde_json::from_str(event).unwrap()).unwrap();
+        mirror.coins.keys().copied().collect::<Vec<_>>()
+    };
+    assert_eq!(lie(r#"{"ev":"coins","at":[[1,10,10],[2,20,30]]}"#), [1, 2]);
+    assert_eq!(lie(r#"{"ev":"coins","at":[[3,5,5]],"taken":[1]}"#), [2, 3]);
+    assert_eq!(lie(r#"{"ev":"coins","at":[[4,5,5]],"full":true}"#), [4]);
+    assert_eq!((mirror.coins[&4].x, mirror.coins[&4].y), (5, 5));
+}

@@ -130,6 +130,7 @@ pub fn tiles(out: &mut String, facts: &Facts<'_>) {
         inputs(facts),
         latency(facts),
         commands(facts),
+        trades(facts),
         violations(facts),
         cores(facts),
     ];
@@ -174,6 +175,15 @@ fn commands(facts: &Facts<'_>) -> Option<Tile> {
     let done = done.map_or_else(String::new, |done| format!("; {} done a second", rate(done)));
     let note = format!("p50 {}{done}", ms(p50));
     Some(Tile::new("Command → durable reply, p99", decimal(p99), "ms", note))
+}
+
+fn trades(facts: &Facts<'_>) -> Option<Tile> {
+    let committed = facts.rate(Count::TradesCommitted)?;
+    let times = facts.within_ms(Measure::Traded, 0.5).zip(facts.within_ms(Measure::Traded, 0.99));
+    let note = times.map_or_else(String::new, |(p50, p99)| {
+        format!("accepted → both sides told: p50 {}, p99 {}", ms(p50), ms(p99))
+    });
+    Some(Tile::new("Trades committed", rate(committed), "per s", note))
 }
 
 fn inputs(facts: &Facts<'_>) -> Option<Tile> {

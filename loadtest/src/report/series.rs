@@ -37,6 +37,10 @@ pub const fn ink(measure: Measure) -> &'static str {
         Measure::FrameJitter => "c8",
         Measure::Connect => "c9",
         Measure::Hello => "c10",
+        Measure::Dealing => "c11",
+        Measure::Accept => "c12",
+        Measure::AcceptSeen => "c13",
+        Measure::Traded => "c14",
         Measure::Echo => "echo",
     }
 }
@@ -133,6 +137,11 @@ pub fn over_time(facts: &Facts<'_>) -> Vec<Chart> {
     let cores = |sample: &Sample| sample.cores;
     let memory = |sample: &Sample| real(sample.resident) / memory_unit;
     let inputs = [(Count::Inputs, "sent", "c2"), (Count::InputsAcked, "acknowledged", "c1")];
+    let trades = [
+        (Count::TradesCommitted, "committed", "c3"),
+        (Count::TradesCancelled, "cancelled", "c2"),
+        (Count::TradesExpired, "expired", "c6"),
+    ];
     let losses = [
         (Count::Losses, "sockets lost", "c6"),
         (Count::Drops, "dropped by players", "c2"),
@@ -143,6 +152,7 @@ pub fn over_time(facts: &Facts<'_>) -> Vec<Chart> {
     let charts = [
         chart("Players connected", "", Scale::Whole, connected(&grid, seconds)),
         chart("Inputs", "per second", Scale::Whole, counted(&grid, seconds, &inputs)),
+        chart("Trades", "per second", Scale::Whole, counted(&grid, seconds, &trades)),
         chart("Latencies", "ms", Scale::Auto, latencies(&grid, seconds)),
         chart("Connections", "per second", Scale::Whole, counted(&grid, seconds, &losses)),
         chart("CPU", "cores", Scale::Linear, processes(&grid, facts, cores)),
@@ -179,7 +189,9 @@ fn counted(grid: &Grid, seconds: &[Second], counts: &[(Count, &str, &'static str
 
 fn latencies(grid: &Grid, seconds: &[Second]) -> Vec<Line> {
     let mut lines = Vec::new();
-    for (measure, name) in [(Measure::InputAck, "input"), (Measure::Command, "command")] {
+    let shown =
+        [(Measure::InputAck, "input"), (Measure::Command, "command"), (Measure::Traded, "trade")];
+    for (measure, name) in shown {
         for (share, stroke) in [("p99", Stroke::Solid), ("p50", Stroke::Dashed)] {
             let of = |times: &Quantiles| if share == "p99" { times.p99 } else { times.p50 };
             let times = seconds.iter().filter_map(|second| {

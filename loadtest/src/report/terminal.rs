@@ -150,7 +150,12 @@ fn times(facts: &Facts<'_>) -> Vec<String> {
 
 fn rates(facts: &Facts<'_>) -> Vec<String> {
     let mut parts = Vec::new();
-    for (count, what) in [(Count::InputsAcked, "inputs"), (Count::CommandsDone, "commands")] {
+    let counts = [
+        (Count::InputsAcked, "inputs"),
+        (Count::CommandsDone, "commands"),
+        (Count::TradesCommitted, "trades"),
+    ];
+    for (count, what) in counts {
         parts.extend(facts.rate(count).map(|number| format!("{} {what}/s", rate(number))));
     }
     for (role, whose) in [(Role::Server, "server"), (Role::Redis, "Redis"), (Role::Harness, "own")]

@@ -31,6 +31,8 @@ pub struct Numbers<'a> {
     pub processes: &'a [Process],
     /// The hold's beginning and end, in milliseconds after the run's.
     pub hold_ms: (u64, u64),
+    /// Whether a harness that is late makes the run void.
+    pub late_is_void: bool,
 }
 
 #[expect(clippy::cast_precision_loss, reason = "counts of a run, far below 2^52")]
@@ -116,6 +118,14 @@ impl Numbers<'_> {
             "commands_per_s" => {
                 ratio(self.held(Count::CommandsDone) + self.held(Count::Calls), self.held_s)
             }
+            "trades_committed" => Some(all(Count::TradesCommitted)),
+            "trades_cancelled" => Some(all(Count::TradesCancelled)),
+            "trades_expired" => Some(all(Count::TradesExpired)),
+            "trades_per_s" => ratio(self.held(Count::TradesCommitted), self.held_s),
+            "escrow_left" => {
+                let check = self.checks.iter().find(|check| check.name == "escrow")?;
+                Some(float(check.violations))
+            }
             "in_bits_per_player" => {
                 ratio(self.held(Count::BytesIn) * 8.0, self.held_s * self.players)
             }
@@ -146,13 +156,18 @@ impl Numbers<'_> {
         scenario.thresholds.iter().map(one).collect()
     }
 
+    /// What share of the sends was late, where it is too large.
+    #[must_use]
+    pub fn too_late(&self) -> Option<f64> {
+        let share = ratio(self.held(Count::LateSends), self.held(Count::Sends));
+        share.filter(|share| *share > LATE_SHARE_MAX)
+    }
+
     /// What makes the run say nothing, in sentences.
     #[must_use]
     pub fn void(&self) -> Vec<String> {
         let mut why = Vec::new();
-        if let Some(share) = ratio(self.held(Count::LateSends), self.held(Count::Sends))
-            && share > LATE_SHARE_MAX
-        {
+        if let Some(share) = self.too_late().filter(|_| self.late_is_void) {
             why.push(format!(
                 "the harness was late in {:.1} % of its sends, more than {} %: this machine can't \
                  play so many players beside the servers; say fewer --players",
@@ -172,6 +187,11 @@ pub fn conclude(result: &mut RunResult, numbers: &Numbers<'_>, broken: Option<St
     let void = if broken.is_some() { Vec::new() } else { numbers.void() };
     let violated = numbers.violations();
     result.reasons.clear();
+    if let Some(share) = numbers.too_late().filter(|_| !numbers.late_is_void) {
+        let percent = share * 100.0;
+        let what = "how long anything took: the harness was late in";
+        result.unchecked.push(format!("{what} {percent:.1} % of its sends"));
+    }
     if violated > 0 {
         let broken = result.checks.iter().filter(|check| check.violations > 0);
         let names: Vec<_> = broken.map(|c| format!("{} {}", c.violations, c.name)).collect();

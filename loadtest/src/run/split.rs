@@ -44,9 +44,13 @@ pub fn staying(scenario: &Scenario) -> u64 {
 #[must_use]
 pub fn rooms(scenario: &Scenario, names: Names) -> Vec<String> {
     let homes = 0..scenario.players.div_ceil(scenario.room_of.max(1));
-    let mut rooms: Vec<RoomId> = homes.filter_map(|nth| names.room(nth)).collect();
-    if scenario.bots.iter().any(|bots| bots.kind == Kind::Churner) {
+    let mut rooms: Vec<RoomId> = homes.clone().filter_map(|nth| names.room(nth)).collect();
+    let plays = |kind| scenario.bots.iter().any(|bots| bots.kind == kind);
+    if plays(Kind::Churner) || plays(Kind::Companion) {
         rooms.extend(names.churn_rooms());
+    }
+    if plays(Kind::Collector) {
+        rooms.extend(homes.filter_map(|nth| names.arena(nth)));
     }
     rooms.iter().map(ToString::to_string).collect()
 }
@@ -101,6 +105,16 @@ mod tests {
         let mixed =
             scenario("{ kind = \"mover\" }, { kind = \"caller\" }, { kind = \"abuser\" }", "");
         assert_eq!(staying(&mixed), 17);
+    }
+
+    #[test]
+    fn all_rooms_that_anyone_may_be_in_are_looked_at() {
+        let names = Names { seed: 7 };
+        let len = |bots| rooms(&scenario(bots, ""), names).len();
+        assert_eq!(len("{ kind = \"trader\" }"), 3);
+        assert_eq!(len("{ kind = \"companion\" }"), 11);
+        let all = rooms(&scenario("{ kind = \"collector\" }", ""), names);
+        assert_eq!((all.len(), all[5].as_str()), (6, "arena-lt7-2"));
     }
 
     #[test]

@@ -89,6 +89,7 @@ pub fn line(second: &Second) -> String {
     rate("inputs", count(Count::InputsAcked), Measure::InputAck);
     rate("commands", count(Count::CommandsDone), Measure::Command);
     rate("calls", count(Count::Calls), Measure::Call);
+    rate("trades", count(Count::TradesCommitted), Measure::Traded);
     let lost = count(Count::Losses);
     if lost > 0 {
         parts.push(format!("{lost} lost"));

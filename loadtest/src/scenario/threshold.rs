@@ -18,7 +18,7 @@ use crate::span;
 use crate::stats::Measure;
 
 /// Readings that are no times: name and what it is.
-pub const NUMBERS: [(&str, &str); 13] = [
+pub const NUMBERS: [(&str, &str); 18] = [
     ("violations", "broken promises of all checks"),
     ("unacknowledged", "commands and inputs without an outcome at the end"),
     ("lost_players", "players who could not come back"),
@@ -26,6 +26,11 @@ pub const NUMBERS: [(&str, &str); 13] = [
     ("inputs_acked_share", "share of the input frames sent that were acknowledged, 0 to 1"),
     ("inputs_per_s", "acknowledged input frames a second"),
     ("commands_per_s", "commands done a second, HTTP's included"),
+    ("trades_committed", "trades and gifts committed in the whole run"),
+    ("trades_cancelled", "trades called off in the whole run"),
+    ("trades_expired", "trades whose time was over in the whole run"),
+    ("trades_per_s", "trades and gifts committed a second"),
+    ("escrow_left", "trades that kept goods reserved after the last offer's end"),
     ("in_bits_per_player", "bits a second that a player received"),
     ("out_bits_per_player", "bits a second that a player sent"),
     ("server_cores", "cores that the servers and Redis used on average"),

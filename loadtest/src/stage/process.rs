@@ -212,14 +212,24 @@ impl Process {
     /// The end of what it said.
     #[must_use]
     pub fn last_words(&self) -> String {
+        self.tail(|_| true).join("\n")
+    }
+
+    /// The newest errors that it logged.
+    #[must_use]
+    pub fn errors(&self) -> Vec<String> {
+        self.tail(|line| line.contains("ERROR"))
+    }
+
+    fn tail(&self, is_one: impl Fn(&str) -> bool) -> Vec<String> {
         let text = fs::read_to_string(&self.log).unwrap_or_default();
         let mut lines = VecDeque::with_capacity(TAIL_LEN);
-        for line in text.lines() {
+        for line in text.lines().filter(|line| is_one(line)) {
             if lines.len() == TAIL_LEN {
                 lines.pop_front();
             }
-            lines.push_back(line);
+            lines.push_back(line.to_owned());
         }
-        Vec::from(lines).join("\n")
+        Vec::from(lines)
     }
 }

@@ -5,9 +5,11 @@ use std::collections::BTreeMap;
 use holdfast_protocol::movement::Position;
 use holdfast_protocol::server::PlayerState;
 
+use super::settled::reserved;
 use super::tally::{PLACE, STATE, Tally};
 use crate::expect::{POTION, POTIONS};
 use crate::load::account::Closed;
+use crate::load::closed::{GOLD, held};
 use crate::load::orders::Goods;
 
 /// Compares what commands have done. `stays`: the player is still in its room.
@@ -20,10 +22,11 @@ pub(super) fn state(
 ) {
     tally.looked(STATE, 1);
     let (mut sum, mut state) = (closed.sum.clone(), state.clone());
+    (sum.trades, sum.is_led) = (!closed.dealings.trades.is_empty(), closed.dealings.led);
     if !stays {
         (sum.room, state.current_room) = (None, None);
     }
-    if sum.potions_used > POTIONS {
+    if sum.potions_used > POTIONS && !sum.trades {
         let used = sum.potions_used;
         tally.broken(STATE, format!("{used} potions of {POTIONS} were used"), shows);
         return;
@@ -45,20 +48,24 @@ pub(super) fn place(expected: Position, state: &PlayerState, shows: &[u64], tall
     }
 }
 
-/// What a player began with, holds and has used, by thing.
+/// What a player began with, has found, holds, has reserved and has used, by thing.
 pub(super) fn goods(
     minted: &BTreeMap<String, u64>,
     closed: &Closed,
     state: &PlayerState,
+    found: u64,
 ) -> BTreeMap<String, Goods> {
     let mut goods: BTreeMap<String, Goods> = BTreeMap::new();
     for (thing, count) in minted {
         goods.entry(thing.clone()).or_default().minted += count;
     }
-    goods.entry("gold".to_owned()).or_default().held += state.gold;
-    for item in &state.inventory {
-        goods.entry(item.item_id.clone()).or_default().held += item.quantity;
+    for (thing, count) in held(state) {
+        goods.entry(thing).or_default().held += count;
     }
+    for (thing, count) in reserved(state) {
+        goods.entry(thing).or_default().escrow += u64::try_from(count).unwrap_or(0);
+    }
+    goods.entry(GOLD.to_owned()).or_default().found += found;
     goods.entry(POTION.to_owned()).or_default().used += closed.sum.potions_used;
     goods
 }

@@ -8,6 +8,7 @@ use std::collections::{BTreeMap, BTreeSet};
 use serde::Deserialize;
 
 use super::journal::{Entry, Fact, Page, Spot};
+use super::purse::Purse;
 use super::spine::Spine;
 use super::tally::{DOUBLED, LOST, ORDER, Tally};
 use crate::load::account::{Ack, Closed, InputAck};
@@ -46,6 +47,7 @@ pub(super) struct Judge<'a> {
     /// By session: the last step, and its record.
     steps: BTreeMap<u64, Taken>,
     minted: Option<BTreeMap<String, u64>>,
+    purse: Purse,
 }
 
 /// What a journal has told.
@@ -58,6 +60,10 @@ pub(super) struct Judged {
     pub trimmed: u64,
     /// Sessions with commands that are not in the player's books.
     pub foreign: u64,
+    /// Whether it was read from its first record on.
+    pub whole: bool,
+    /// What it says of goods.
+    pub purse: Purse,
     /// The newest record that shows what the player did; where there is none, the newest.
     pub newest: u64,
 }
@@ -97,6 +103,7 @@ impl<'a> Judge<'a> {
             session: None,
             steps: BTreeMap::new(),
             minted: None,
+            purse: Purse::default(),
         }
     }
 
@@ -115,6 +122,7 @@ impl<'a> Judge<'a> {
         self.spine.record(record, &mut self.tally);
         for fact in &record.facts {
             self.fact(record.seq, fact);
+            self.purse.take(fact);
         }
     }
 
@@ -239,8 +247,9 @@ impl<'a> Judge<'a> {
         let foreign = self.taken.keys().filter(|session| !known.contains(session)).count();
         let acted = self.taken.values().flatten().map(|taken| taken.at).max();
         let newest = acted.unwrap_or(self.spine.last);
+        let whole = self.spine.first == 1 && self.minted.is_some();
         let (tally, minted, foreign) = (self.tally, self.minted, foreign as u64);
-        Judged { tally, minted, trimmed, foreign, newest }
+        Judged { tally, minted, trimmed, foreign, newest, whole, purse: self.purse }
     }
 
     fn judge_acks(&mut self) -> u64 {

@@ -1,24 +1,35 @@
 //! The verifier: after a run, holds what players were promised against journals and final states.
 //!
 //! In reading order: `journal` (a page of a history), `spine` (whether it is whole), `judge` (a
-//! player's journal against its books), `compare` (its final state), `rooms` (a room's journal),
-//! `tally` (what was looked at and found), `shown` (the few records that show it), `unchecked`
-//! (what could not be compared), `source` (where all of it is read).
+//! player's journal against its books), `purse` (what it says of goods), `compare` (its final
+//! state), `settled` (what its trades have brought), `player` (all of one player), `trades` and
+//! `parties` (the players against each other), `rooms` (a room's journal), `coins` (both against
+//! each other), [`alarms`] (what the servers said themselves), `tally` (what was looked at and
+//! found), `shown` (the few records that show it), `unchecked` (what could not be compared),
+//! `rest` (when it may begin), `source` (where all of it is read).
 //!
 //! It knows what the protocol promises and nothing of the servers' code. What can't be read is
 //! no violation: it is said in a sentence.
 
+pub mod alarms;
+mod coins;
 mod compare;
 mod journal;
 mod judge;
+mod parties;
+mod player;
+mod purse;
+mod rest;
 mod rooms;
+mod settled;
 mod shown;
 mod source;
 mod spine;
 mod tally;
+mod trades;
 mod unchecked;
 
-use std::collections::BTreeMap;
+use std::collections::{BTreeMap, BTreeSet};
 
 use futures::{StreamExt, stream};
 use holdfast_protocol::server::{MetricsBody, PlayerState};
@@ -30,12 +41,13 @@ use crate::load::account::Closed;
 use crate::load::orders::{Goods, Verification, Verified};
 use crate::result::Violation;
 use journal::Page;
-use judge::{Judge, Judged};
 use rooms::Room;
 use source::{Missing, Source};
 use tally::{
-    CAPACITY, CONSERVED, DOUBLED, Finding, GAPS, LOST, ORDER, PLACE, PROMISES, STALE, STATE, Tally,
+    CAPACITY, CONSERVED, DOUBLED, Finding, GAPS, LOST, ORDER, PARTIES, PLACE, PROMISES, STALE,
+    STATE, TRADES, Tally,
 };
+use trades::{Broken, Side};
 use unchecked::{Reason, Unchecked};
 
 /// Players and rooms that are compared at the same time.
@@ -53,6 +65,13 @@ struct Compared {
     unchecked: Unchecked,
     goods: BTreeMap<String, Goods>,
     dropped: u64,
+    /// 1: what it has is not in the sum.
+    left_out: u64,
+    /// Coins that came to it, and their gold.
+    coins: Vec<(String, u64)>,
+    coins_gold: u64,
+    /// What others have to do with.
+    side: Option<Side>,
 }
 
 #[derive(Deserialize)]
@@ -78,17 +97,22 @@ pub async fn verify(
     let checks = [LOST, DOUBLED, STATE, ORDER, PROMISES, STALE, GAPS, PLACE, CONSERVED];
     let mut verified = Verified::of(&checks);
     let mut unchecked = Unchecked::default();
+    rest::wait(&source, &closed).await;
     let compared = closed.into_iter().enumerate().map(|(nth, closed)| {
         let source = &source;
-        async move { player(source, asked.retained, nth, &closed).await }
+        async move { player::player(source, asked.retained, nth, &closed).await }
     });
     let mut compared = stream::iter(compared).buffered(AT_ONCE);
-    while let Some(one) = compared.next().await {
+    let mut sides = Vec::new();
+    while let Some(mut one) = compared.next().await {
         verified.dropped += one.dropped;
+        verified.left_out += one.left_out;
         verified.players += 1;
+        sides.extend(one.side.take());
         gather(&source, one, &mut verified, &mut unchecked).await;
         progress(verified.players);
     }
+    among(&sides, &mut verified, &mut unchecked);
     let mut tally = Tally::default();
     tally.looked(PROMISES, oddities.len() as u64);
     for (player, what) in oddities {
@@ -101,6 +125,26 @@ pub async fn verify(
     verified
 }
 
+/// Compares what players say of each other.
+fn among(sides: &[Side], verified: &mut Verified, unchecked: &mut Unchecked) {
+    let parties = sides.iter().map(|side| (side.player.clone(), side.party.clone())).collect();
+    for (check, found) in [(TRADES, trades::compare(sides)), (PARTIES, parties::compare(&parties))]
+    {
+        let mut tally = Tally::default();
+        tally.looked(check, found.looked_at);
+        if found.unknown > 0 {
+            unchecked.note(Reason::Others, check, found.unknown, None);
+        }
+        for Broken { players, what, shows } in found.broken {
+            tally.broken(check, what.clone(), &[]);
+            keep(verified, (&players, check, what), shows);
+        }
+        if found.looked_at > 0 {
+            tally.count_in(verified);
+        }
+    }
+}
+
 /// Reads the journals of rooms at the operators' listeners of servers that have them all, and
 /// looks whether any room ever held more players than it may.
 pub async fn verify_rooms(http: &http::Client, admin: &[String], rooms: &[String]) -> Verified {
@@ -109,7 +153,10 @@ pub async fn verify_rooms(http: &http::Client, admin: &[String], rooms: &[String
     let mut unchecked = Unchecked::default();
     let compared = rooms.iter().enumerate().map(|(nth, name)| room(&source, nth, name));
     let mut compared = stream::iter(compared).buffered(AT_ONCE);
-    while let Some(one) = compared.next().await {
+    while let Some((one, taken)) = compared.next().await {
+        if let Some(taken) = taken {
+            verified.taken.insert(one.whose.clone(), taken);
+        }
         gather(&source, one, &mut verified, &mut unchecked).await;
     }
     verified.unchecked = unchecked.sentences();
@@ -124,6 +171,9 @@ async fn gather(
     unchecked: &mut Unchecked,
 ) {
     one.tally.count_in(verified);
+    for (room, coin) in one.coins {
+        *verified.coins.entry(room).or_default().entry(coin).or_default() += 1;
+    }
     unchecked.extend(one.unchecked);
     for (thing, goods) in one.goods {
         verified.goods.entry(thing).or_default().add(goods);
@@ -180,121 +230,24 @@ async fn json<T: DeserializeOwned>(
         .map_err(|why| Missing::Unread(format!("{path} is not understood: {why}")))
 }
 
-/// Compares one player.
-async fn player(source: &Source<'_>, retained: bool, nth: usize, closed: &Closed) -> Compared {
-    let whose = closed.player.to_string();
-    let path = format!("/v1/players/{whose}/history?");
-    let mut judge = Judge::new(closed, retained);
-    let read = journal(source, (nth, &path), |page| judge.page(page)).await;
-    let mut unchecked = Unchecked::default();
-    let judged = match read {
-        Ok(()) => Some(judge.end()),
-        // Who was promised nothing need not be there.
-        Err(Missing::Absent) if closed.acks.is_empty() && closed.input_acks.is_empty() => None,
-        Err(Missing::Absent) => Some(judge.end()),
-        Err(why) => {
-            unchecked.note(Reason::Journal, &whose, 1, Some(why.to_string()));
-            None
-        }
-    };
-    let mut one = Compared {
-        whose,
-        nth,
-        path,
-        tally: Tally::default(),
-        unchecked,
-        goods: BTreeMap::new(),
-        dropped: 0,
-    };
-    let seen = (closed.acks.len() + closed.input_acks.len()).max(closed.violations.len());
-    if let Some(judged) = judged {
-        ended(source, retained, closed, judged, &mut one).await;
-    }
-    one.tally.looked(PROMISES, seen as u64);
-    for what in &closed.violations {
-        one.tally.broken(PROMISES, what.clone(), &[]);
-    }
-    one
-}
-
-/// Compares how a player ended, whose journal was read.
-async fn ended(
-    source: &Source<'_>,
-    retained: bool,
-    closed: &Closed,
-    judged: Judged,
-    one: &mut Compared,
-) {
-    let Judged { tally, minted, trimmed, foreign, newest } = judged;
-    one.tally = tally;
-    let (whose, nth) = (one.whose.clone(), one.nth);
-    if trimmed > 0 {
-        one.unchecked.note(Reason::Trimmed, &whose, trimmed, None);
-    }
-    let page = json(source, nth, &format!("/v1/players/{whose}?read=linearizable")).await;
-    let state = match page {
-        Ok(StatePage { state }) => state,
-        Err(Missing::Quarantined(why)) => {
-            one.tally.looked(STATE, 1);
-            return one.tally.broken(STATE, format!("nobody can play it: {why}"), &[newest]);
-        }
-        Err(why) => {
-            return one.unchecked.note(Reason::State, &whose, 1, Some(why.to_string()));
-        }
-    };
-    place(source, (closed, &state), foreign, newest, one).await;
-    let is_known = closed.unacknowledged == 0 && foreign == 0;
-    if closed.unacknowledged > 0 {
-        one.unchecked.note(Reason::Open, &whose, closed.unacknowledged, None);
-    } else if foreign > 0 {
-        one.unchecked.note(Reason::Foreign, &whose, foreign, None);
-    } else {
-        compare::state(closed, &state, retained, &[newest], &mut one.tally);
-    }
-    match minted.filter(|_| is_known) {
-        Some(minted) => one.goods = compare::goods(&minted, closed, &state),
-        None => one.unchecked.note(Reason::Goods, &whose, 1, None),
-    }
-}
-
-/// Compares where a player stands, unless steps were dropped.
-async fn place(
-    source: &Source<'_>,
-    (closed, state): (&Closed, &PlayerState),
-    foreign: u64,
-    newest: u64,
-    one: &mut Compared,
-) {
-    if !closed.input_acks.is_empty() {
-        let path = format!("/v1/players/{}/metrics?read=linearizable", one.whose);
-        match json(source, one.nth, &path).await {
-            Ok(MetricsPage { metrics }) => one.dropped = metrics.dropped_steps_count,
-            Err(why) => {
-                let (whose, why) = (one.whose.clone(), why.to_string());
-                return one.unchecked.note(Reason::Metrics, &whose, 1, Some(why));
-            }
-        }
-    }
-    if let Some(at) = closed.at.filter(|_| one.dropped == 0 && foreign == 0) {
-        compare::place(at, state, &[newest], &mut one.tally);
-    }
-}
-
 /// Looks at one room.
-async fn room(source: &Source<'_>, nth: usize, name: &str) -> Compared {
+async fn room(source: &Source<'_>, nth: usize, name: &str) -> (Compared, Option<BTreeSet<u64>>) {
     let path = format!("/history?actor=room:{name}&");
     let mut room = Room::default();
     let read = journal(source, (nth, &path), |page| room.page(page)).await;
     let mut unchecked = Unchecked::default();
-    match read {
-        // Nobody was ever in it.
-        Ok(()) | Err(Missing::Absent) => {}
-        Err(why) => unchecked.note(Reason::Room, name, 1, Some(why.to_string())),
+    // Nobody was ever in one that is not there.
+    let is_read = matches!(read, Ok(()) | Err(Missing::Absent));
+    if let Err(why) = read
+        && !is_read
+    {
+        unchecked.note(Reason::Room, name, 1, Some(why.to_string()));
     }
     if !room.is_whole() {
         unchecked.note(Reason::RoomTrimmed, name, 1, None);
     }
-    Compared {
+    let taken = (is_read && room.is_whole()).then(|| std::mem::take(&mut room.taken));
+    let one = Compared {
         whose: format!("room {name}"),
         nth,
         path,
@@ -302,7 +255,12 @@ async fn room(source: &Source<'_>, nth: usize, name: &str) -> Compared {
         unchecked,
         goods: BTreeMap::new(),
         dropped: 0,
-    }
+        left_out: 0,
+        coins: Vec::new(),
+        coins_gold: 0,
+        side: None,
+    };
+    (one, taken)
 }
 
 #[cfg(test)]

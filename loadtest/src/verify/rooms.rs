@@ -17,11 +17,18 @@ pub(super) struct Room {
     pub tally: Tally,
     spine: Spine,
     members: BTreeSet<String>,
+    /// Coins that it has given away.
+    pub taken: BTreeSet<u64>,
 }
 
 #[derive(Deserialize)]
 struct Member<'a> {
     player: &'a str,
+}
+
+#[derive(Deserialize)]
+struct Coin {
+    coin: u64,
 }
 
 #[derive(Deserialize)]
@@ -64,6 +71,13 @@ impl Room {
             (_, Some("out")) => {
                 if let Some(Member { player }) = fact.read() {
                     self.members.remove(player);
+                }
+            }
+            (_, Some("took")) => self.taken.extend(fact.read().map(|Coin { coin }| coin)),
+            // One that found nobody lies there again.
+            (_, Some("coin")) => {
+                if let Some(Coin { coin }) = fact.read() {
+                    self.taken.remove(&coin);
                 }
             }
             ("told", _) => {

@@ -19,9 +19,15 @@ pub(super) const GAPS: &str = "gaps";
 pub(super) const PLACE: &str = "place";
 pub(super) const CONSERVED: &str = "conserved";
 pub(super) const CAPACITY: &str = "capacity";
+pub(super) const TRADES: &str = "trades";
+pub(super) const SETTLED: &str = "settled";
+pub(super) const ESCROW: &str = "escrow";
+pub(super) const COINS: &str = "coins";
+pub(super) const PARTIES: &str = "parties";
+pub(super) const ALARMS: &str = "alarms";
 
 /// What each check is about.
-const WHAT: [(&str, &str); 10] = [
+const WHAT: [(&str, &str); 16] = [
     (LOST, "every acknowledged command and step is in the journal, where the answer said"),
     (DOUBLED, "no command is in the journal twice"),
     (STATE, "a player's state is the sum of its acknowledged commands"),
@@ -32,6 +38,12 @@ const WHAT: [(&str, &str); 10] = [
     (PLACE, "a player stands where its acknowledged steps lead"),
     (CONSERVED, "gold and items are neither made nor lost: what began is held or was used"),
     (CAPACITY, "no room ever held more players than it may"),
+    (TRADES, "both sides of a trade know one end of it, and of a commit the same terms"),
+    (SETTLED, "a player has what it began with and what its committed trades have brought"),
+    (ESCROW, "no goods stay reserved once the last offer's time is over"),
+    (COINS, "a coin comes to one player, once, and only where its room has given it away"),
+    (PARTIES, "the members of a party are of one mind about who is in it"),
+    (ALARMS, "no server raises an alarm"),
 ];
 
 /// Violations of one check that are kept in full, of a player and of a run.
@@ -122,6 +134,12 @@ impl Verified {
         for (thing, goods) in other.goods {
             self.goods.entry(thing).or_default().add(goods);
         }
+        for (room, coins) in other.coins {
+            let sum = self.coins.entry(room).or_default();
+            coins.into_iter().for_each(|(coin, times)| *sum.entry(coin).or_default() += times);
+        }
+        self.taken.extend(other.taken);
+        self.left_out += other.left_out;
         self.unchecked.extend(other.unchecked);
         self.dropped += other.dropped;
         self.players += other.players;
@@ -132,23 +150,28 @@ impl Verified {
     /// is made of these sums alone, so that what passes from one player to another is no loss.
     pub(super) fn balance(&mut self) {
         self.violations.retain(|violation| violation.check != CONSERVED);
-        if self.goods.is_empty() {
+        // What passes between players can't be told from what is lost where one of them is missing.
+        if self.goods.is_empty() || self.left_out > 0 {
             return;
         }
         let mut sum = check(CONSERVED);
         sum.looked_at = self.goods.len() as u64;
-        let mut found = Vec::new();
+        let mut odd = Vec::new();
         for (thing, goods) in self.goods.iter().filter(|(_, goods)| !goods.is_balanced()) {
-            let Goods { minted, held, used } = goods;
-            let what = format!("of {minted} {thing}, {held} are held and {used} were used");
+            let Goods { minted, found, held, escrow, used } = goods;
+            let mut what = format!("of {} {thing}, {held} are held", minted + found);
+            if *escrow > 0 {
+                what.push_str(&format!(", {escrow} are reserved"));
+            }
+            what.push_str(&format!(" and {used} were used"));
             let (check, player) = (CONSERVED.to_owned(), "all players".to_owned());
-            found.push(Violation { check, player, what, history: Vec::new() });
+            odd.push(Violation { check, player, what, history: Vec::new() });
         }
-        sum.violations = found.len() as u64;
+        sum.violations = odd.len() as u64;
         self.checks.insert(CONSERVED.to_owned(), sum);
-        found.truncate(OF_RUN);
-        self.violations.truncate(VIOLATIONS_MAX - found.len());
-        self.violations.extend(found);
+        odd.truncate(OF_RUN);
+        self.violations.truncate(VIOLATIONS_MAX - odd.len());
+        self.violations.extend(odd);
     }
 }
 
@@ -156,12 +179,15 @@ impl Goods {
     /// Whether nothing was made or lost.
     #[must_use]
     pub const fn is_balanced(self) -> bool {
-        self.minted == self.held.saturating_add(self.used)
+        let left = self.held.saturating_add(self.escrow).saturating_add(self.used);
+        self.minted.saturating_add(self.found) == left
     }
 
     /// Adds those of other players.
     pub const fn add(&mut self, other: Self) {
         self.minted += other.minted;
+        self.found += other.found;
+        self.escrow += other.escrow;
         self.held += other.held;
         self.used += other.used;
     }
@@ -210,7 +236,7 @@ mod tests {
 
     #[test]
     fn the_findings_of_processes_are_put_together() {
-        let even = Goods { minted: 100, held: 60, used: 40 };
+        let even = Goods { minted: 100, held: 60, used: 40, ..Goods::default() };
         let mut sum = found(20, even);
         let mut other = found(30, even);
         other.violations = vec![violation(LOST, "b"), violation(STALE, "b")];
@@ -229,8 +255,8 @@ mod tests {
 
     #[test]
     fn what_passes_between_the_players_of_two_processes_is_no_loss() {
-        let gave = Goods { minted: 100, held: 70, used: 0 };
-        let took = Goods { minted: 100, held: 130, used: 0 };
+        let gave = Goods { minted: 100, held: 70, ..Goods::default() };
+        let took = Goods { minted: 100, held: 130, ..Goods::default() };
         let mut sum = found(0, gave);
         assert_eq!(sum.checks[CONSERVED].violations, 1);
         assert_eq!(sum.violations[0].what, "of 100 gold, 70 are held and 0 were used");
@@ -238,5 +264,22 @@ mod tests {
         assert_eq!((sum.checks[CONSERVED].violations, sum.violations.len()), (0, 0));
         sum.add(found(0, took));
         assert_eq!((sum.checks[CONSERVED].violations, sum.violations.len()), (1, 1));
+    }
+
+    #[test]
+    fn coins_that_were_found_and_goods_that_are_reserved_count() {
+        let all = Goods { minted: 100, found: 15, held: 80, escrow: 30, used: 5 };
+        assert!(all.is_balanced());
+        for odd in [
+            Goods { found: 10, ..all },
+            Goods { escrow: 0, ..all },
+            Goods { held: 81, ..all },
+            Goods { used: 4, ..all },
+        ] {
+            assert!(!odd.is_balanced(), "{odd:?}");
+        }
+        let lost = found(0, Goods { escrow: 20, ..all });
+        let what = "of 115 gold, 80 are held, 20 are reserved and 5 were used";
+        assert_eq!(lost.violations[0].what, what);
     }
 }

@@ -3,18 +3,13 @@
 use holdfast_protocol::ids::PlayerId;
 
 use super::*;
-use crate::expect::Expected;
 use crate::load::account::Ack;
 
 fn closed(player: &str, violations: &[&str]) -> Closed {
     Closed {
-        player: PlayerId::new(player).unwrap(),
-        sum: Expected::default(),
         acks: vec![Ack { session: 1, id: 1, seq: 2 }],
-        input_acks: Vec::new(),
-        at: None,
-        unacknowledged: 0,
         violations: violations.iter().map(|&what| what.to_owned()).collect(),
+        ..Closed::empty(PlayerId::new(player).unwrap())
     }
 }
 

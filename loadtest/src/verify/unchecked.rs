@@ -23,6 +23,10 @@ pub(super) enum Reason {
     Trimmed,
     /// What the player began with is not known.
     Goods,
+    /// It is not known what its trades have brought.
+    Trades,
+    /// One side is not of this process.
+    Others,
     /// The room's journal could not be read.
     Room,
     /// The room's beginning is no longer kept.
@@ -112,6 +116,14 @@ fn sentence(reason: Reason, noted: &Noted) -> String {
         Reason::Goods => format!(
             "{players} left out of the sum of gold and items ({names}): what they began with or \
              have used is not known"
+        ),
+        Reason::Trades => format!(
+            "what trades have brought to {players} was not compared ({names}): not all that they \
+             were told is known"
+        ),
+        Reason::Others => format!(
+            "{} of {names} were not compared: one side is another generator's",
+            count(*things, "word")
         ),
         Reason::Room => {
             format!("the journals of {rooms} could not be read ({names}): {why}")

@@ -58,7 +58,7 @@ async fn what_was_acknowledged_is_what_the_journal_must_have() {
     for _ in 0..3 {
         account.walk(WALK, now);
     }
-    assert_eq!(durable(&mut account, 2), [Settled::Step(now); 2]);
+    assert_eq!(durable(&mut account, 2), [Settled::Step(now), Settled::Step(now)]);
     let open: Vec<_> = account.open().iter().map(|message| message.id).collect();
     assert_eq!((open, account.is_settled()), (vec![Some(2)], false));
     assert_eq!(account.unacked(), Some((3, vec![WALK])));

@@ -1,6 +1,6 @@
 //! What a player does when it is due: a step, a command, nonsense.
 
-use holdfast_protocol::client::ClientMessage;
+use holdfast_protocol::client::{ClientMessage, Verb};
 use tokio::time::Instant;
 use tokio_tungstenite::tungstenite::Message;
 
@@ -35,13 +35,15 @@ impl Seat {
 
     async fn step(&mut self, socket: &mut Socket, due: Instant) -> Result<(), socket::Error> {
         self.punctual(due);
-        let nth = self.pulse.steps();
-        let seq = self.account.walk(self.mind.step(nth), due);
-        if let Some(at) = self.account.ahead() {
+        let step = self.mind.step(self.pulse.steps(), &self.account.knows());
+        let seq = self.account.walk(step, due);
+        // Who walks to coins comes to a place again and again.
+        let is_told = self.bots.kind != Kind::Collector;
+        if let Some(at) = self.account.ahead().filter(|_| is_told) {
             self.share.track(self.nth, at, due);
         }
         self.share.count(Count::Inputs, 1);
-        let message = self.wire.input(seq, self.mind.step(nth));
+        let message = self.wire.input(seq, step);
         self.share.sent(message.len());
         socket.send(message).await
     }
@@ -57,7 +59,10 @@ impl Seat {
         }
         self.pulse.wished(due, &mut self.mind);
         self.punctual(due);
-        let verb = self.mind.wish();
+        let verb = self.mind.wish(&self.account.knows());
+        if let Verb::TradeAccept { trade_id, .. } = &verb {
+            self.share.deal(|deals| deals.accepted(trade_id, due));
+        }
         self.share.count(Count::Commands, 1);
         let message = self.account.ask(verb, due);
         self.say(socket, &message).await
@@ -75,7 +80,7 @@ impl Seat {
             let now = Instant::now();
             self.pulse.wished(now, &mut self.mind);
             self.punctual(now);
-            let verb = self.mind.wish();
+            let verb = self.mind.wish(&self.account.knows());
             let message = self.account.ask(verb, now);
             let message = self.wire.say(&message);
             self.share.count(Count::Commands, 1);

@@ -1,6 +1,7 @@
 //! What a player's messages come to in the numbers of the run.
 
 use holdfast_protocol::codes::{CloseCode, Verdict};
+use holdfast_protocol::server::{TradeEvent, TradePhase};
 use tokio::time::Instant;
 
 use super::{Left, Seat};
@@ -21,6 +22,15 @@ impl Seat {
                     self.share.count(Count::CommandsDone, 1);
                     self.share.time(Measure::Command, since(*due, now));
                 }
+                Settled::Dealt(due) => {
+                    self.share.count(Count::CommandsDone, 1);
+                    self.share.time(Measure::Dealing, since(*due, now));
+                }
+                Settled::Accepted(_, trade) => {
+                    self.share.count(Count::CommandsDone, 1);
+                    self.share.deal(|deals| deals.replied(trade, now));
+                }
+                Settled::Told(told) => self.told(told, now),
                 Settled::Refused(code) => {
                     self.share.count(Count::CommandsRefused, 1);
                     self.share.refused(*code);
@@ -38,13 +48,43 @@ impl Seat {
         }
         // A refusal too is its actor's: it goes on where the one before it ended.
         let goes_on = |one: &Settled| {
-            matches!(one, Settled::Step(_) | Settled::Done(_) | Settled::Refused(_))
+            matches!(
+                one,
+                Settled::Step(_)
+                    | Settled::Done(_)
+                    | Settled::Dealt(_)
+                    | Settled::Accepted(..)
+                    | Settled::Refused(_)
+            )
         };
         if settled.iter().any(goes_on)
             && let Some(lost_at) = self.lost_at.take()
             && !matches!(self.bots.kind, Kind::SlowReader | Kind::Abuser)
         {
             self.share.time(Measure::Recovery, since(lost_at, now));
+        }
+    }
+
+    /// A trade is in a new phase; it counts where its terms were made.
+    fn told(&self, told: &TradeEvent, now: Instant) {
+        if told.from != self.account.player {
+            return;
+        }
+        let (trade, count) = (&told.trade_id, |count| self.share.count(count, 1));
+        match told.phase {
+            TradePhase::Offered | TradePhase::Countered => {}
+            TradePhase::Committed => {
+                count(Count::TradesCommitted);
+                self.share.deal(|deals| deals.told(trade, now));
+            }
+            TradePhase::Cancelled => {
+                count(Count::TradesCancelled);
+                self.share.deal(|deals| deals.forget(trade));
+            }
+            TradePhase::Expired => {
+                count(Count::TradesExpired);
+                self.share.deal(|deals| deals.forget(trade));
+            }
         }
     }
 

@@ -56,6 +56,7 @@ impl Ran {
             processes: &self.processes,
             // The looks of ten of the fourteen seconds.
             hold_ms: (1_500, 11_500),
+            late_is_void: true,
         }
     }
 

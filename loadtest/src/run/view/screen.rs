@@ -19,10 +19,11 @@ const MARKS_LEN: usize = 4;
 const EIGHTHS: [char; 8] = ['▁', '▂', '▃', '▄', '▅', '▆', '▇', '█'];
 
 /// A rate, its time, and their names.
-const ROWS: [(&str, Count, Measure); 4] = [
+const ROWS: [(&str, Count, Measure); 5] = [
     ("inputs", Count::InputsAcked, Measure::InputAck),
     ("commands", Count::CommandsDone, Measure::Command),
     ("calls", Count::Calls, Measure::Call),
+    ("trades", Count::TradesCommitted, Measure::Traded),
     ("seen", Count::FramesIn, Measure::Seen),
 ];
 
@@ -131,9 +132,14 @@ impl View for Screen {
             bar.set_message(format!("{name:<9}{rate:>8}/s  {times:<29} {}", sparks(course)));
         }
         let (lost, late) = (count(Count::Losses), count(Count::LateSends));
+        let (off, expired) = (count(Count::TradesCancelled), count(Count::TradesExpired));
         let refused = count(Count::InputsRefused) + count(Count::CommandsRefused);
-        self.trouble.set_message(if lost + late + refused > 0 {
-            format!("{lost} connections lost, {refused} refused, {late} sent late")
+        self.trouble.set_message(if lost + late + refused + off + expired > 0 {
+            let trades = match off + expired {
+                0 => String::new(),
+                _ => format!(", trades: {off} cancelled, {expired} expired"),
+            };
+            format!("{lost} connections lost, {refused} refused, {late} sent late{trades}")
         } else {
             String::new()
         });

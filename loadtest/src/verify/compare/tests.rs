@@ -36,15 +36,8 @@ fn closed() -> Closed {
     fold(&mut sum, &strike, &json!({"damage": 25, "xp": 10, "health": 100}));
     let potion = Verb::UseItem { item_id: POTION.to_owned() };
     fold(&mut sum, &potion, &json!({"item": state.inventory[0], "health": 100}));
-    Closed {
-        player: PlayerId::new("a").unwrap(),
-        sum,
-        acks: Vec::new(),
-        input_acks: Vec::new(),
-        at: Some(Position { x: 12, y: 0 }),
-        unacknowledged: 0,
-        violations: Vec::new(),
-    }
+    let at = Some(Position { x: 12, y: 0 });
+    Closed { sum, at, ..Closed::empty(PlayerId::new("a").unwrap()) }
 }
 
 fn found(compare: impl FnOnce(&mut Tally)) -> Vec<String> {
@@ -94,7 +87,7 @@ fn goods_are_even_unless_something_was_made_or_lost() {
     let minted: BTreeMap<String, u64> =
         minted.into_iter().map(|(thing, count)| (thing.to_owned(), count)).collect();
     let odd = |state: &PlayerState| {
-        let goods = goods(&minted, &closed(), state);
+        let goods = goods(&minted, &closed(), state, 0);
         let odd = goods.into_iter().filter(|(_, goods)| !goods.is_balanced());
         odd.map(|(thing, _)| thing).collect::<Vec<_>>()
     };
@@ -105,4 +98,31 @@ fn goods_are_even_unless_something_was_made_or_lost() {
     let mut is = player();
     is.inventory[1].item_id = "axe-001".to_owned();
     assert_eq!(odd(&is), ["axe-001", "sword-001"], "one was lost, one came from nowhere");
+}
+
+#[test]
+fn what_is_reserved_and_what_was_found_is_counted() {
+    let minted = BTreeMap::from([("gold".to_owned(), 100)]);
+    let mut is = player();
+    is.gold = 100;
+    is.trades = vec![crate::load::dealings::tests::told("t1", "offered", 1)];
+    is.player_id = PlayerId::new("alice").unwrap();
+    let gold = |is: &PlayerState, found| goods(&minted, &closed(), is, found)["gold"];
+    assert!(gold(&is, 5).is_balanced() && !gold(&is, 0).is_balanced());
+    is.player_id = PlayerId::new("bob").unwrap();
+    assert!(!gold(&is, 5).is_balanced(), "it is the other side that has it reserved");
+}
+
+#[test]
+fn what_others_give_and_where_they_lead_is_not_of_ones_own_commands() {
+    let mut is = player();
+    (is.inventory[0].quantity, is.current_room, is.total_actions_count) = (7, None, 9);
+    let mut books = closed();
+    assert_eq!(found(|tally| state(&books, &is, true, &[9], tally)).len(), 1);
+    let mine = crate::load::dealings::tests::told("t1", "offered", 1);
+    books.dealings.trades.note(&mine).unwrap();
+    books.dealings.led = true;
+    assert_eq!(found(|tally| state(&books, &is, true, &[9], tally)).len(), 0);
+    is.xp = 20;
+    assert_eq!(found(|tally| state(&books, &is, true, &[9], tally)).len(), 1);
 }

@@ -5,7 +5,6 @@ use serde_json::{Value, json};
 
 use super::super::tally::{GAPS, STALE};
 use super::*;
-use crate::expect::Expected;
 
 /// A journal of one page.
 struct Journal {
@@ -75,15 +74,8 @@ impl Journal {
 
 fn closed(acks: &[(u64, u64, u64)]) -> Closed {
     let ack = |(session, id, seq): &(u64, u64, u64)| Ack { session: *session, id: *id, seq: *seq };
-    Closed {
-        player: PlayerId::new("a").unwrap(),
-        sum: Expected::default(),
-        acks: acks.iter().map(ack).collect(),
-        input_acks: Vec::new(),
-        at: None,
-        unacknowledged: 0,
-        violations: Vec::new(),
-    }
+    let acks = acks.iter().map(ack).collect();
+    Closed { acks, ..Closed::empty(PlayerId::new("a").unwrap()) }
 }
 
 fn walked(session: u64, through: u64) -> Closed {

@@ -60,3 +60,14 @@ fn of_a_room_whose_beginning_is_gone_its_own_count_is_held_against_it() {
     let room = judge(8, &[join("c", 3), join("d", 2)]);
     assert_eq!((found(&room).len(), room.is_whole()), (1, false));
 }
+
+#[test]
+fn coins_that_were_given_away_are_known() {
+    let coin = |name: &str, coin: u64| {
+        vec![json!({"what": "event", "name": name, "data": {"coin": coin}})]
+    };
+    let records = [coin("coin", 1), coin("took", 1), coin("coin", 2), coin("took", 2)];
+    assert_eq!(judge(1, &records).taken, [1, 2].into());
+    let back = [coin("coin", 1), coin("took", 1), coin("coin", 1)];
+    assert_eq!(judge(1, &back).taken, [].into(), "it came back");
+}
