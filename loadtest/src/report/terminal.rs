@@ -11,7 +11,7 @@ use crate::stats::Count;
 /// Lines of each part, at most.
 const REASONS_MAX: usize = 4;
 const THRESHOLDS_MAX: usize = 7;
-const CHECKS_MAX: usize = 10;
+const CHECKS_MAX: usize = 11;
 const VIOLATIONS_MAX: usize = 3;
 /// Letters of a line, about.
 const LINE_LEN: usize = 100;
