@@ -55,6 +55,7 @@ async fn met(args: &[&str]) -> (TempDir, RunResult, String) {
 fn check_promises(result: &RunResult) {
     let names: Vec<_> = result.checks.iter().map(|check| check.name.as_str()).collect();
     let all = [
+        "alarms",
         "capacity",
         "conserved",
         "doubled",
@@ -106,6 +107,22 @@ async fn gateways_are_killed_and_nothing_is_lost() {
     assert_eq!(result.setup.processes, 2);
     let chaos: Vec<_> = result.chaos.iter().map(|mark| mark.what.as_str()).collect();
     assert_eq!(chaos[..2], ["kill gateway 1", "start gateway 1"], "{chaos:?}");
+}
+
+/// Both sides of each trade know the same of it, and every coin is somewhere.
+#[tokio::test(flavor = "multi_thread")]
+async fn trades_go_on_while_a_gateway_is_killed_and_all_goods_are_there() {
+    let _turn = beside().await;
+    let scenario = fixture("trades.toml");
+    let (_out, result, _) = met(&["run", path(&scenario)]).await;
+    for name in ["trades", "settled", "escrow", "conserved", "lost", "doubled", "alarms"] {
+        let check = result.checks.iter().find(|check| check.name == name);
+        let check = check.unwrap_or_else(|| panic!("{name} was not looked at"));
+        assert!(check.looked_at > 0, "{check:?}");
+    }
+    assert!(result.checks.iter().all(|check| check.violations == 0), "{:?}", result.checks);
+    let late = |why: &String| why.contains("the harness was late");
+    assert!(result.unchecked.iter().all(late), "{:?}", result.unchecked);
 }
 
 /// Nobody's send has a due time of its own there; it is a run all the same.

@@ -1,7 +1,9 @@
 //! The load test's verifier finds what it is for: on a store that loses one acknowledged record in
 //! so many, has one twice, or has one in an older term's name, it names the promise and the
-//! player, and shows the record. On one that does none of it, it finds nothing.
+//! player, and shows the record; so it does where a trade brings one side less than it was told. On
+//! one that does none of it, it finds nothing.
 
+mod market;
 mod runs;
 mod store;
 

@@ -6,6 +6,7 @@
 //! to change, before anything is started.
 
 pub mod action;
+mod file;
 pub mod threshold;
 
 use std::time::Duration;
@@ -13,6 +14,7 @@ use std::time::Duration;
 use serde::Deserialize;
 
 use self::action::Action;
+use self::file::File;
 use self::threshold::Threshold;
 use crate::span;
 
@@ -211,91 +213,11 @@ pub struct Blow {
     pub action: Action,
 }
 
-/// The file, as it stands.
-#[derive(Debug, Deserialize)]
-#[serde(deny_unknown_fields)]
-struct File {
-    version: u32,
-    name: String,
-    #[serde(default)]
-    about: String,
-    players: u32,
-    #[serde(default = "room_of")]
-    room_of: u32,
-    ramp: String,
-    hold: String,
-    #[serde(default)]
-    echo: Option<String>,
-    #[serde(default = "one")]
-    gateways: u32,
-    #[serde(default = "embedded")]
-    store: Store,
-    #[serde(default)]
-    replicated: bool,
-    #[serde(default)]
-    proxied: bool,
-    #[serde(default)]
-    packed: bool,
-    #[serde(default = "yes")]
-    late_is_void: bool,
-    #[serde(default)]
-    server: Vec<String>,
-    bots: Vec<FileBots>,
-    #[serde(default)]
-    chaos: Vec<FileBlow>,
-    #[serde(default)]
-    thresholds: Vec<String>,
-}
-
-#[derive(Debug, Deserialize)]
-#[serde(deny_unknown_fields)]
-struct FileBots {
-    kind: Kind,
-    #[serde(default = "one")]
-    share: u32,
-    input_hz: Option<u32>,
-    think: Option<String>,
-    #[serde(default = "one")]
-    in_flight: u32,
-    #[serde(default)]
-    commands: u64,
-}
-
-#[derive(Debug, Deserialize)]
-#[serde(deny_unknown_fields)]
-struct FileBlow {
-    at: String,
-    #[serde(default)]
-    every: Option<String>,
-    #[serde(default)]
-    until: Option<String>,
-    #[serde(rename = "do")]
-    action: String,
-}
-
-const fn room_of() -> u32 {
-    20
-}
-
-const fn yes() -> bool {
-    true
-}
-
-const fn one() -> u32 {
-    1
-}
-
-const fn embedded() -> Store {
-    Store::Embedded
-}
-
 /// Most of each, and why there is a limit: none of these is met by a machine that can do more.
 const PLAYERS_MAX: u32 = 1_000_000;
 const INPUT_HZ_MAX: u32 = 60;
 const IN_FLIGHT_MAX: u32 = 60;
 const GATEWAYS_MAX: u32 = 16;
-/// What happens again and again does so no more often.
-const EVERY_MIN: Duration = Duration::from_millis(100);
 
 fn value(what: impl Into<String>, why: impl Into<String>) -> ScenarioError {
     ScenarioError::Value { what: what.into(), why: why.into() }
@@ -416,42 +338,6 @@ impl Scenario {
 
 const fn gcd(a: u64, b: u64) -> u64 {
     if b == 0 { a } else { gcd(b, a % b) }
-}
-
-impl FileBlow {
-    /// Once, or again and again until its end.
-    fn read(&self, hold: Duration) -> Result<Vec<Blow>, ScenarioError> {
-        let mut at = time("chaos.at", &self.at)?;
-        let action: Action = self.action.parse().map_err(|why: String| value("chaos.do", why))?;
-        let Some(every) = &self.every else { return Ok(vec![Blow { at, action }]) };
-        let every = time("chaos.every", every)?;
-        let until = self.until.as_ref().map_or(Ok(hold), |until| time("chaos.until", until))?;
-        if every < EVERY_MIN {
-            let least = span::show(EVERY_MIN);
-            return Err(value("chaos.every", format!("it is shorter than {least}")));
-        }
-        let mut blows = Vec::new();
-        while at <= until {
-            blows.push(Blow { at, action: action.clone() });
-            at += every;
-        }
-        Ok(blows)
-    }
-}
-
-impl FileBots {
-    fn read(&self) -> Result<Bots, ScenarioError> {
-        let think = self.think.as_deref().map_or(Ok(self.kind.think()), |t| time("bots.think", t));
-        let hz = self.input_hz.unwrap_or(self.kind.input_hz());
-        Ok(Bots {
-            kind: self.kind,
-            share: self.share,
-            input_hz: within("bots.input_hz", hz, 0, INPUT_HZ_MAX)?,
-            think: think?,
-            in_flight: within("bots.in_flight", self.in_flight, 1, IN_FLIGHT_MAX)?,
-            commands: self.commands,
-        })
-    }
 }
 
 #[cfg(test)]

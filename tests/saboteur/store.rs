@@ -19,6 +19,7 @@ use holdfast::store::{
 };
 use holdfast_protocol::ids::{ActorId, PlayerId};
 use rusqlite::{Connection, params};
+use serde_json::Value;
 
 /// What is done to a record with a player's command.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
@@ -29,6 +30,8 @@ pub enum Crime {
     Twice,
     /// It is kept in the name of a term before its own.
     Stale,
+    /// Not of commands: what a trade brings, it brings without the gold.
+    Short,
 }
 
 /// See the module.
@@ -79,16 +82,40 @@ impl Saboteur {
     /// Spoils what is about to be written; gives what is to be spoilt afterwards.
     fn spoil(&self, append: &mut Append) -> Option<(ActorId, Seq)> {
         let mut record = Record::decode(&append.record).expect("the server's own record");
+        if self.crime == Some(Crime::Short) {
+            self.shorten(append, &mut record);
+            return None;
+        }
         if !self.strikes(append, &record) {
             return None;
         }
         match self.crime? {
             Crime::Drop => record.facts.clear(),
             Crime::Twice => record.facts.extend(record.facts.clone()),
+            Crime::Short => {}
             Crime::Stale => return Some((append.actor.clone(), append.seq)),
         }
         append.record = record.encode();
         None
+    }
+
+    /// Takes the gold out of what a settlement brings, where it is its turn.
+    fn shorten(&self, append: &mut Append, record: &mut Record) {
+        for fact in &mut record.facts {
+            let Fact::Event(bytes) = fact else { continue };
+            let event = rmp_serde::from_slice::<Value>(bytes);
+            let Ok(mut event) = event else { continue };
+            let got = event.pointer_mut("/deal/d/paid/w").and_then(Value::as_object_mut);
+            let Some(gold) = got.and_then(|got| got.get_mut("g")) else { continue };
+            let mut past = self.past.lock().unwrap();
+            past.commands += 1;
+            if past.commands.is_multiple_of(self.every) {
+                *gold = 0.into();
+                past.victims.push((append.actor.clone(), append.seq));
+                *bytes = rmp_serde::to_vec_named(&event).unwrap().into();
+            }
+        }
+        append.record = record.encode();
     }
 
     /// Gives a record that is stored to an older term.

@@ -1,4 +1,5 @@
-//! What a player was told of its trades and its party, put together from events. Pure.
+//! What a player was told of its trades, put together from events, and whether it was in a party.
+//! Pure.
 //!
 //! - A trade ends once: nothing else is told of it afterwards.
 //! - Its terms are counted: the count never falls, and each has one set of terms.
@@ -8,9 +9,7 @@ use std::collections::{BTreeMap, BTreeSet};
 
 use holdfast_protocol::goods::Goods;
 use holdfast_protocol::ids::{PlayerId, TradeId};
-use holdfast_protocol::server::{
-    Event, PartyChange, PartyEvent, PartyInfo, PlayerState, TradeEvent, TradePhase,
-};
+use holdfast_protocol::server::{Event, PartyEvent, PlayerState, TradeEvent, TradePhase};
 
 /// Something that was told and can't be right, in words.
 pub type Odd = String;
@@ -135,10 +134,6 @@ impl Book {
 pub struct Dealings {
     /// Every trade that was told of.
     pub trades: Book,
-    /// The party that the player is in.
-    pub party: Option<PartyInfo>,
-    /// Parties that it may join, the newest last.
-    pub invitations: Vec<PartyInfo>,
     /// It was in a party, which may have led it into rooms.
     pub led: bool,
     /// Something may have been told that did not come.
@@ -163,8 +158,7 @@ impl Dealings {
         let ended = self.trades.iter().filter(|told| !is_over(told.phase));
         let ended = ended.filter(|told| !open.contains(&told.trade_id));
         self.unseen.extend(ended.map(|told| told.trade_id.clone()));
-        (self.party, self.invitations) = (state.party.clone(), state.invitations.clone());
-        self.led |= self.party.is_some();
+        self.led |= state.party.is_some();
         for told in &state.trades {
             self.trades.note(told)?;
         }
@@ -181,36 +175,18 @@ impl Dealings {
                 Err(format!("trade {} is of others: {}", told.trade_id, line(told)))
             }
             Event::Trade(told) => Ok(self.trades.note(told)?.then(|| told.clone())),
-            Event::Party(party) => {
-                self.party(me, party);
+            Event::Party(PartyEvent { party: Some(party), .. }) => {
+                self.led |= party.members.contains(me);
                 Ok(None)
             }
             _ => Ok(None),
         }
     }
 
-    fn party(&mut self, me: &PlayerId, told: &PartyEvent) {
-        let party = told.party.as_ref();
-        let inside = party.is_some_and(|party| party.members.contains(me));
-        match (told.what, party) {
-            (PartyChange::Invited, Some(party)) if !inside => {
-                self.invitations.retain(|known| known.party_id != party.party_id);
-                self.invitations.push(party.clone());
-            }
-            (PartyChange::Withdrawn, _) => self.invitations.clear(),
-            (_, party) => {
-                self.party = party.cloned();
-                let id = party.map(|party| &party.party_id);
-                self.invitations.retain(|known| Some(&known.party_id) != id);
-            }
-        }
-        self.led |= inside;
-    }
-
     /// Whether there was any trade or party.
     #[must_use]
     pub fn is_used(&self) -> bool {
-        !self.trades.is_empty() || self.led || !self.invitations.is_empty()
+        !self.trades.is_empty() || self.led
     }
 
     /// Trades that are open as far as is known, the oldest first.

@@ -85,7 +85,7 @@ pub struct Knows<'a> {
     pub me: &'a PlayerId,
     /// Its state; `None` before the first welcome.
     pub state: Option<&'a PlayerState>,
-    /// Its trades and its party.
+    /// Its trades.
     pub dealings: &'a Dealings,
     /// Where coins lie.
     pub coins: &'a BTreeMap<u64, CoinRow>,

@@ -75,6 +75,40 @@ fn what_cannot_be_is_refused_in_a_sentence() {
 }
 
 #[test]
+fn what_happens_again_and_again_does_so_until_its_end() {
+    let chaos = |more: &str| {
+        let text = format!("{SMALL}\nproxied = true\nchaos = [{{ do = \"proxy cut\", {more} }}]");
+        let scenario = Scenario::parse(&text).map_err(|why| why.to_string())?;
+        Ok::<_, String>(scenario.chaos.iter().map(|blow| blow.at.as_secs()).collect::<Vec<_>>())
+    };
+    assert_eq!(chaos("at = \"2s\", every = \"3s\"").unwrap(), [2, 5, 8]);
+    assert_eq!(chaos("at = \"2s\", every = \"3s\", until = \"5s\"").unwrap(), [2, 5]);
+    assert_eq!(chaos("at = \"2s\"").unwrap(), [2]);
+    let why = chaos("at = \"2s\", every = \"1ms\"").unwrap_err();
+    assert!(why.contains("chaos.every: it is shorter than 100ms"), "{why}");
+    assert!(chaos("at = \"2s\", every = \"3s\", until = \"20s\"").is_err(), "after the hold");
+}
+
+#[test]
+fn gateways_of_the_storm_are_killed_in_turn_and_both_live_when_the_store_fails_over() {
+    let storm = Scenario::parse(Scenario::built_in("trade-storm").unwrap()).unwrap();
+    let (mut dead, mut kills) = (Vec::new(), 0);
+    for blow in &storm.chaos {
+        match blow.action {
+            Action::Kill(server) => {
+                assert!(dead.is_empty(), "both are dead at {:?}", blow.at);
+                dead.push(server);
+                kills += 1;
+            }
+            Action::Start(server) => dead.retain(|one| *one != server),
+            Action::Failover => assert!(dead.is_empty(), "{:?}", blow.at),
+            _ => panic!("{blow:?}"),
+        }
+    }
+    assert_eq!((kills, dead.len()), (100, 0));
+}
+
+#[test]
 fn actions_say_what_they_were_written_as() {
     for text in [
         "kill gateway 1",

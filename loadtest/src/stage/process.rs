@@ -18,6 +18,8 @@ use crate::usage;
 
 /// Lines of a log that are shown when its process has ended.
 const TAIL_LEN: usize = 8;
+/// Errors of a log that are looked at.
+const ERRORS_LEN: usize = 10_000;
 
 /// How much the servers, and the echo, yield to the generator processes where all want the same
 /// cores: a generator that has to wait for them is late, and then the run says nothing.
@@ -212,20 +214,20 @@ impl Process {
     /// The end of what it said.
     #[must_use]
     pub fn last_words(&self) -> String {
-        self.tail(|_| true).join("\n")
+        self.tail(TAIL_LEN, |_| true).join("\n")
     }
 
     /// The newest errors that it logged.
     #[must_use]
     pub fn errors(&self) -> Vec<String> {
-        self.tail(|line| line.contains("ERROR"))
+        self.tail(ERRORS_LEN, |line| line.contains("ERROR"))
     }
 
-    fn tail(&self, is_one: impl Fn(&str) -> bool) -> Vec<String> {
+    fn tail(&self, len: usize, is_one: impl Fn(&str) -> bool) -> Vec<String> {
         let text = fs::read_to_string(&self.log).unwrap_or_default();
-        let mut lines = VecDeque::with_capacity(TAIL_LEN);
+        let mut lines = VecDeque::new();
         for line in text.lines().filter(|line| is_one(line)) {
-            if lines.len() == TAIL_LEN {
+            if lines.len() == len {
                 lines.pop_front();
             }
             lines.push_back(line.to_owned());

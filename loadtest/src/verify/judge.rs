@@ -37,6 +37,9 @@ pub(super) struct Judge<'a> {
     calls: BTreeMap<u64, u64>,
     /// Commands that repeat another one under its key: they name its record.
     repeats: BTreeSet<Spot>,
+    /// Of the record being read: coins that the player's own gateway asked for, each as a caller
+    /// whose command is in nobody's books.
+    hints: u64,
     /// Commands whose answer comes later, by token.
     deferred: BTreeMap<u64, Spot>,
     /// Records with answers to what is no longer kept.
@@ -97,6 +100,7 @@ impl<'a> Judge<'a> {
             awaited: own.iter().map(|ack| (spot(ack), ack.seq)).collect(),
             calls,
             repeats: BTreeSet::new(),
+            hints: 0,
             deferred: BTreeMap::new(),
             orphans: BTreeSet::new(),
             taken: BTreeMap::new(),
@@ -120,6 +124,8 @@ impl<'a> Judge<'a> {
 
     fn record(&mut self, record: &Entry<'_>) {
         self.spine.record(record, &mut self.tally);
+        let hints = record.facts.iter().filter(|fact| fact.event() == Some("cask"));
+        self.hints = hints.count() as u64;
         for fact in &record.facts {
             self.fact(record.seq, fact);
             self.purse.take(fact);
@@ -130,7 +136,11 @@ impl<'a> Judge<'a> {
         match (fact.what, fact.place, fact.token) {
             ("opened", ..) => self.session = Some(at),
             ("answered", Some(spot), _) => {
-                self.take(spot, at);
+                if spot.session == CALLERS && self.hints > 0 {
+                    self.hints -= 1;
+                } else {
+                    self.take(spot, at);
+                }
                 self.answer(spot, at, fact.first);
             }
             ("deferred", Some(spot), Some(token)) => {

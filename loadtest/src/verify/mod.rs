@@ -85,7 +85,7 @@ struct MetricsPage {
 }
 
 /// Compares what each player was promised with its journal and its final state. `oddities`: what
-/// came and could not be read, by player. `progress` hears how many players are done.
+/// came and could not be read, by player. `progress` hears how many players are done, first of none.
 pub async fn verify(
     http: &http::Client,
     asked: &Verification,
@@ -98,6 +98,7 @@ pub async fn verify(
     let mut verified = Verified::of(&checks);
     let mut unchecked = Unchecked::default();
     rest::wait(&source, &closed).await;
+    progress(0);
     let compared = closed.into_iter().enumerate().map(|(nth, closed)| {
         let source = &source;
         async move { player::player(source, asked.retained, nth, &closed).await }

@@ -1,8 +1,7 @@
 //! What a player's journal says of its trades, its coins and the gold of defeats. Pure.
 
-use serde::Deserialize;
-
 use holdfast_protocol::server::TradeEvent;
+use serde::Deserialize;
 
 use super::journal::Fact;
 use crate::load::dealings::Book;

@@ -22,10 +22,11 @@ pub(super) fn go(
     begins: bool,
     knows: &Knows<'_>,
 ) -> Verb {
-    match &knows.dealings.party {
+    let Some(state) = knows.state else { return Verb::GetState {} };
+    match &state.party {
         Some(party) if &party.leader == knows.me => lead(rng, (others, rooms), party, knows),
         Some(_) => follow(rng),
-        None => match knows.dealings.invitations.choose(rng) {
+        None => match state.invitations.choose(rng) {
             Some(party) if rng.random_bool(0.8) => {
                 Verb::PartyAccept { party_id: party.party_id.clone() }
             }

@@ -1,6 +1,6 @@
 //! What players of each kind want, from what they know.
 
-use holdfast_protocol::server::{Event, TradeEvent};
+use holdfast_protocol::server::{Event, PartyInfo, TradeEvent};
 use serde_json::json;
 
 use super::*;
@@ -207,10 +207,12 @@ fn coins_are_walked_to_as_far_as_needed() {
     assert_eq!(mind.step(3, &known.knows()), Step { dx: 0, dy: -1, buttons: 0 });
 }
 
-fn party(leader: u32, members: &[u32]) -> serde_json::Value {
+fn party(leader: u32, members: &[u32]) -> PartyInfo {
     let name = |nth: &u32| Names { seed: 7 }.player(*nth).unwrap();
-    json!({"party_id": "p1", "name": "us", "leader": name(&leader),
-           "members": members.iter().map(name).collect::<Vec<_>>(), "on_leader_left": "end"})
+    let members: Vec<_> = members.iter().map(name).collect();
+    let party = json!({"party_id": "p1", "name": "us", "leader": name(&leader),
+                       "members": members, "on_leader_left": "end"});
+    serde_json::from_value(party).unwrap()
 }
 
 #[test]
@@ -220,10 +222,7 @@ fn companions_gather_and_go_together() {
     assert_eq!(names["party_create"], 600, "it is the first: {names:?}");
     let waits = wishes(&mut mind("companion", 22), &Known::at_start(22), |_| {});
     assert!(waits["get_state"] > 400, "it is not: {waits:?}");
-    let event = |what: &str, party: serde_json::Value| -> Event {
-        serde_json::from_value(json!({"ev": "party", "party": party, "what": what})).unwrap()
-    };
-    known.hear(&event("created", party(20, &[20, 24])));
+    known.state.as_mut().unwrap().party = Some(party(20, &[20, 24]));
     let names = wishes(&mut mind("companion", 20), &known, |verb| {
         if let Verb::PartyInvite { player } = verb {
             let nth = Names { seed: 7 }.nth(player.as_str()).unwrap();
@@ -233,10 +232,10 @@ fn companions_gather_and_go_together() {
     let all = ["party_invite", "party_join_room", "party_kick", "party_say", "party_leave"];
     assert!(all.iter().all(|name| names.contains_key(name)), "{names:?}");
     let mut led = Known::at_start(24);
-    led.hear(&event("invited", party(20, &[20])));
+    led.state.as_mut().unwrap().invitations = vec![party(20, &[20])];
     let names = wishes(&mut mind("companion", 24), &led, |_| {});
     assert!(names["party_accept"] > 400, "{names:?}");
-    led.hear(&event("joined", party(20, &[20, 24])));
+    led.state.as_mut().unwrap().party = Some(party(20, &[20, 24]));
     let names = wishes(&mut mind("companion", 24), &led, |_| {});
     assert!(names.contains_key("party_say") && !names.contains_key("party_invite"), "{names:?}");
 }

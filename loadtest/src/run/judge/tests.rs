@@ -16,6 +16,7 @@ struct Ran {
     checks: Vec<Check>,
     processes: Vec<Process>,
     dropped: u64,
+    late_is_void: bool,
 }
 
 fn ran() -> Ran {
@@ -39,7 +40,7 @@ fn ran() -> Ran {
     };
     let processes = vec![process("gw-1", 0.5), process("redis", 0.25), process("loadtest-1", 0.9)];
     let checks = vec![Check { name: "lost".to_owned(), looked_at: 9, ..Check::default() }];
-    Ran { held, all, checks, processes, dropped: 0 }
+    Ran { held, all, checks, processes, dropped: 0, late_is_void: true }
 }
 
 impl Ran {
@@ -56,7 +57,7 @@ impl Ran {
             processes: &self.processes,
             // The looks of ten of the fourteen seconds.
             hold_ms: (1_500, 11_500),
-            late_is_void: true,
+            late_is_void: self.late_is_void,
         }
     }
 
@@ -133,6 +134,32 @@ fn a_late_harness_says_nothing_of_the_servers() {
     let void = ran.conclude("input_ack.p99 <= 90ms", None);
     assert_eq!((void.verdict, void.reasons.len()), (Verdict::Void, 1));
     assert!(void.reasons[0].contains("late in 1.1 % of its sends"), "{:?}", void.reasons);
+}
+
+#[test]
+fn a_run_without_judged_times_stands_though_the_harness_is_late() {
+    let mut ran = ran();
+    ran.held.count(Count::LateSends, 500);
+    ran.late_is_void = false;
+    let met = ran.conclude("inputs_per_s >= 10", None);
+    assert_eq!((met.verdict, met.unchecked.len()), (Verdict::Met, 1));
+    assert!(met.unchecked[0].contains("the harness was late in 51.0 %"), "{:?}", met.unchecked);
+    assert_eq!(ran.conclude("violations == 1", None).verdict, Verdict::Missed);
+}
+
+#[test]
+fn trades_are_counted_and_those_that_stay_open_too() {
+    let mut ran = ran();
+    ran.held.count(Count::TradesCommitted, 40);
+    ran.all.count(Count::TradesCommitted, 55);
+    ran.all.count(Count::TradesExpired, 3);
+    assert_eq!(ran.read("trades_per_s"), Some(4.0));
+    assert_eq!(ran.read("trades_committed"), Some(55.0));
+    assert_eq!((ran.read("trades_expired"), ran.read("trades_cancelled")), (Some(3.0), Some(0.0)));
+    assert_eq!(ran.read("escrow_left"), None, "nobody has looked");
+    let (name, looked_at, violations) = ("escrow".to_owned(), 9, 2);
+    ran.checks.push(Check { name, looked_at, violations, ..Check::default() });
+    assert_eq!(ran.read("escrow_left"), Some(2.0));
 }
 
 #[test]

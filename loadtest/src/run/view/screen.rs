@@ -18,14 +18,18 @@ const COURSE_LEN: usize = 30;
 const MARKS_LEN: usize = 4;
 const EIGHTHS: [char; 8] = ['▁', '▂', '▃', '▄', '▅', '▆', '▇', '█'];
 
-/// A rate, its time, and their names.
-const ROWS: [(&str, Count, Measure); 5] = [
-    ("inputs", Count::InputsAcked, Measure::InputAck),
-    ("commands", Count::CommandsDone, Measure::Command),
-    ("calls", Count::Calls, Measure::Call),
-    ("trades", Count::TradesCommitted, Measure::Traded),
-    ("seen", Count::FramesIn, Measure::Seen),
+/// A rate, its time, and their names; the rate may be that of the time itself.
+const ROWS: [(&str, Option<Count>, Measure); 7] = [
+    ("inputs", Some(Count::InputsAcked), Measure::InputAck),
+    ("commands", Some(Count::CommandsDone), Measure::Command),
+    ("calls", Some(Count::Calls), Measure::Call),
+    ("seen", None, Measure::Seen),
+    ("trades", Some(Count::TradesCommitted), Measure::Traded),
+    ("accepts", None, Measure::Accept),
+    ("told", None, Measure::AcceptSeen),
 ];
+/// Rows from this one on are of trades, and stay empty where there are none.
+const TRADES_FROM: usize = 4;
 
 /// See the module.
 #[derive(Debug)]
@@ -115,17 +119,18 @@ impl View for Screen {
             "{:>6} of {} connected, {cores:.2} cores in use",
             second.connected, self.players
         ));
-        for ((bar, course), (name, number, measure)) in self.rows.iter_mut().zip(ROWS) {
+        let rows = self.rows.iter_mut().zip(ROWS).enumerate();
+        for (nth, ((bar, course), (name, number, measure))) in rows {
             if course.len() == COURSE_LEN {
                 course.pop_front();
             }
             let times = second.times.get(&measure);
-            let rate = if measure == Measure::Seen {
-                times.map_or(0, |times| times.count)
-            } else {
-                count(number)
-            };
+            let rate = number.map_or(times.map_or(0, |times| times.count), count);
             course.push_back(rate);
+            if nth >= TRADES_FROM && course.iter().all(|rate| *rate == 0) {
+                bar.set_message(String::new());
+                continue;
+            }
             let times = times.map_or(String::new(), |times| {
                 format!("p50 {:>7.1}  p99 {:>7.1} ms", times.p50, times.p99)
             });

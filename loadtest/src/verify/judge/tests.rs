@@ -156,6 +156,17 @@ fn callers_commands_are_known_by_their_records() {
 }
 
 #[test]
+fn what_a_gateway_asks_for_near_a_coin_is_nobodys_command() {
+    let mut journal = Journal::new();
+    let asks = event("cask", &json!({"coin": 7}));
+    journal.add(&[asks.clone(), answered(0, 1)]).add(&[answered(1, 1)]);
+    let judged = journal.judge(&closed(&[(1, 1, 3)]), true);
+    assert_eq!((found(&judged), judged.foreign), (Vec::new(), 0));
+    journal.add(&[asks, answered(0, 2), answered(0, 3)]);
+    assert_eq!(journal.judge(&closed(&[(1, 1, 3)]), true).foreign, 1, "one is of another");
+}
+
+#[test]
 fn acknowledged_steps_without_a_record_are_lost() {
     let mut journal = Journal::new();
     journal.add(&[steps(3)]).add(&[steps(5)]);
