@@ -10,7 +10,7 @@ use holdfast_protocol::ids::{PlayerId, TradeId};
 use holdfast_protocol::server as wire;
 
 use super::TRADE;
-use super::deals::{DEALS_MAX, Deal, KNOWN_MAX, Waiting};
+use super::deals::{DEALS_MAX, Deal, KNOWN_MAX, ORPHAN_MS, Waiting};
 use super::draft::Draft;
 use super::event::{DealEvent, Event};
 use super::notices;
@@ -39,7 +39,7 @@ fn no_such_trade(message: impl Into<std::borrow::Cow<'static, str>>) -> Reject {
 fn check_holds(draft: &Draft<'_>, goods: &Stock) -> Result<(), Reject> {
     let held = Stock { gold: draft.now.gold, items: draft.now.inventory.clone() };
     let (_, lacks) = held.part_of(goods);
-    if lacks.is_empty() {
+    if lacks.is_empty() || !guard!(draft.ctx, HoldIt) {
         return Ok(());
     }
     Err(Reject::new("not_enough", format!("you lack {} for that", lacks.words())))
@@ -273,6 +273,11 @@ fn refused(draft: &mut Draft<'_>, trade: &Arc<str>, terms: Terms, why: &Why) {
     complete_refused(draft, waiting, &why.reject());
 }
 
+/// Whether a side that settled by these terms may have forgotten it: then it settles no more.
+fn is_ancient(terms: &Terms, now_ms: u64) -> bool {
+    terms.expires_ms.saturating_add(ORPHAN_MS) <= now_ms.saturating_add(OFFER_MS)
+}
+
 /// Goods change hands. I9: once, and all that leaves this side has been reserved, or is paid from
 /// what it holds where a store has taken its reservation back.
 fn settle(draft: &mut Draft<'_>, trade: &Arc<str>, terms: &Terms, last: bool) {
@@ -282,6 +287,14 @@ fn settle(draft: &mut Draft<'_>, trade: &Arc<str>, terms: &Terms, last: bool) {
     }
     let (give, got) = terms.of(me);
     let deal = draft.now.deal(trade);
+    if deal.is_none() && is_ancient(terms, draft.ctx.now_ms) {
+        draft.alarm(format!("trade {trade} speaks after a day: {me} may have settled, or not"));
+        if !last {
+            let receipt = ToTrade::Receipt { gave: give.clone(), got: got.clone() };
+            answer(draft, trade, &receipt);
+        }
+        return;
+    }
     let mut held = Stock { gold: draft.now.gold, items: draft.now.inventory.clone() };
     let reserved = deal.map(|deal| deal.escrow.clone()).unwrap_or_default();
     if !guard!(draft.ctx, PayWithoutEscrow) {
@@ -314,7 +327,9 @@ fn settle(draft: &mut Draft<'_>, trade: &Arc<str>, terms: &Terms, last: bool) {
 
 fn ended(draft: &mut Draft<'_>, trade: &Arc<str>, outcome: Outcome, why: &Why) {
     let Some(deal) = draft.now.deal(trade).cloned() else { return };
-    draft.deal(trade, DealEvent::Ended);
+    if guard!(draft.ctx, Release) {
+        draft.deal(trade, DealEvent::Ended);
+    }
     match deal.waiting {
         Some(Waiting::Cancellation(token)) => complete(draft, trade, token),
         waiting => complete_refused(draft, waiting, &why.reject()),

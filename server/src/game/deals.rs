@@ -20,7 +20,7 @@ pub const DEALS_MAX: usize = 16;
 /// Trades of a player that are open or not yet forgotten.
 pub const KNOWN_MAX: usize = 256;
 /// How long what was settled is remembered if its trade never speaks again, in milliseconds.
-const ORPHAN_MS: u64 = 86_400_000;
+pub(super) const ORPHAN_MS: u64 = 86_400_000;
 
 /// Whose command waits for the trade's word.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Serialize, Deserialize)]
@@ -52,7 +52,8 @@ pub struct Deal {
 /// A trade that was settled.
 #[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
 pub struct Settled {
-    /// By which terms; none after the trade's last word.
+    /// By which terms; none after the trade's last word. An erased trade that a late word creates
+    /// anew must not hear of them: it would settle them with a side that has forgotten.
     pub terms: Option<Terms>,
     /// When, or when the last word came, in Unix milliseconds.
     pub at_ms: u64,

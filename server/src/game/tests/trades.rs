@@ -27,7 +27,7 @@ pub fn offer(to: &str, give: Goods, want: Goods) -> Verb {
     Verb::TradeOffer { to: PlayerId::new(to).unwrap(), give, want }
 }
 
-fn gift(to: &str, give: Goods) -> Verb {
+pub fn gift(to: &str, give: Goods) -> Verb {
     Verb::Gift { to: PlayerId::new(to).unwrap(), give }
 }
 
@@ -256,6 +256,37 @@ fn a_trade_that_is_lost_is_called_off_when_its_side_asks() {
     world.pass(OFFER_MS + 20_000);
     assert_eq!(holds(&mut world), ((100, 1, 5), (100, 1, 5)));
     assert_eq!(world.refusal("bob", accept(&id_of(&reply))), "no_such_trade");
+}
+
+#[test]
+fn a_trade_stays_until_the_last_settlement_is_old() {
+    let mut world = pair();
+    let reply = world.act("alice", offer("bob", item(SWORD, 1), gold(20))).unwrap();
+    world.send("bob", Origin::Session, accept(&id_of(&reply))).unwrap();
+    while world.seat("alice").state.gold == 100 {
+        assert!(world.deliver_one(0));
+    }
+    // Bob hears of it only when his timer brings the mail on.
+    world.pass(FORGET_MS + 1);
+    assert_eq!(holds(&mut world), ((120, 0, 5), (80, 2, 5)));
+    assert_eq!(world.others.len(), 1, "bob's store may still take his settlement back");
+    world.pass(FORGET_MS);
+    assert!(world.others.is_empty());
+}
+
+#[test]
+fn a_trade_that_speaks_after_a_day_is_not_settled_again() {
+    let mut world = pair();
+    let reply = world.act("alice", offer("bob", item(SWORD, 1), gold(20))).unwrap();
+    world.act("bob", accept(&id_of(&reply))).unwrap();
+    let away = std::mem::take(&mut world.others);
+    world.pass(90_000_000);
+    assert!(world.seat("alice").state.deals.is_none(), "forgotten");
+    world.others = away;
+    world.pass(1);
+    assert_eq!(holds(&mut world), ((120, 0, 5), (80, 2, 5)));
+    assert!(world.others.is_empty());
+    assert_eq!(world.seat("alice").alarms.len(), 1);
 }
 
 #[test]

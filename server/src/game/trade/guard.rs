@@ -6,16 +6,22 @@
 pub enum Guard {
     /// A trade asks both sides before it ends.
     AskBeforeEnd,
+    /// Silent sides are asked again.
+    AskAgain,
     /// Whoever has settled decides.
     SettledDecides,
+    /// It decides also by which terms.
+    SettledTerms,
     /// An answer counts in its round only.
     AnswersOfThisRound,
     /// Both sides have reserved what they promised.
     BothReserved,
+    /// An ended trade is there for a while.
+    CloseLate,
+    /// A side reserves only what it holds.
+    HoldIt,
     /// A side settles once.
     SettleOnce,
-    /// What is given leaves the holdings when it is reserved.
-    Reserve,
     /// A side without an escrow pays from what it holds.
     PayWithoutEscrow,
     /// What was reserved comes back when a trade is called off.

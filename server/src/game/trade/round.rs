@@ -53,7 +53,9 @@ impl Draft<'_> {
 
     /// The sides' answers have not come.
     pub(super) fn ask_again(&mut self) {
-        if let Stage::Asking(round) = &self.now.stage {
+        if let Stage::Asking(round) = &self.now.stage
+            && guard!(self.ctx, AskAgain)
+        {
             self.ask(round.aim.clone());
         }
     }
@@ -68,7 +70,10 @@ impl Draft<'_> {
                 Stage::Ended(ended) if ended.outcome == Outcome::Committed => self.repeat(from),
                 Stage::Ended(_) => self.alarm(&format!("{from} has settled what was called off")),
                 Stage::Closed => {}
-                _ => self.end(Outcome::Committed, None, Some(terms.clone())),
+                _ => {
+                    let theirs = Some(terms.clone()).filter(|_| guard!(self.ctx, SettledTerms));
+                    self.end(Outcome::Committed, None, theirs);
+                }
             };
         }
         let Stage::Asking(round) = &self.now.stage else { return };

@@ -4,6 +4,7 @@ use std::sync::Arc;
 
 use holdfast_protocol::ids::ActorId;
 
+use super::guard::guard;
 use super::round::Aim;
 use super::{
     AGAIN_MS, ASK_TIMER, AWAY_MS, CLOSE_TIMER, EXPIRY_TIMER, Ended, FORGET_MS, Outcome, RECEIPT_MS,
@@ -65,7 +66,7 @@ impl<'a> Draft<'a> {
         for name in [EXPIRY_TIMER, ASK_TIMER] {
             self.decision.timers.push(TimerChange::Cancel { name: name.into() });
         }
-        self.set_timer(CLOSE_TIMER, self.ctx.now_ms.saturating_add(FORGET_MS));
+        self.close_later();
         self.record(TradeEvent::Ended { outcome, why, terms });
         if let Some(word) = self.now.outcome() {
             self.say_both(&word);
@@ -111,6 +112,11 @@ impl<'a> Draft<'a> {
         for side in missing {
             self.alarm(&format!("{side} has not settled {} s after it", 2 * RECEIPT_MS / 1_000));
         }
+    }
+
+    fn close_later(&mut self) {
+        let after_ms = if guard!(self.ctx, CloseLate) { FORGET_MS } else { 0 };
+        self.set_timer(CLOSE_TIMER, self.ctx.now_ms.saturating_add(after_ms));
     }
 
     /// Tells one side again how it ended.
@@ -248,6 +254,8 @@ impl<'a> Draft<'a> {
         }
         if is_new {
             self.record(TradeEvent::Settled { player: from.into() });
+            // From the last settlement on: until its side's store can't take it back any more.
+            self.close_later();
         }
         if is_new && self.unsettled().is_empty() {
             self.decision.timers.push(TimerChange::Cancel { name: RECEIPT_TIMER.into() });
