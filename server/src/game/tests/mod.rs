@@ -10,6 +10,7 @@ mod moves;
 mod parties;
 mod parties_storm;
 mod rooms;
+mod saga;
 mod scenario;
 mod stays;
 mod trades;
