@@ -275,7 +275,7 @@ fn refused(draft: &mut Draft<'_>, trade: &Arc<str>, terms: Terms, why: &Why) {
 
 /// Whether a side that settled by these terms may have forgotten it: then it settles no more.
 fn is_ancient(terms: &Terms, now_ms: u64) -> bool {
-    terms.expires_ms.saturating_add(ORPHAN_MS) <= now_ms.saturating_add(OFFER_MS)
+    terms.expires_ms.saturating_add(ORPHAN_MS) <= now_ms.saturating_add(super::trade::OFFER_MS)
 }
 
 /// Goods change hands. I9: once, and all that leaves this side has been reserved, or is paid from

@@ -52,11 +52,8 @@ const EXPIRY_TIMER: &str = "expiry";
 pub const ASK_MS: u64 = 5_000;
 /// The timer that asks the sides again.
 const ASK_TIMER: &str = "ask";
-/// How long a committed trade waits for its receipts until it speaks again, in milliseconds, and
-/// then until it says that they are missing.
+/// How long a committed trade waits for its receipts until it speaks again, in milliseconds.
 pub const RECEIPT_MS: u64 = 4_000;
-/// A timer that fires so much later than it was set for was held up itself, in milliseconds.
-const AWAY_MS: u64 = 1_000;
 /// The timer that looks for missing receipts.
 const RECEIPT_TIMER: &str = "receipt";
 /// The timer that closes an ended trade.
@@ -166,10 +163,10 @@ struct Ended {
     why: Option<Why>,
     /// Who has said that it has settled.
     settled: BTreeMap<Arc<str>, ()>,
-    /// Until when the receipts are waited for, in Unix milliseconds, and whether the sides were
-    /// told again already.
+    /// By side without a receipt: the number under which it was asked, and whether it has denied
+    /// once that it has settled.
     #[serde(default)]
-    wait: (u64, bool),
+    doubts: BTreeMap<Arc<str>, (u64, bool)>,
 }
 
 /// A trade's state.
@@ -233,13 +230,16 @@ pub enum TradeEvent {
         #[serde(rename = "t", default, skip_serializing_if = "Option::is_none")]
         terms: Option<Terms>,
     },
-    /// The sides' receipts are waited for.
-    #[serde(rename = "wait")]
-    Awaited {
-        /// Until when, in Unix milliseconds.
-        #[serde(rename = "u")]
-        until: u64,
-        /// The sides were told again.
+    /// A side whose receipt is missing was told again, and asked behind it.
+    #[serde(rename = "doubt")]
+    Doubted {
+        /// Which side.
+        #[serde(rename = "p")]
+        player: Arc<str>,
+        /// The question's number, random.
+        #[serde(rename = "n")]
+        n: u64,
+        /// It has denied once that it has settled.
         #[serde(rename = "a", default, skip_serializing_if = "std::ops::Not::not")]
         again: bool,
     },
@@ -362,12 +362,13 @@ impl Actor for Trade {
                 if let Some(terms) = terms {
                     self.terms = Some(terms.clone());
                 }
-                let (outcome, why, settled) = (*outcome, why.clone(), BTreeMap::new());
-                self.stage = Stage::Ended(Ended { outcome, why, settled, wait: (0, false) });
+                let (outcome, why) = (*outcome, why.clone());
+                let (settled, doubts) = (BTreeMap::new(), BTreeMap::new());
+                self.stage = Stage::Ended(Ended { outcome, why, settled, doubts });
             }
-            TradeEvent::Awaited { until, again } => {
+            TradeEvent::Doubted { player, n, again } => {
                 if let Stage::Ended(ended) = &mut self.stage {
-                    ended.wait = (*until, *again);
+                    ended.doubts.insert(Arc::clone(player), (*n, *again));
                 }
             }
             TradeEvent::Settled { player } => {

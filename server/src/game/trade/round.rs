@@ -67,7 +67,11 @@ impl Draft<'_> {
             && guard!(self.ctx, SettledDecides)
         {
             return match &self.now.stage {
-                Stage::Ended(ended) if ended.outcome == Outcome::Committed => self.repeat(from),
+                Stage::Ended(ended) if ended.outcome == Outcome::Committed => {
+                    if !ended.settled.contains_key(from) {
+                        self.repeat(from);
+                    }
+                }
                 Stage::Ended(_) => self.alarm(&format!("{from} has settled what was called off")),
                 Stage::Closed => {}
                 _ => {
@@ -76,7 +80,7 @@ impl Draft<'_> {
                 }
             };
         }
-        let Stage::Asking(round) = &self.now.stage else { return };
+        let Stage::Asking(round) = &self.now.stage else { return self.denied(from, n) };
         if round.n != n && guard!(self.ctx, AnswersOfThisRound) || !self.now.is_side(from) {
             return;
         }

@@ -7,7 +7,7 @@ use holdfast_protocol::ids::ActorId;
 use super::guard::guard;
 use super::round::Aim;
 use super::{
-    AGAIN_MS, ASK_TIMER, AWAY_MS, CLOSE_TIMER, EXPIRY_TIMER, Ended, FORGET_MS, Outcome, RECEIPT_MS,
+    AGAIN_MS, ASK_TIMER, CLOSE_TIMER, EXPIRY_TIMER, Ended, FORGET_MS, Outcome, RECEIPT_MS,
     RECEIPT_TIMER, Stage, Terms, Trade, TradeEvent, Why,
 };
 use crate::actor::contract::{Actor, Ctx, Decision, Tell, TimerChange};
@@ -72,14 +72,8 @@ impl<'a> Draft<'a> {
             self.say_both(&word);
         }
         if outcome == Outcome::Committed {
-            self.await_receipts(false);
+            self.set_timer(RECEIPT_TIMER, self.ctx.now_ms.saturating_add(RECEIPT_MS));
         }
-    }
-
-    fn await_receipts(&mut self, again: bool) {
-        let until = self.ctx.now_ms.saturating_add(RECEIPT_MS);
-        self.set_timer(RECEIPT_TIMER, until);
-        self.record(TradeEvent::Awaited { until, again });
     }
 
     /// Sides that have not said that they have settled.
@@ -91,26 +85,35 @@ impl<'a> Draft<'a> {
         sides.filter(|side| !ended.settled.contains_key(*side)).cloned().collect()
     }
 
-    /// I9: a committed trade that is not settled is a loss, unless it is slow. Who has not said so
-    /// in time is told again; who does not say so then is named to the operators. A trade that was
-    /// held up itself, such as by a crash, begins to wait anew.
+    /// The sides' receipts have not come in time. They are slow, or have lost a settlement: that is
+    /// told apart by telling them again and asking them behind it. Who is slow hears both later.
     pub fn missed(&mut self) {
-        let Stage::Ended(Ended { wait: (until, again), .. }) = self.now.stage else { return };
-        let missing = self.unsettled();
-        if missing.is_empty() {
+        if !matches!(self.now.stage, Stage::Ended(_)) {
             return;
         }
-        for side in &missing {
-            self.repeat(side);
+        for side in self.unsettled() {
+            self.doubt(&side, false);
         }
-        if self.ctx.now_ms > until.saturating_add(AWAY_MS) {
-            return self.await_receipts(false);
-        }
-        if !again {
-            return self.await_receipts(true);
-        }
-        for side in missing {
-            self.alarm(&format!("{side} has not settled {} s after it", 2 * RECEIPT_MS / 1_000));
+    }
+
+    fn doubt(&mut self, side: &str, again: bool) {
+        let n = self.ctx.random;
+        self.repeat(side);
+        self.say(side, FromTrade::Ask { n });
+        self.record(TradeEvent::Doubted { player: side.into(), n, again });
+    }
+
+    /// I9: whoever has heard that it is to settle, and then says that it has not, has lost it, or
+    /// its store has gone back between the two. Who says so twice is named to the operators.
+    pub fn denied(&mut self, from: &str, n: u64) {
+        let Stage::Ended(ended) = &self.now.stage else { return };
+        let owes = ended.outcome == Outcome::Committed && !ended.settled.contains_key(from);
+        match ended.doubts.get(from) {
+            Some((asked, true)) if *asked == n && owes => {
+                self.alarm(&format!("{from} has not settled what was committed"));
+            }
+            Some((asked, false)) if *asked == n && owes => self.doubt(from, true),
+            _ => {}
         }
     }
 

@@ -1,9 +1,10 @@
-//! Receipts that do not come: asked for once more, then named to the operators, and not by a trade
-//! that was held up itself.
+//! Receipts that do not come: their sides are told again and asked behind it. Who denies it twice is
+//! named to the operators; who is merely slow is not.
 
 use super::*;
 use crate::actor::contract::TimerChange;
 use crate::game::stock::Stock;
+use crate::game::tells::FromTrade;
 
 const NOW_MS: u64 = 1_795_000_000_000;
 
@@ -33,41 +34,56 @@ fn decide(trade: &Trade, now_ms: u64, act: impl FnOnce(&mut Draft<'_>)) -> Decis
     trade.act(&ctx, act)
 }
 
-/// What the timer for receipts does: whom it tells, when it is set again, and what it says.
-fn missed(trade: &mut Trade, now_ms: u64) -> (Vec<String>, Option<u64>, Vec<String>) {
-    let decision = decide(trade, now_ms, |draft| draft.missed());
+/// What a decision tells, to whom, and what it says to the operators.
+fn fold(trade: &mut Trade, decision: &Decision<TradeEvent>) -> (Vec<String>, Vec<String>) {
     decision.events.iter().for_each(|event| trade.apply(event));
-    let told = decision.tells.iter().map(|tell| tell.to.key().to_owned()).collect();
-    let set = decision.timers.iter().find_map(|change| match change {
-        TimerChange::Set { name, at_ms } if *name == RECEIPT_TIMER => Some(*at_ms),
-        _ => None,
+    let told = decision.tells.iter().map(|tell| {
+        let Ok(ToPlayer::Trade { word, .. }) = unpack(&tell.payload) else { panic!("{tell:?}") };
+        let what = match word {
+            FromTrade::Settle { last: false, .. } => "settle",
+            FromTrade::Ask { .. } => "ask",
+            other => panic!("{other:?}"),
+        };
+        format!("{what} {}", tell.to.key())
     });
-    (told, set, decision.alarms)
+    (told.collect(), decision.alarms.clone())
+}
+
+fn missed(trade: &mut Trade) -> (Vec<String>, Vec<String>) {
+    let decision = decide(trade, NOW_MS + RECEIPT_MS, |draft| draft.missed());
+    fold(trade, &decision)
+}
+
+/// Bob answers the question of that number with what he has reserved.
+fn denies(trade: &mut Trade, n: u64) -> (Vec<String>, Vec<String>) {
+    let evidence = Evidence::Reserved { revision: 1 };
+    let decision = decide(trade, NOW_MS + RECEIPT_MS, |draft| {
+        draft.hear("bob", crate::game::tells::ToTrade::Know { n, evidence });
+    });
+    fold(trade, &decision)
 }
 
 #[test]
-fn a_settlement_that_does_not_come_is_named() {
+fn a_settlement_that_is_denied_twice_is_named() {
     let mut trade = committed();
     trade.apply(&TradeEvent::Settled { player: "alice".into() });
-    let (told, set, alarms) = missed(&mut trade, NOW_MS + RECEIPT_MS);
-    assert_eq!((told, set), (vec!["bob".to_owned()], Some(NOW_MS + 2 * RECEIPT_MS)));
-    assert!(alarms.is_empty(), "{alarms:?}");
-    let (told, set, alarms) = missed(&mut trade, NOW_MS + 2 * RECEIPT_MS);
-    assert_eq!((told, set), (vec!["bob".to_owned()], None));
-    assert_eq!(alarms, ["trade 1-a between alice and bob: bob has not settled 8 s after it"]);
+    let asked = vec!["settle bob".to_owned(), "ask bob".to_owned()];
+    assert_eq!(missed(&mut trade), (asked.clone(), vec![]));
+    assert_eq!(denies(&mut trade, 7), (vec![], vec![]), "no question of this trade");
+    assert_eq!(denies(&mut trade, 1), (asked, vec![]), "its store may have gone back");
+    let (told, alarms) = denies(&mut trade, 1);
+    let text = "trade 1-a between alice and bob: bob has not settled what was committed";
+    assert_eq!((told, alarms), (vec![], vec![text.to_owned()]));
 }
 
 #[test]
-fn a_trade_that_was_held_up_itself_waits_anew() {
+fn who_is_slow_is_not_named() {
     let mut trade = committed();
-    missed(&mut trade, NOW_MS + RECEIPT_MS);
-    let late_ms = NOW_MS + 2 * RECEIPT_MS + AWAY_MS + 1;
-    let (told, set, alarms) = missed(&mut trade, late_ms);
-    assert_eq!((told.len(), set, alarms.len()), (2, Some(late_ms + RECEIPT_MS), 0));
-    // Then it has to wait twice again.
-    let (_, set, alarms) = missed(&mut trade, late_ms + RECEIPT_MS);
-    assert_eq!((set, alarms.len()), (Some(late_ms + 2 * RECEIPT_MS), 0));
-    assert_eq!(missed(&mut trade, late_ms + 2 * RECEIPT_MS).2.len(), 2);
+    assert_eq!(missed(&mut trade).0.len(), 4, "both sides are told and asked");
+    let (told, alarms) = missed(&mut trade);
+    assert_eq!((told.len(), alarms.len()), (4, 0));
+    trade.apply(&TradeEvent::Settled { player: "bob".into() });
+    assert_eq!(denies(&mut trade, 1), (vec![], vec![]), "it has settled since");
 }
 
 #[test]
@@ -83,5 +99,5 @@ fn receipts_that_have_come_end_the_waiting() {
     let cancel = TimerChange::Cancel { name: RECEIPT_TIMER.into() };
     assert!(decision.timers.contains(&cancel) && decision.alarms.is_empty(), "{decision:?}");
     decision.events.iter().for_each(|event| trade.apply(event));
-    assert_eq!(missed(&mut trade, NOW_MS + RECEIPT_MS), (vec![], None, vec![]));
+    assert_eq!(missed(&mut trade), (vec![], vec![]));
 }

@@ -41,7 +41,7 @@ pub const ALL: [(&str, &str); 11] = [
     ("evidence", "none held paid"),
     ("from_trade", "offer open no ask settle end"),
     ("to_trade", "open seen refuse accept counter cancel know late paid"),
-    ("trade", "terms seen ask know end wait paid bye"),
+    ("trade", "terms seen ask know end doubt paid bye"),
 ];
 
 /// Breaks the build for a variant that [`ALL`] has not heard of.
@@ -100,7 +100,7 @@ fn listed_trades(deal: &DealEvent, trade: &TradeEvent, to: &ToTrade, from: &From
     match trade {
         TradeEvent::Termed(_) | TradeEvent::Seen | TradeEvent::Asked { .. } => {}
         TradeEvent::Known { .. } | TradeEvent::Ended { .. } | TradeEvent::Settled { .. } => {}
-        TradeEvent::Awaited { .. } | TradeEvent::Closed => {}
+        TradeEvent::Doubted { .. } | TradeEvent::Closed => {}
     }
     match to {
         ToTrade::Open(_) | ToTrade::Seen { .. } | ToTrade::Refuse { .. } => {}
@@ -284,8 +284,8 @@ fn trade_events() -> Vec<TradeEvent> {
         known("bob", settled),
         TradeEvent::Ended { outcome: aborted, why: Some(why()), terms: None },
         TradeEvent::Ended { outcome: Outcome::Committed, why: None, terms: Some(terms(1)) },
-        TradeEvent::Awaited { until: START_MS + 4_030, again: false },
-        TradeEvent::Awaited { until: START_MS + 8_030, again: true },
+        TradeEvent::Doubted { player: "bob".into(), n: 9, again: false },
+        TradeEvent::Doubted { player: "bob".into(), n: 10, again: true },
         TradeEvent::Settled { player: "bob".into() },
         TradeEvent::Closed,
         TradeEvent::Ended { outcome: Outcome::Committed, why: None, terms: None },
