@@ -7,8 +7,8 @@ use holdfast_protocol::ids::ActorId;
 use super::guard::guard;
 use super::round::Aim;
 use super::{
-    AGAIN_MS, ASK_TIMER, CLOSE_TIMER, EXPIRY_TIMER, Ended, FORGET_MS, Outcome, RECEIPT_MS,
-    RECEIPT_TIMER, Stage, Terms, Trade, TradeEvent, Why,
+    AGAIN_MS, ASK_TIMER, CLOSE_TIMER, EXPIRY_TIMER, FORGET_MS, Outcome, RECEIPT_MS, RECEIPT_TIMER,
+    Stage, Terms, Trade, TradeEvent, Why,
 };
 use crate::actor::contract::{Actor, Ctx, Decision, Tell, TimerChange};
 use crate::game::stock::Stock;
