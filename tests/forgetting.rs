@@ -1,6 +1,8 @@
 //! Actors that come to their end leave nothing behind: no row, no key, no one in memory, whatever
 //! becomes of the node or of an answer meanwhile.
 
+mod trades;
+
 use std::sync::Arc;
 use std::sync::atomic::AtomicBool;
 

@@ -36,6 +36,7 @@ pub fn kinds(settings: game::Settings) -> Kinds {
     let settings = Arc::new(settings);
     Kinds::default()
         .with(game::PLAYER, Kind::of::<game::player::Player>(Arc::clone(&settings)))
+        .with(game::TRADE, Kind::of::<game::trade::Trade>(Arc::clone(&settings)))
         .with(game::ROOM, Kind::of::<game::room::Room>(Arc::clone(&settings)))
         .with(game::LEADERBOARD, Kind::of::<game::leaderboard::Leaderboard>(settings))
 }

@@ -20,14 +20,14 @@ fn heal() -> Verb {
     Verb::ExecuteMove { move_type: MoveType::Heal, target_player_id: None, event_id: None }
 }
 
-struct House {
+pub struct House {
     _dir: tempfile::TempDir,
-    clock: Clock,
-    store: Arc<dyn Store>,
-    runtime: Runtime,
+    pub clock: Clock,
+    pub store: Arc<dyn Store>,
+    pub runtime: Runtime,
 }
 
-fn house() -> House {
+pub fn house() -> House {
     let dir = tempfile::tempdir().unwrap();
     let clock = Clock::movable();
     let store: Arc<dyn Store> = Arc::new(Embedded::open(dir.path(), clock.clone()).unwrap());
@@ -55,7 +55,7 @@ async fn load_size(store: &Arc<dyn Store>, actor: &ActorId) -> (usize, usize) {
 }
 
 /// The largest load over a whole cycle of snapshots.
-async fn worst_load(house: &House, client: &mut Client) -> (usize, usize) {
+pub async fn worst_load(house: &House, client: &mut Client) -> (usize, usize) {
     let mut worst = (0, 0);
     for n in 0..600 {
         assert!(client.command(&heal()).await.result.is_ok());
@@ -69,7 +69,7 @@ async fn worst_load(house: &House, client: &mut Client) -> (usize, usize) {
     worst
 }
 
-fn at_most_a_fifth_more(old: usize, young: usize) -> bool {
+pub fn at_most_a_fifth_more(old: usize, young: usize) -> bool {
     old * 5 <= young * 6
 }
 
