@@ -227,7 +227,7 @@ impl Holding {
     }
 
     fn held(&self) -> Stock {
-        Stock { gold: self.player.gold, items: self.player.inventory.clone() }
+        self.player.holdings()
     }
 
     fn has_heard(&self, trade: &str, mark: Mark) -> bool {

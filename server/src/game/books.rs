@@ -10,7 +10,7 @@ use super::stock::{self, Stock};
 
 /// What is held and what is reserved.
 fn all(player: &Player) -> Stock {
-    let mut all = Stock { gold: player.gold, items: player.inventory.clone() };
+    let mut all = player.holdings();
     all.add(&player.escrow());
     all
 }

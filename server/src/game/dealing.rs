@@ -37,8 +37,7 @@ fn no_such_trade(message: impl Into<std::borrow::Cow<'static, str>>) -> Reject {
 
 /// Whether the player holds the goods; the refusal names what is missing.
 fn check_holds(draft: &Draft<'_>, goods: &Stock) -> Result<(), Reject> {
-    let held = Stock { gold: draft.now.gold, items: draft.now.inventory.clone() };
-    let (_, lacks) = held.part_of(goods);
+    let (_, lacks) = draft.now.holdings().part_of(goods);
     if lacks.is_empty() || !guard!(draft.ctx, HoldIt) {
         return Ok(());
     }
@@ -119,7 +118,7 @@ pub(super) fn offer(
     check_open(draft)?;
     check_holds(draft, &terms.give)?;
     let pace = pace(draft)?;
-    let trade: Arc<str> = format!("{:x}-{:016x}", draft.ctx.now_ms, draft.ctx.random).into();
+    let trade = draft.fresh_key();
     let token = draft.reply_later();
     draft.tell(TRADE, &trade, &ToTrade::Open(terms.clone()), true);
     draft.deal(&trade, DealEvent::Made { terms, token, pace });
@@ -224,17 +223,17 @@ fn hear_settled(draft: &mut Draft<'_>, trade: &Arc<str>, terms: Option<Terms>, w
 /// Terms are open to this player.
 fn offered(draft: &mut Draft<'_>, trade: &Arc<str>, terms: Terms) {
     let revision = terms.revision;
-    let refusal = match draft.now.deal(trade) {
+    let is_refused = match draft.now.deal(trade) {
         // The store has brought terms back that the player has answered.
         Some(deal) if deal.terms.revision > revision => return,
         Some(deal) if deal.terms == terms => {
             return answer(draft, trade, &ToTrade::Seen { revision });
         }
-        Some(_) => None,
+        Some(_) => false,
         None if *terms.to != *draft.ctx.id.key() => return,
-        None => check_open(draft).err(),
+        None => check_open(draft).is_err(),
     };
-    if refusal.is_some() {
+    if is_refused {
         let message = format!("{} has too many open offers", draft.now.name);
         let why = Why::new("too_many_offers", message);
         return answer(draft, trade, &ToTrade::Refuse { revision, why });
@@ -295,7 +294,7 @@ fn settle(draft: &mut Draft<'_>, trade: &Arc<str>, terms: &Terms, last: bool) {
         }
         return;
     }
-    let mut held = Stock { gold: draft.now.gold, items: draft.now.inventory.clone() };
+    let mut held = draft.now.holdings();
     let reserved = deal.map(|deal| deal.escrow.clone()).unwrap_or_default();
     if !guard!(draft.ctx, PayWithoutEscrow) {
         held = Stock::default();

@@ -101,6 +101,11 @@ impl Player {
         self.deals.as_ref()?.settled.get(trade)
     }
 
+    /// What the player holds; what is reserved is not among it.
+    pub(super) fn holdings(&self) -> Stock {
+        Stock { gold: self.gold, items: self.inventory.clone() }
+    }
+
     /// What is reserved in open trades.
     pub(super) fn escrow(&self) -> Stock {
         let mut all = Stock::default();

@@ -47,6 +47,12 @@ impl<'a> Draft<'a> {
         self.decision.alarms.push(what);
     }
 
+    /// The key of an actor that this decision creates. No other one has had it or will: not even a
+    /// store that goes back makes it again.
+    pub fn fresh_key(&self) -> Arc<str> {
+        format!("{:x}-{:016x}", self.ctx.now_ms, self.ctx.random).into()
+    }
+
     pub fn tell<T: Serialize>(&mut self, kind: &str, key: &str, message: &T, creates: bool) {
         // Keys come from checked ids of the same alphabet, so there is always an actor id.
         if let Ok(to) = ActorId::new(kind, key) {

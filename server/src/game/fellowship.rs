@@ -243,7 +243,7 @@ fn check_free(draft: &Draft<'_>) -> Result<(), Reject> {
 
 fn create(draft: &mut Draft<'_>, name: &str, then: wire::OnLeaderLeft) -> Result<(), Reject> {
     check_free(draft)?;
-    let party: Arc<str> = format!("{:x}-{:016x}", draft.ctx.now_ms, draft.ctx.random).into();
+    let party = draft.fresh_key();
     let token = wait(draft, Some(Arc::clone(&party)))?;
     let passes_on = then == wire::OnLeaderLeft::PassOn;
     draft.tell(PARTY, &party, &ToParty::Create { token, name: name.into(), passes_on }, true);

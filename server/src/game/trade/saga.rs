@@ -255,24 +255,26 @@ impl<'a> Draft<'a> {
             let text = format!("{from} gave {gave} for {got}, but agreed to {give} for {get}");
             self.alarm(&text);
         }
-        if is_new {
-            self.record(TradeEvent::Settled { player: from.into() });
-            // From the last settlement on: until its side's store can't take it back any more.
-            self.close_later();
+        if !is_new {
+            return;
         }
-        if is_new && self.unsettled().is_empty() {
+        self.record(TradeEvent::Settled { player: from.into() });
+        // From the last settlement on: until its side's store can't take it back any more.
+        self.close_later();
+        if self.unsettled().is_empty() {
             self.decision.timers.push(TimerChange::Cancel { name: RECEIPT_TIMER.into() });
         }
     }
 
     pub fn close(&mut self) {
         let Stage::Ended(ended) = &self.now.stage else { return };
-        let (outcome, settled) = (ended.outcome, ended.settled.clone());
-        let Some(terms) = self.now.terms.clone().filter(|_| outcome == Outcome::Committed) else {
+        let committed = ended.outcome == Outcome::Committed;
+        let Some(terms) = self.now.terms.clone().filter(|_| committed) else {
             return self.record(TradeEvent::Closed);
         };
-        if settled.len() < 2 {
-            for side in [&terms.from, &terms.to].into_iter().filter(|s| !settled.contains_key(*s)) {
+        let missing = self.unsettled();
+        if !missing.is_empty() {
+            for side in &missing {
                 self.repeat(side);
             }
             return self.set_timer(CLOSE_TIMER, self.ctx.now_ms.saturating_add(AGAIN_MS));
