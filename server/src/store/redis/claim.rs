@@ -131,42 +131,41 @@ impl Inner {
         done(&said)
     }
 
+    /// The keys of all that is kept of an actor, in the order in which `release` and `erase` take
+    /// them.
+    fn all_of(&self, actor: &ActorId) -> [String; 7] {
+        let (tag, keys) = (tag_of(actor), &self.keys);
+        [
+            keys.journal(actor),
+            keys.meta(actor),
+            keys.due(&tag),
+            keys.ids(&tag),
+            keys.facts(&tag),
+            keys.newest(actor),
+            keys.older(actor),
+        ]
+    }
+
     pub(super) async fn release(
         &self,
         actor: &ActorId,
         epoch: Epoch,
         due_ms: Option<u64>,
     ) -> Result<(), Error> {
-        let (tag, keys) = (tag_of(actor), &self.keys);
-        let names = [
-            &keys.journal(actor),
-            &keys.meta(actor),
-            &keys.due(&tag),
-            &keys.ids(&tag),
-            &keys.facts(&tag),
-            &keys.newest(actor),
-            &keys.older(actor),
-        ];
+        let (tag, names) = (tag_of(actor), self.all_of(actor));
         let args = [actor.as_str(), &epoch.to_string(), &optional(due_ms)];
         let args = args.map(str::as_bytes);
-        let (said, _) = self.run(&tag, &scripts::RELEASE, &names.map(|n| &**n), &args).await?;
+        let (said, _) =
+            self.run(&tag, &scripts::RELEASE, &names.each_ref().map(|n| &**n), &args).await?;
         done(&said)
     }
 
     pub(super) async fn erase(&self, actor: &ActorId, epoch: Epoch, seq: Seq) -> Result<(), Error> {
-        let (tag, keys) = (tag_of(actor), &self.keys);
-        let names = [
-            &keys.journal(actor),
-            &keys.meta(actor),
-            &keys.due(&tag),
-            &keys.ids(&tag),
-            &keys.facts(&tag),
-            &keys.newest(actor),
-            &keys.older(actor),
-        ];
+        let (tag, names) = (tag_of(actor), self.all_of(actor));
         let args = [actor.as_str(), &epoch.to_string(), &seq.to_string()];
         let args = args.map(str::as_bytes);
-        let (said, _) = self.run(&tag, &scripts::ERASE, &names.map(|n| &**n), &args).await?;
+        let (said, _) =
+            self.run(&tag, &scripts::ERASE, &names.each_ref().map(|n| &**n), &args).await?;
         done(&said)
     }
 }

@@ -7,16 +7,9 @@
 --
 -- Early: within the epoch's own millisecond, which the next claim would get again; and in a
 -- history in which holders come first, since another may stand for more than the tip shows.
-local gone = wiped(KEYS[5], ARGV[1])
-if gone then
-  return gone
-end
-if redis.call('EXISTS', KEYS[1]) == 0 then
-  return {'absent'}
-end
-local epoch, seq = tip_of(KEYS[1])
-if tonumber(epoch) > tonumber(ARGV[3]) then
-  return {'fenced', epoch}
+local epoch, seq, refusal = own_tip(KEYS[1], KEYS[5], ARGV[1], ARGV[3])
+if refusal then
+  return refusal
 end
 if epoch ~= ARGV[3] or seq ~= ARGV[4] then
   return {'behind', seq}
@@ -30,7 +23,5 @@ if another or now < tonumber(known[2] or 0) or now <= tonumber(epoch) then
   return {'early'}
 end
 
-redis.call('DEL', KEYS[1], KEYS[2], KEYS[6], KEYS[7])
-redis.call('ZREM', KEYS[3], ARGV[2])
-redis.call('ZREM', KEYS[4], ARGV[2])
+remove(ARGV[2], KEYS[1], KEYS[2], KEYS[6], KEYS[7], KEYS[3], KEYS[4])
 return {'ok'}

@@ -17,6 +17,23 @@ local function tip_of(journal)
   end
 end
 
+-- Epoch and seq of the tip, for the owner of that epoch; else nothing, and the reply that says why:
+-- a wiped partition, no journal, or a newer epoch.
+local function own_tip(journal, facts, incarnation, epoch)
+  local gone = wiped(facts, incarnation)
+  if gone then
+    return nil, nil, gone
+  end
+  if redis.call('EXISTS', journal) == 0 then
+    return nil, nil, {'absent'}
+  end
+  local tip, seq = tip_of(journal)
+  if tonumber(tip) > tonumber(epoch) then
+    return nil, nil, {'fenced', tip}
+  end
+  return tip, seq
+end
+
 -- Milliseconds of the server's clock.
 local function now_ms()
   local time = redis.call('TIME')
@@ -30,4 +47,11 @@ local function set_due(due, actor, at_ms)
   else
     redis.call('ZADD', due, at_ms, actor)
   end
+end
+
+-- Removes all that is kept of an actor.
+local function remove(actor, journal, meta, newest, older, due, ids)
+  redis.call('DEL', journal, meta, newest, older)
+  redis.call('ZREM', due, actor)
+  redis.call('ZREM', ids, actor)
 end

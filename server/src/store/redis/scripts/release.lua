@@ -6,16 +6,9 @@
 -- Replies  ok | fenced epoch | behind seq | absent | wiped why
 --
 -- Nothing is deleted within the epoch's own millisecond: the next claim would get it again.
-local gone = wiped(KEYS[5], ARGV[1])
-if gone then
-  return gone
-end
-if redis.call('EXISTS', KEYS[1]) == 0 then
-  return {'absent'}
-end
-local epoch, seq = tip_of(KEYS[1])
-if tonumber(epoch) > tonumber(ARGV[3]) then
-  return {'fenced', epoch}
+local epoch, seq, refusal = own_tip(KEYS[1], KEYS[5], ARGV[1], ARGV[3])
+if refusal then
+  return refusal
 end
 if epoch ~= ARGV[3] then
   return {'behind', seq}
@@ -23,9 +16,7 @@ end
 
 local now = now_ms()
 if seq == '0' and now > tonumber(epoch) then
-  redis.call('DEL', KEYS[1], KEYS[2], KEYS[6], KEYS[7])
-  redis.call('ZREM', KEYS[3], ARGV[2])
-  redis.call('ZREM', KEYS[4], ARGV[2])
+  remove(ARGV[2], KEYS[1], KEYS[2], KEYS[6], KEYS[7], KEYS[3], KEYS[4])
   return {'ok'}
 end
 redis.call('HDEL', KEYS[2], 'session')

@@ -8,16 +8,9 @@
 --
 -- Epoch and seq are the stream's own, never the meta's. Ids begin with the epoch, so where to trim
 -- is found term by term, from the newest back, two entries read in each.
-local gone = wiped(KEYS[5], ARGV[1])
-if gone then
-  return gone
-end
-if redis.call('EXISTS', KEYS[1]) == 0 then
-  return {'absent'}
-end
-local epoch, tip = tip_of(KEYS[1])
-if tonumber(epoch) > tonumber(ARGV[3]) then
-  return {'fenced', epoch}
+local epoch, tip, refusal = own_tip(KEYS[1], KEYS[5], ARGV[1], ARGV[3])
+if refusal then
+  return refusal
 end
 local newest = string.match(redis.call('GETRANGE', KEYS[2], 0, 31), '^1:(%d+):') or '0'
 local seq = tonumber(ARGV[4])
