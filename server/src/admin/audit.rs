@@ -4,7 +4,7 @@
 pub mod walk;
 
 use std::fmt;
-use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
+use std::sync::Arc;
 
 use axum::Json;
 use axum::extract::rejection::QueryRejection;
@@ -12,12 +12,12 @@ use axum::extract::{Query, State};
 use axum::http::StatusCode;
 use axum::response::{IntoResponse, Response};
 use serde::{Deserialize, Serialize};
-use tokio::sync::watch;
 use tokio_util::sync::CancellationToken;
 use tokio_util::task::TaskTracker;
 use tracing::{error, info, warn};
 
 use self::walk::{Books, Order, Progress, Report};
+use super::job::Job;
 use super::{AdminState, error as refused};
 use crate::actor::stats::Stats;
 
@@ -73,10 +73,7 @@ pub struct Status {
 pub struct Auditor {
     books: Arc<Books>,
     stats: Arc<Stats>,
-    state: Arc<Mutex<Status>>,
-    progress: Arc<watch::Sender<Progress>>,
-    tasks: TaskTracker,
-    stop: CancellationToken,
+    job: Job<Status, Progress>,
 }
 
 impl fmt::Debug for Auditor {
@@ -94,32 +91,25 @@ impl Auditor {
         tasks: TaskTracker,
         stop: CancellationToken,
     ) -> Self {
-        let (state, progress) = (Arc::default(), Arc::new(watch::channel(Progress::default()).0));
-        Self { books: Arc::new(books), stats, state, progress, tasks, stop }
-    }
-
-    fn state(&self) -> MutexGuard<'_, Status> {
-        self.state.lock().unwrap_or_else(PoisonError::into_inner)
+        Self { books: Arc::new(books), stats, job: Job::new(tasks, stop) }
     }
 
     /// How it stands.
     #[must_use]
     pub fn status(&self) -> Status {
-        let progress = *self.progress.borrow();
+        let progress = self.job.progress();
         let violations = &self.stats.violations;
         let (count, said) = (violations.count.get(), violations.newest());
-        Status { progress, violations: count, said, ..self.state().clone() }
+        Status { progress, violations: count, said, ..self.job.state().clone() }
     }
 
     /// Begins an audit, or joins the one that runs.
     pub fn start(&self, order: Order) -> Status {
-        let mut state = self.state();
+        let mut state = self.job.state();
         if state.status != Stage::Running {
             let run = state.run + 1;
             *state = Status { status: Stage::Running, run, ..Status::default() };
-            self.progress.send_replace(Progress::default());
-            let (this, stop) = (self.clone(), self.stop.clone());
-            self.tasks.spawn(async move { stop.run_until_cancelled(this.run(order)).await });
+            self.job.begin(self.clone().run(order));
         }
         drop(state);
         self.status()
@@ -127,8 +117,8 @@ impl Auditor {
 
     async fn run(self, order: Order) {
         info!(?order, "the audit of goods begins");
-        let ended = self.books.audit(order, &self.progress).await;
-        let mut state = self.state();
+        let ended = self.books.audit(order, self.job.says()).await;
+        let mut state = self.job.state();
         match ended {
             Ok(report) => {
                 for finding in &report.findings {

@@ -22,6 +22,7 @@
 pub mod audit;
 pub mod file;
 mod history;
+mod job;
 pub mod players;
 pub mod rebuild;
 

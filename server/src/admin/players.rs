@@ -2,7 +2,7 @@
 //! journals.
 
 use std::fmt;
-use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
+use std::sync::Arc;
 
 use axum::Json;
 use axum::extract::rejection::QueryRejection;
@@ -11,11 +11,11 @@ use axum::http::StatusCode;
 use axum::response::{IntoResponse, Response};
 use serde::{Deserialize, Serialize};
 use serde_json::json;
-use tokio::sync::watch;
 use tokio_util::sync::CancellationToken;
 use tokio_util::task::TaskTracker;
 use tracing::{info, warn};
 
+use super::job::Job;
 use super::{AdminState, error};
 use crate::actor::index::audit::{Audit, Progress, Report};
 use crate::gateway::finder::{self, CountParams, FindError, ListParams};
@@ -71,10 +71,7 @@ pub struct Status {
 #[derive(Clone)]
 pub struct Auditor {
     audit: Arc<Audit>,
-    state: Arc<Mutex<Status>>,
-    progress: Arc<watch::Sender<Progress>>,
-    tasks: TaskTracker,
-    stop: CancellationToken,
+    job: Job<Status, Progress>,
 }
 
 impl fmt::Debug for Auditor {
@@ -87,29 +84,22 @@ impl Auditor {
     /// Nothing runs yet. What runs ends with `stop`.
     #[must_use]
     pub fn new(audit: Audit, tasks: TaskTracker, stop: CancellationToken) -> Self {
-        let (state, progress) = (Arc::default(), Arc::new(watch::channel(Progress::default()).0));
-        Self { audit: Arc::new(audit), state, progress, tasks, stop }
-    }
-
-    fn state(&self) -> MutexGuard<'_, Status> {
-        self.state.lock().unwrap_or_else(PoisonError::into_inner)
+        Self { audit: Arc::new(audit), job: Job::new(tasks, stop) }
     }
 
     /// How it stands.
     #[must_use]
     pub fn status(&self) -> Status {
-        let Progress { done, players } = *self.progress.borrow();
-        Status { done, players, ..self.state().clone() }
+        let Progress { done, players } = self.job.progress();
+        Status { done, players, ..self.job.state().clone() }
     }
 
     /// Begins an audit, or joins the one that runs.
     pub fn start(&self, mends: bool, per_s: u64) -> Status {
-        let mut state = self.state();
+        let mut state = self.job.state();
         if !matches!(state.status, Stage::Comparing | Stage::Verifying) {
             *state = Status { status: Stage::Comparing, mends, ..Status::default() };
-            self.progress.send_replace(Progress::default());
-            let (this, stop) = (self.clone(), self.stop.clone());
-            self.tasks.spawn(async move { stop.run_until_cancelled(this.run(mends, per_s)).await });
+            self.job.begin(self.clone().run(mends, per_s));
         }
         drop(state);
         self.status()
@@ -118,7 +108,7 @@ impl Auditor {
     async fn run(self, mends: bool, per_s: u64) {
         info!(mends, "the index of sessions is held against the journals");
         let ended = self.compare(mends, per_s).await;
-        let mut state = self.state();
+        let mut state = self.job.state();
         match ended {
             Ok(left) => {
                 (state.status, state.equal) = (Stage::Finished, Some(left.is_equal()));
@@ -134,15 +124,15 @@ impl Auditor {
 
     async fn compare(&self, mends: bool, per_s: u64) -> Result<Report, String> {
         let look = async |mends| {
-            let report = self.audit.run(mends, per_s, &self.progress).await;
+            let report = self.audit.run(mends, per_s, self.job.says()).await;
             report.map_err(|error| error.to_string())
         };
         let found = look(mends).await?;
-        self.state().found = found;
+        self.job.state().found = found;
         if !mends || found.is_equal() {
             return Ok(found);
         }
-        self.state().status = Stage::Verifying;
+        self.job.state().status = Stage::Verifying;
         look(false).await
     }
 }

@@ -4,6 +4,7 @@ use std::io::{self, Write};
 
 use super::CliError;
 use super::admin::Admin;
+use super::follow::{Follow, percent};
 use crate::admin::audit::walk::{Progress, Report};
 use crate::admin::audit::{Stage, Status};
 use crate::clock::Clock;
@@ -13,10 +14,8 @@ use crate::game::inventory;
 
 /// Time between two looks at the progress.
 const POLL_MS: u64 = 200;
-/// Looks before progress is shown to people: what takes no second needs none.
-const SILENT: u32 = 5;
-/// Looks in a row that may fail while a node is busy.
-const MISSES_MAX: u32 = 60;
+/// Time before progress is shown to people: what takes no second needs none.
+const SILENT_MS: u64 = 1_000;
 
 /// Begins an audit, or joins the one that runs, and waits for its end. Returns whether nothing was
 /// found.
@@ -30,7 +29,8 @@ pub(super) async fn audit(
     let Audit { horizon_ms, rate, deep, .. } = asked;
     let begin = format!("/audit?horizon_ms={horizon_ms}&rate={rate}&deep={deep}");
     let mut status = node.post(&begin, None).await?.json::<Status>()?;
-    let (run, mut said, mut misses, mut looks) = (status.run, String::new(), 0, 0);
+    let (run, mut said, shown_ms) = (status.run, String::new(), clock.uptime_ms() + SILENT_MS);
+    let follow = Follow { node: &node, path: "/audit", clock, poll_ms: POLL_MS };
     loop {
         let ended = status.status != Stage::Running;
         if asked.json {
@@ -39,7 +39,7 @@ pub(super) async fn audit(
                 writeln!(out, "{line}")?;
                 said = line;
             }
-        } else if !ended && looks >= SILENT {
+        } else if !ended && clock.uptime_ms() >= shown_ms {
             let line = progress(&status.progress);
             if line != said {
                 writeln!(notes, "{line}")?;
@@ -49,13 +49,7 @@ pub(super) async fn audit(
         if ended {
             return end(status, run, asked.json, out);
         }
-        clock.sleep_ms(POLL_MS).await;
-        looks += 1;
-        match node.get("/audit").await.and_then(|body| body.json()) {
-            Ok(now) => (status, misses) = (now, 0),
-            Err(error) if misses >= MISSES_MAX => return Err(error),
-            Err(_) => misses += 1,
-        }
+        status = follow.next().await?;
     }
 }
 
@@ -73,7 +67,7 @@ fn end(status: Status, run: u64, json: bool, out: &mut impl Write) -> Result<boo
 
 fn progress(progress: &Progress) -> String {
     let Progress { done, actors } = progress;
-    let percent = done.saturating_mul(100).checked_div(*actors).unwrap_or(0).min(100);
+    let percent = percent(*done, *actors);
     format!("{percent:>3} %  {done} of {actors} trades and players")
 }
 

@@ -5,14 +5,13 @@ use std::io::{self, Write};
 
 use super::CliError;
 use super::admin::Admin;
+use super::follow::{Follow, percent};
 use crate::admin::rebuild::{Stage, Status};
 use crate::clock::Clock;
 use crate::config::Rebuild;
 
 /// Time between two looks at the progress.
 const POLL_MS: u64 = 500;
-/// Looks in a row that may fail while a node restarts.
-const MISSES_MAX: u32 = 60;
 
 /// Starts a rebuild and shows its progress until it has ended: for people in `notes` with the end
 /// in `out`, for programs all in `out`.
@@ -24,7 +23,8 @@ pub(super) async fn rebuild(
 ) -> Result<(), CliError> {
     let node = Admin::new(&asked.node);
     let begin = node.post(&format!("/leaderboard/rebuild?rate={}", asked.rate), None).await?;
-    let (mut status, mut said, mut misses) = (begin.json::<Status>()?, String::new(), 0);
+    let (mut status, mut said) = (begin.json::<Status>()?, String::new());
+    let follow = Follow { node: &node, path: "/leaderboard/rebuild", clock, poll_ms: POLL_MS };
     loop {
         let line = if asked.json {
             serde_json::to_string(&status).map_err(io::Error::from)?
@@ -43,12 +43,7 @@ pub(super) async fn rebuild(
         match status.status {
             Stage::Finished => return Ok(()),
             Stage::Failed => return Err(CliError::Failed(status.error.unwrap_or_default())),
-            Stage::Running | Stage::Idle => clock.sleep_ms(POLL_MS).await,
-        }
-        match node.get("/leaderboard/rebuild").await.and_then(|body| body.json()) {
-            Ok(now) => (status, misses) = (now, 0),
-            Err(e) if misses >= MISSES_MAX => return Err(e),
-            Err(_) => misses += 1,
+            Stage::Running | Stage::Idle => status = follow.next().await?,
         }
     }
 }
@@ -65,7 +60,7 @@ fn line(status: &Status) -> String {
         Stage::Failed => format!("rebuild failed after {done} players{resumed}"),
         Stage::Running | Stage::Idle if *players == 0 => "rebuild is about to begin".to_owned(),
         Stage::Running | Stage::Idle => {
-            let percent = done.saturating_mul(100).checked_div(*players).unwrap_or(0).min(100);
+            let percent = percent(*done, *players);
             format!("{percent:>3} %  {done} of {players} players{resumed}")
         }
     }

@@ -11,6 +11,7 @@ pub mod admin;
 mod audit;
 mod completions;
 mod doctor;
+mod follow;
 mod history;
 mod leaderboard;
 mod man;

@@ -4,6 +4,7 @@ use std::io::{self, Write};
 
 use super::CliError;
 use super::admin::{Admin, escaped};
+use super::follow::{Follow, percent};
 use crate::admin::players::{Stage, Status};
 use crate::clock::Clock;
 use crate::config::{AuditPlayers, CountPlayers, ListPlayers};
@@ -13,8 +14,6 @@ use crate::gateway::finder::{CountPage, PlayersPage, SessionRow};
 const PAGE: usize = 500;
 /// Time between two looks at the progress.
 const POLL_MS: u64 = 500;
-/// Looks in a row that may fail while a node restarts.
-const MISSES_MAX: u32 = 60;
 /// Columns of the list for people.
 const COLUMNS: [(&str, Show); 9] = [
     ("PLAYER", |row| row.player_id.to_string()),
@@ -127,8 +126,9 @@ pub(super) async fn audit(
 ) -> Result<bool, CliError> {
     let node = Admin::new(&asked.node);
     let begin = format!("/players/rebuild?verify={}&rate={}", !asked.mends, asked.rate);
-    let (mut status, mut said, mut misses) =
-        (node.post(&begin, None).await?.json::<Status>()?, String::new(), 0);
+    let mut status = node.post(&begin, None).await?.json::<Status>()?;
+    let mut said = String::new();
+    let follow = Follow { node: &node, path: "/players/rebuild", clock, poll_ms: POLL_MS };
     loop {
         let ended = matches!(status.status, Stage::Finished | Stage::Failed | Stage::Idle);
         let line = match asked.json {
@@ -149,12 +149,7 @@ pub(super) async fn audit(
                 let why = "the node was started anew meanwhile; say it again";
                 return Err(CliError::Failed(why.into()));
             }
-            Stage::Comparing | Stage::Verifying => clock.sleep_ms(POLL_MS).await,
-        }
-        match node.get("/players/rebuild").await.and_then(|body| body.json()) {
-            Ok(now) => (status, misses) = (now, 0),
-            Err(error) if misses >= MISSES_MAX => return Err(error),
-            Err(_) => misses += 1,
+            Stage::Comparing | Stage::Verifying => status = follow.next().await?,
         }
     }
 }
@@ -162,7 +157,7 @@ pub(super) async fn audit(
 /// One line of progress, or the lines of the end.
 fn line(status: &Status) -> String {
     let Status { done, players, found, .. } = status;
-    let percent = done.saturating_mul(100).checked_div(*players).unwrap_or(0).min(100);
+    let percent = percent(*done, *players);
     let verb = match status.status {
         Stage::Comparing => "compared",
         Stage::Verifying => "verified",

@@ -136,8 +136,8 @@ impl Books {
         let report = Report { totals, ..Report::default() };
         let began_ms = self.clock.now_ms();
         let mut walk = Walk { books: self, order, report, progress, began_ms };
-        walk.trades().await?;
-        walk.players().await?;
+        walk.over(TRADE).await?;
+        walk.over(PLAYER).await?;
         // The rooms come here, once coins lie in them: minted, and nobody's yet.
         walk.report.totals.end(self.store.now_ms());
         Ok(walk.report)
@@ -298,33 +298,17 @@ impl Walk<'_> {
         self.report.unreadable += 1;
     }
 
-    async fn trades(&mut self) -> Result<(), Error> {
+    /// All actors of a kind, page by page.
+    async fn over(&mut self, kind: &str) -> Result<(), Error> {
         let mut after = None;
         loop {
-            let page = self.books.store.actors(TRADE, after, PAGE).await?;
-            let (len, horizon_ms) = (page.len(), self.order.horizon_ms);
+            let page = self.books.store.actors(kind, after, PAGE).await?;
+            let len = page.len();
             after = page.last().cloned();
-            let books = self.books;
-            let looks = page
-                .into_iter()
-                .map(|actor| async move { (books.trade(&actor, horizon_ms).await, actor) });
-            let mut looks = stream::iter(looks).buffer_unordered(AT_ONCE);
-            let mut suspects = Vec::new();
-            while let Some((look, actor)) = looks.next().await {
-                match look? {
-                    Ok(Some((transfer, sides))) => {
-                        self.report.trades += 1;
-                        let cut_ms = self.report.totals.cut_ms;
-                        transfer.count(&sides, cut_ms, &mut self.report.totals);
-                        if !transfer.judge(&sides, books.store.now_ms()).is_empty() {
-                            suspects.push(Suspect::Trade(actor));
-                        }
-                    }
-                    Ok(None) => {}
-                    Err(why) => self.unreadable(&actor, &why),
-                }
-            }
-            drop(looks);
+            let suspects = match kind {
+                TRADE => self.trades(page).await?,
+                _ => self.players(page).await?,
+            };
             self.look_again(suspects).await?;
             self.step(len).await;
             if len < PAGE {
@@ -333,38 +317,52 @@ impl Walk<'_> {
         }
     }
 
-    async fn players(&mut self) -> Result<(), Error> {
-        let mut after = None;
-        loop {
-            let page = self.books.store.actors(PLAYER, after, PAGE).await?;
-            let (len, deep) = (page.len(), self.order.deep);
-            after = page.last().cloned();
-            let books = self.books;
-            let looks = page
-                .into_iter()
-                .map(|actor| async move { (books.player(&actor, deep).await, actor) });
-            let mut looks = stream::iter(looks).buffer_unordered(AT_ONCE);
-            let mut suspects = Vec::new();
-            while let Some((look, actor)) = looks.next().await {
-                match look? {
-                    Ok(seen) => {
-                        self.report.players += u64::from(seen.holding.is_some());
-                        self.report.whole += u64::from(seen.whole);
-                        if let Some(holding) = &seen.holding {
-                            self.report.totals.player(holding);
-                        }
-                        suspects.extend(seen.suspects);
+    /// Looks at trades, several at once. Returns those that seem wrong.
+    async fn trades(&mut self, page: Vec<ActorId>) -> Result<Vec<Suspect>, Error> {
+        let (books, horizon_ms) = (self.books, self.order.horizon_ms);
+        let looks = page
+            .into_iter()
+            .map(|actor| async move { (books.trade(&actor, horizon_ms).await, actor) });
+        let mut looks = stream::iter(looks).buffer_unordered(AT_ONCE);
+        let mut suspects = Vec::new();
+        while let Some((look, actor)) = looks.next().await {
+            match look? {
+                Ok(Some((transfer, sides))) => {
+                    self.report.trades += 1;
+                    let cut_ms = self.report.totals.cut_ms;
+                    transfer.count(&sides, cut_ms, &mut self.report.totals);
+                    if !transfer.judge(&sides, books.store.now_ms()).is_empty() {
+                        suspects.push(Suspect::Trade(actor));
                     }
-                    Err(why) => self.unreadable(&actor, &why),
                 }
-            }
-            drop(looks);
-            self.look_again(suspects).await?;
-            self.step(len).await;
-            if len < PAGE {
-                return Ok(());
+                Ok(None) => {}
+                Err(why) => self.unreadable(&actor, &why),
             }
         }
+        Ok(suspects)
+    }
+
+    /// The same of players.
+    async fn players(&mut self, page: Vec<ActorId>) -> Result<Vec<Suspect>, Error> {
+        let (books, deep) = (self.books, self.order.deep);
+        let looks =
+            page.into_iter().map(|actor| async move { (books.player(&actor, deep).await, actor) });
+        let mut looks = stream::iter(looks).buffer_unordered(AT_ONCE);
+        let mut suspects = Vec::new();
+        while let Some((look, actor)) = looks.next().await {
+            match look? {
+                Ok(seen) => {
+                    self.report.players += u64::from(seen.holding.is_some());
+                    self.report.whole += u64::from(seen.whole);
+                    if let Some(holding) = &seen.holding {
+                        self.report.totals.player(holding);
+                    }
+                    suspects.extend(seen.suspects);
+                }
+                Err(why) => self.unreadable(&actor, &why),
+            }
+        }
+        Ok(suspects)
     }
 
     /// What is still wrong after all looks is a finding.
