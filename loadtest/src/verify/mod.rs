@@ -56,6 +56,7 @@ const AT_ONCE: usize = 8;
 const PAGE_LEN: usize = 1_000;
 
 /// What was found of one player or room.
+#[derive(Default)]
 struct Compared {
     whose: String,
     nth: usize,
@@ -254,12 +255,7 @@ async fn room(source: &Source<'_>, nth: usize, name: &str) -> (Compared, Option<
         path,
         tally: room.tally,
         unchecked,
-        goods: BTreeMap::new(),
-        dropped: 0,
-        left_out: 0,
-        coins: Vec::new(),
-        coins_gold: 0,
-        side: None,
+        ..Compared::default()
     };
     (one, taken)
 }

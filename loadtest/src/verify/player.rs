@@ -9,7 +9,7 @@ use super::judge::{Judge, Judged};
 use super::purse::Purse;
 use super::settled;
 use super::source::{Missing, Source};
-use super::tally::{PROMISES, STATE, TRADES, Tally};
+use super::tally::{PROMISES, STATE, TRADES};
 use super::trades::Side;
 use super::unchecked::{Reason, Unchecked};
 use super::{Compared, MetricsPage, StatePage, journal, json};
@@ -38,19 +38,7 @@ pub(super) async fn player(
             None
         }
     };
-    let mut one = Compared {
-        whose,
-        nth,
-        path,
-        tally: Tally::default(),
-        unchecked,
-        goods: BTreeMap::new(),
-        dropped: 0,
-        left_out: 0,
-        coins: Vec::new(),
-        coins_gold: 0,
-        side: None,
-    };
+    let mut one = Compared { whose, nth, path, unchecked, ..Compared::default() };
     let seen = (closed.acks.len() + closed.input_acks.len()).max(closed.violations.len());
     if let Some(judged) = judged {
         ended(source, retained, closed, judged, &mut one).await;
